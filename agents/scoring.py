@@ -1,0 +1,40 @@
+"""Metric values of all domains to health and churn scores, observations and closed days."""
+
+from typing import Any
+
+from schemas.codec import MessageDecoder
+from schemas.metrics import MetricsMessage
+from schemas.registry import CHURN, HEALTH, METRICS, MODELS, OBSERVATIONS
+from schemas.scores import ModelSnapshot
+from streams.app import Zelo
+from streams.churn.scoring import ChurnScorer
+from streams.engine.broadcast import Broadcast
+from streams.messages import serve
+from streams.metrics.health import HealthScorer
+from streams.scoring.alignment import Alignment
+from streams.scoring.card import Card
+from streams.scoring.machine import Outputs, ScoringMachine
+from streams.scoring.rescoring import Rescoring
+
+
+def register(zelo: Zelo) -> None:
+    """Declares the agent of the metrics topic and the reader of models."""
+    profile = zelo.profile
+    outputs = Outputs(zelo.name(HEALTH), zelo.name(CHURN), zelo.name(OBSERVATIONS))
+    health = HealthScorer(profile.health, f"{profile.name}@{profile.version}")
+    machine = ScoringMachine(health, ChurnScorer(profile.churn), zelo.days, outputs)
+    table = zelo.table("scoring", METRICS, Card, Alignment, machine.render)
+    read = MessageDecoder[MetricsMessage](MetricsMessage)
+    serve(zelo, METRICS, table, lambda record: read(record.value), machine.step)
+
+    rescoring = Rescoring(machine, zelo.settings.rescore_seconds)
+    decode = MessageDecoder[ModelSnapshot](ModelSnapshot)
+
+    def on_model(key: bytes, value: bytes, offset: int) -> None:
+        rescoring.load(decode(value))
+
+    Broadcast(zelo.app, zelo.name(MODELS), on_model)
+
+    @zelo.app.timer(0.5, name="zelo.rescoring")
+    async def rescore(*_: Any) -> None:
+        rescoring.run([p for p in table.partitions_here() if p.live], zelo.clock.now_ms())

@@ -1,0 +1,173 @@
+"""Bytes to typed messages and back, with errors that name the field.
+
+Input events come as flat JSON, or as CloudEvents 1.0 in binary mode (`ce_*` headers) or structured mode
+(content type `application/cloudevents+json`). One pass of msgspec decodes and validates.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import orjson
+
+from schemas.envelope import CLOCK_CUSTOMER, EARLIEST_MS, LATEST_MS, Event, Heartbeat, epoch_ms
+from schemas.events import SubscriptionSet, SurveyAnswered
+
+MAX_EVENT_BYTES = 1_000_000
+Headers = Sequence[tuple[str, bytes]]
+E = TypeVar("E", bound=Event)
+M = TypeVar("M")
+
+
+class SchemaError(ValueError):
+    """A message that can never be read: what was expected, what came, at which field."""
+
+
+class EventDecoder(Generic[E]):
+    """Decodes and validates the input events of one topic.
+
+    Args:
+        union: the topic's tagged union of events (`schemas.events`).
+        max_future_ms: how far `occurred_at` may lie after `now_ms`.
+    """
+
+    def __init__(self, union: Any, max_future_ms: int = 86_400_000) -> None:
+        self._union = union
+        self._decode = msgspec.json.Decoder(union).decode
+        self._max_future_ms = max_future_ms
+
+    def __call__(self, key: bytes | None, value: bytes | None, headers: Headers, now_ms: int) -> E:
+        """The event in a record.
+
+        Raises:
+            SchemaError: not JSON, wrong type or field, impossible value, key not the customer.
+        """
+        if value is None:
+            raise SchemaError("expected an event, got a record without value")
+        if len(value) > MAX_EVENT_BYTES:
+            raise SchemaError(f"expected at most {MAX_EVENT_BYTES} bytes, got {len(value)}")
+        event = self._read(value, headers)
+        _check_key(key, event)
+        _check_time(epoch_ms(event.occurred_at), now_ms + self._max_future_ms)
+        _check_meaning(event)
+        return event
+
+    def _read(self, value: bytes, headers: Headers) -> E:
+        try:
+            flat = _flatten_cloudevent(value, headers) if headers else None
+            event: E = self._decode(value) if flat is None else msgspec.convert(flat, self._union)
+        except msgspec.ValidationError as error:
+            raise SchemaError(str(error)) from error
+        except (msgspec.DecodeError, orjson.JSONDecodeError, UnicodeError) as error:
+            raise SchemaError(f"expected JSON: {error}") from error
+        except RecursionError as error:
+            raise SchemaError("expected a flat object, got one nested too deeply") from error
+        return event
+
+
+def encode(message: Any) -> bytes:
+    """JSON bytes of a message.
+
+    Raises:
+        SchemaError: the message holds text that is not valid Unicode.
+    """
+    try:
+        return _ENCODER.encode(message)
+    except UnicodeError as error:
+        raise SchemaError(f"expected Unicode text: {error}") from error
+
+
+class MessageDecoder(Generic[M]):
+    """Decodes our own messages of one topic; raises SchemaError like `EventDecoder`."""
+
+    def __init__(self, union: Any) -> None:
+        self._decode = msgspec.json.Decoder(union).decode
+
+    def __call__(self, value: bytes | None) -> M:
+        if value is None:
+            raise SchemaError("expected a message, got a record without value")
+        try:
+            message: M = self._decode(value)
+        except msgspec.MsgspecError as error:
+            raise SchemaError(str(error)) from error
+        return message
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def _check_key(key: bytes | None, event: Event) -> None:
+    if isinstance(event, Heartbeat):
+        if event.customer_id != CLOCK_CUSTOMER:
+            raise SchemaError(f"expected customer_id {CLOCK_CUSTOMER} on a heartbeat, got {event.customer_id}")
+        return
+    if event.customer_id == CLOCK_CUSTOMER:
+        raise SchemaError(f"expected a customer, got the reserved customer_id {CLOCK_CUSTOMER}")
+    expected = event.customer_id.encode()
+    if key != expected:
+        got = "none" if key is None else repr(key[:60])
+        raise SchemaError(f"expected the record key to be the customer_id {event.customer_id!r}, got {got}")
+
+
+def _check_time(at: int, latest: int) -> None:
+    if at < EARLIEST_MS or at > LATEST_MS:
+        raise SchemaError("expected a time between 2000 and 2100 - at `$.occurred_at`")
+    if at > latest:
+        raise SchemaError(f"expected a time not after {latest} (now + allowance), got {at} - at `$.occurred_at`")
+
+
+def _check_meaning(event: Event) -> None:
+    """Rules that span fields."""
+    if isinstance(event, SurveyAnswered):
+        _check_answer(event)
+    elif isinstance(event, SubscriptionSet) and event.amount_minor * event.quantity > 10**15:
+        raise SchemaError("expected amount_minor times quantity of at most 10^15 - at `$.quantity`")
+
+
+def _check_answer(event: SurveyAnswered) -> None:
+    low, high = (0.0, 10.0) if event.survey == "nps" else (event.scale_min, event.scale_max)
+    if not low < high:
+        raise SchemaError(f"expected scale_min under scale_max, got {low} and {high} - at `$.scale_max`")
+    if not low <= event.score <= high:
+        raise SchemaError(f"expected a score from {low:g} to {high:g}, got {event.score:g} - at `$.score`")
+    if event.survey == "nps" and event.score != int(event.score):
+        raise SchemaError(f"expected a whole NPS score, got {event.score:g} - at `$.score`")
+    if event.survey == "ces" and event.polarity is None:
+        raise SchemaError("expected polarity on a CES answer, got none - at `$.polarity`")
+
+
+def _flatten_cloudevent(value: bytes, headers: Headers) -> dict[str, Any] | None:
+    """The flat event in a CloudEvent of either mode, None for a plain record."""
+    known = {name.lower(): content for name, content in headers}
+    if known.get("content-type", b"").lower().startswith(b"application/cloudevents"):
+        outer = _object(value)
+        return _flat(outer, outer.get("data"))
+    if "ce_specversion" in known:
+        attributes = {name[3:]: _text(content) for name, content in known.items() if name.startswith("ce_")}
+        return _flat(attributes, _object(value))
+    return None
+
+
+def _flat(attributes: Mapping[str, Any], data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise SchemaError("expected an object - at `$.data`")
+    subject = str(attributes.get("subject", ""))
+    envelope = {
+        "type": attributes.get("type"),
+        "event_id": attributes.get("id"),
+        "occurred_at": attributes.get("time"),
+        "source": attributes.get("source"),
+        "customer_id": subject.removeprefix("customer/") or attributes.get("partitionkey"),
+    }
+    return {**data, **{name: content for name, content in envelope.items() if content is not None}}
+
+
+def _object(value: bytes) -> dict[str, Any]:
+    loaded = orjson.loads(value)
+    if not isinstance(loaded, dict):
+        raise SchemaError("expected an object - at `$`")
+    return loaded
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8")

@@ -1,0 +1,222 @@
+"""Metric values of the domains, as published on `metrics.v1` (ids and definitions: METRICS.md).
+
+`None` is "not defined yet", never zero. All windows end at `as_of`, half-open, in event time.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Domain = Literal["usage", "support", "revenue", "feedback", "account"]
+DOMAINS: tuple[Domain, ...] = ("usage", "support", "revenue", "feedback", "account")
+
+
+class UsageValues(Struct, frozen=True, kw_only=True, tag="usage", tag_field="domain"):
+    """Product use, engagement and activation of a customer.
+
+    `active_users_*` are None until an event names a user. `usage_trend` is active days of the last 14 days
+    against the 14 before, None under 28 days of tenure. Times are epoch ms.
+    """
+
+    active_users_1d: int | None = None
+    active_users_7d: int | None = None
+    active_users_28d: int | None = None
+    stickiness: float | None = None
+    events_14d: int = 0
+    events_prev_14d: int = 0
+    events_28d: int = 0
+    quantity_28d: int = 0
+    duration_seconds_28d: float = 0.0
+    errors_28d: int = 0
+    active_days_14d: int = 0
+    active_days_prev_14d: int = 0
+    active_days_28d: int = 0
+    features_used_28d: int = 0
+    adoption: float | None = None
+    usage_trend: float | None = None
+    days_since_last_use: int | None = None
+    first_used_at: int | None = None
+    last_used_at: int | None = None
+    milestones: int = 0
+    engagement_score: float | None = None
+    engagement_band: Literal["bad", "good", "excellent"] | None = None
+    activated_at: int | None = None
+
+
+class SupportValues(Struct, frozen=True, kw_only=True, tag="support", tag_field="domain"):
+    """Tickets and their clocks; medians are over tickets opened in the window, calendar time.
+
+    `tickets_impossible` counts tickets whose history contradicts itself (solved before opened): they stay in the
+    counts and out of the clocks.
+    """
+
+    tickets_total: int = 0
+    tickets_open: int = 0
+    tickets_open_urgent: int = 0
+    tickets_opened_7d: int = 0
+    tickets_opened_28d: int = 0
+    questions_28d: int = 0
+    escalations_28d: int = 0
+    reopenings_28d: int = 0
+    tickets_impossible: int = 0
+    first_response_minutes_28d: float | None = None
+    first_response_minutes_90d: float | None = None
+    first_resolution_hours_28d: float | None = None
+    first_resolution_hours_90d: float | None = None
+    first_ticket_resolution_hours: float | None = None
+    oldest_open_hours: float | None = None
+    last_ticket_at: int | None = None
+
+
+class RevenueValues(Struct, frozen=True, kw_only=True, tag="revenue", tag_field="domain"):
+    """What the customer pays, from subscription facts.
+
+    `mrr_minor` is in `currency`, that of the customer's earliest subscription; others stand in
+    `mrr_other_minor` by currency and are never added up.
+    """
+
+    mrr_minor: int = 0
+    currency: str | None = None
+    mrr_other_minor: dict[str, int] = {}
+    mrr_28d_ago_minor: int = 0
+    paying: bool = False
+    subscriptions_active: int = 0
+    trials_active: int = 0
+    seats: int | None = None
+    plan: str | None = None
+    first_paid_at: int | None = None
+    churned_at: int | None = None
+    tenure_days: int | None = None
+    days_to_renewal: int | None = None
+    renewal_automatic: bool | None = None
+    days_overdue: int | None = None
+    payment_state: Literal["current", "late"] | None = None
+    cancellations_reported_90d: int = 0
+    cancellation_reported_while_paying: bool = False
+    churn_reason: str | None = None
+
+
+class NpsAnswer(Struct, frozen=True, kw_only=True):
+    """The newest NPS answer of a customer; `generated` marks made-up demo data."""
+
+    response_id: str
+    event_id: str
+    score: int
+    nps_class: Literal["promoter", "passive", "detractor"]
+    answered_at: int
+    respondent_id: str | None = None
+    reason: str | None = None
+    generated: bool = False
+
+
+class FeedbackValues(Struct, frozen=True, kw_only=True, tag="feedback", tag_field="domain"):
+    """What the customer says: NPS over the last answer of each respondent in 90 days, CSAT, CES."""
+
+    nps: float | None = None
+    promoters_90d: int = 0
+    passives_90d: int = 0
+    detractors_90d: int = 0
+    csat: float | None = None
+    csat_positive_90d: int = 0
+    csat_ratings_90d: int = 0
+    ces_mean: float | None = None
+    responses_90d: int = 0
+    follow_ups_open: int = 0
+    last_answer_at: int | None = None
+    last_nps: NpsAnswer | None = None
+
+
+class AccountValues(Struct, frozen=True, kw_only=True, tag="account", tag_field="domain"):
+    """The customer's profile as the company's own systems tell it."""
+
+    name: str
+    segment: str | None = None
+    industry: str | None = None
+    country: str | None = None
+    owner: str | None = None
+    locale: Literal["pt", "es", "en"] | None = None
+    plan: str | None = None
+    seats: int | None = None
+    signed_up_at: int | None = None
+
+
+Values = UsageValues | SupportValues | RevenueValues | FeedbackValues | AccountValues
+
+
+class CustomerValues(Struct, frozen=True, kw_only=True):
+    """A customer's values of every domain at one instant; None where a domain knows nothing of the customer."""
+
+    usage: UsageValues | None = None
+    support: SupportValues | None = None
+    revenue: RevenueValues | None = None
+    feedback: FeedbackValues | None = None
+    account: AccountValues | None = None
+
+
+class MetricValues(Struct, frozen=True, kw_only=True, tag="values"):
+    """One domain's values of one customer.
+
+    Attributes:
+        kind: `live` newest at once; `day` the values at the end of `day`, in order, revision 0 first.
+        as_of: the instant the values describe, epoch ms; for `day` the day's end.
+        revision: how often this day has been restated.
+        version: offset of the newest input record included.
+        event_id, event_at: the customer's newest event in this domain.
+    """
+
+    customer_id: str
+    kind: Literal["live", "day"]
+    as_of: int
+    day: int
+    values: Values
+    revision: int = 0
+    version: int = 0
+    event_id: str | None = None
+    event_at: int | None = None
+
+
+class DayClosed(Struct, frozen=True, kw_only=True, tag="day_closed"):
+    """All values of `day` of this domain and partition have been published before this marker."""
+
+    domain: Domain
+    day: int
+    version: int = 0
+
+
+class Movement(Struct, frozen=True, kw_only=True, tag="movement"):
+    """A step of a customer's MRR (METRICS.md section 5); `removed` takes back one that late data undid.
+
+    Key: customer_id, currency, effective_at. `amount_minor` is signed: after - before.
+    """
+
+    customer_id: str
+    effective_at: int
+    currency: str
+    movement: Literal["new", "expansion", "contraction", "churn", "reactivation"]
+    amount_minor: int
+    mrr_before_minor: int
+    mrr_after_minor: int
+    event_id: str | None = None
+    removed: bool = False
+    version: int = 0
+
+
+class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
+    """Accounting of one input topic-partition: read = applied + duplicate + late + dead.
+
+    Heartbeats are records too: applied when they move the watermark, duplicate when they do not.
+    """
+
+    topic: str
+    partition: int
+    read: int
+    applied: int
+    duplicate: int
+    late: int
+    dead: int
+    watermark: int | None
+    closed_day: int | None
+    version: int
+
+
+MetricsMessage = MetricValues | DayClosed | Movement | Progress

@@ -1,0 +1,200 @@
+"""Scores and what they are made of: health, churn risk, observations, models (`scores.*`, `observations`, `models`)."""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from schemas.metrics import NpsAnswer
+
+Band = Literal["red", "yellow", "green", "unknown"]
+FactorName = Literal[
+    "engagement", "adoption", "activation", "support", "relationship", "billing", "value", "trend"
+]
+
+
+class Factor(Struct, frozen=True, kw_only=True):
+    """One factor's part of a health score.
+
+    Attributes:
+        value: 0-100, 100 is good; None without fresh data, the weight is then spread over the others.
+        weight: effective share of the score, sums to 1 over the factors with data.
+        earned, missed: points of the score won and lost here: weight * value, weight * (100 - value).
+        change: earned minus earned in the previous score.
+        evidence: the metric values behind it, by METRICS.md id.
+    """
+
+    factor: FactorName
+    value: float | None
+    weight: float
+    earned: float
+    missed: float
+    change: float | None = None
+    evidence: dict[str, float | int | str | None] = {}
+
+
+class Lift(Struct, frozen=True, kw_only=True):
+    """The smallest change of one factor that would reach the next better band."""
+
+    factor: FactorName
+    value_from: float
+    value_to: float
+    band: Band
+
+
+class HealthScore(Struct, frozen=True, kw_only=True):
+    """Health of a customer, 0-100, 100 is good, with what it was made of.
+
+    Attributes:
+        kind: `live` newest; `day` the aligned daily score (ARCHITECTURE.md, time is aligned across topics).
+        band: by the profile's limits with hysteresis against the last daily band; `unknown` under its coverage.
+        previous_score, previous_band: of the last aligned day before `as_of`.
+        coverage: share of the profile's weight that has fresh data, [0, 1].
+        trigger_event_id: newest event included.
+        answer: newest NPS answer, for those who act on it.
+        version: offset in `metrics.v1` of the newest value included.
+    """
+
+    customer_id: str
+    kind: Literal["live", "day"]
+    as_of: int
+    day: int
+    score: float | None
+    band: Band
+    previous_score: float | None
+    previous_band: Band | None
+    coverage: float
+    profile: str
+    factors: list[Factor]
+    lift: Lift | None = None
+    trigger_event_id: str | None = None
+    name: str | None = None
+    owner: str | None = None
+    locale: str | None = None
+    segment: str | None = None
+    mrr_minor: int = 0
+    currency: str | None = None
+    paying: bool = False
+    answer: NpsAnswer | None = None
+    version: int = 0
+
+
+class Reason(Struct, frozen=True, kw_only=True):
+    """Why a churn probability is high or low: an additive contribution in log-odds and its numbers.
+
+    Attributes:
+        code: reason text in the catalogue, e.g. `usage_falling`.
+        contribution: log-odds added (raising > 0); odds ratio = exp(contribution).
+        values: numbers for the text, by METRICS.md id.
+    """
+
+    code: str
+    family: str
+    contribution: float
+    odds_ratio: float
+    values: dict[str, float | int | None] = {}
+
+
+class Quality(Struct, frozen=True, kw_only=True):
+    """Test-then-train quality on mature labels; None until both classes were seen.
+
+    Attributes:
+        observations: snapshots scored; labelled: those whose label is known; positives: of these, churned.
+        customers_churned: distinct customers behind the positives, the honest sample size.
+        log_loss_constant: what a constant guess of the running base rate scores.
+    """
+
+    observations: int = 0
+    labelled: int = 0
+    positives: int = 0
+    customers_churned: int = 0
+    roc_auc: float | None = None
+    log_loss: float | None = None
+    log_loss_constant: float | None = None
+    mean_predicted: float | None = None
+    mean_observed: float | None = None
+
+
+class ChurnScore(Struct, frozen=True, kw_only=True):
+    """Probability that the customer's last subscription ends within the horizon.
+
+    `is_prior` says that the model has seen too few labels and the number rests on the expert prior.
+    """
+
+    customer_id: str
+    as_of: int
+    horizon_days: int
+    probability: float
+    band: Literal["low", "medium", "high"]
+    raising: list[Reason]
+    protecting: list[Reason]
+    no_data: list[str]
+    model: str
+    model_version: int
+    is_prior: bool
+    quality: Quality
+    mrr_minor: int = 0
+    currency: str | None = None
+    name: str | None = None
+    trigger_event_id: str | None = None
+    version: int = 0
+
+
+class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot"):
+    """Features of a paying customer at the end of `day`, frozen there: nothing later may change them."""
+
+    customer_id: str
+    day: int
+    features: dict[str, float]
+    version: int = 0
+
+
+class Outcome(Struct, frozen=True, kw_only=True, tag="outcome"):
+    """The customer's last subscription ended on `day`."""
+
+    customer_id: str
+    day: int
+    version: int = 0
+
+
+class ObservationsClosed(Struct, frozen=True, kw_only=True, tag="observations_closed"):
+    """Scoring partition `partition` has published everything of `day`."""
+
+    partition: int
+    day: int
+    version: int = 0
+
+
+class Labelled(Struct, frozen=True, kw_only=True, tag="labelled"):
+    """A snapshot with the probability given at the time and the label, known `labelled_day`."""
+
+    customer_id: str
+    day: int
+    features: dict[str, float]
+    probability: float
+    churned: bool
+    labelled_day: int
+    model_version: int
+    version: int = 0
+
+
+Observation = Snapshot | Outcome | ObservationsClosed | Labelled
+
+
+class ModelSnapshot(Struct, frozen=True, kw_only=True):
+    """A published model: everything a scorer needs, as plain JSON, and how good it has been.
+
+    Attributes:
+        model_version: rises with every day learned that changed the model.
+        trained_through: last day whose labels are in.
+        parameters: the model's own state (feature order, constants, weights).
+    """
+
+    model: str
+    model_version: int
+    trained_through: int
+    horizon_days: int
+    is_prior: bool
+    quality: Quality
+    parameters: dict[str, Any]
+    river_version: str
+    version: int = 0

@@ -1,0 +1,1 @@
+"""Alerts: rules as data, episodes that keep them from nagging, messages in three languages. Pure."""

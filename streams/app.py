@@ -1,0 +1,127 @@
+"""The worker of a role: settings, clock, calendar and profile around one Faust app.
+
+Three roles are three consumer groups, and three processes, so that a dead ClickHouse or Slack holds up nobody else.
+Agents are modules with a `register(zelo)`; they are found by name, this module imports none of them.
+"""
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Literal, Protocol
+
+from faust.types import TopicT
+
+from schemas.registry import INPUT_TOPICS, OBSERVATIONS, Topic
+from streams.clock import Clock, SystemClock
+from streams.config import Settings
+from streams.engine.app import EngineApp, engine_app
+from streams.engine.gate import SkewGate
+from streams.engine.partition import Render
+from streams.engine.settings import EngineSettings
+from streams.engine.table import StateTable, changelog_name, state_table
+from streams.engine.topics import CHANGELOG_CONFIG, TopicSpec
+from streams.engine.transport import batch_topic
+from streams.metrics.days import DAY_MS, Days
+from streams.metrics.profile import Profile, load_profile
+from streams.topics import partitions, topic_name
+
+Role = Literal["stream", "archive", "notify"]
+ROLES: dict[Role, tuple[str, ...]] = {
+    "stream": (
+        "agents.usage",
+        "agents.tickets",
+        "agents.billing",
+        "agents.surveys",
+        "agents.accounts",
+        "agents.scoring",
+        "agents.trainer",
+        "agents.alerts",
+        "agents.heartbeats",
+    ),
+    "archive": ("agents.archive",),
+    "notify": ("agents.notify",),
+}
+
+
+class Agent(Protocol):
+    """An agent module."""
+
+    def register(self, zelo: "Zelo") -> None: ...
+
+
+@dataclass(frozen=True)
+class Zelo:
+    """What an agent is given.
+
+    Attributes:
+        gate: keeps the input topics of a partition within a bounded distance in time.
+        inputs: the tables of the domains by the name of their input topic.
+    """
+
+    settings: Settings
+    app: EngineApp
+    clock: Clock
+    days: Days
+    profile: Profile
+    gate: SkewGate
+    inputs: dict[str, StateTable[Any, Any]] = field(default_factory=dict)
+
+    def name(self, topic: Topic) -> str:
+        """The topic's name on the broker."""
+        return topic_name(self.settings, topic)
+
+    def source(self, topic: Topic) -> TopicT[Any]:
+        """The topic as a source of batches."""
+        return batch_topic(self.app, self.name(topic), partitions=partitions(self.settings, topic))
+
+    def table(self, name: str, topic: Topic, state: Any, meta: type[Any], render: Render) -> StateTable[Any, Any]:
+        """A table fed by `topic`."""
+        return state_table(
+            self.app, name, self.name(topic), partitions(self.settings, topic), state, meta, render
+        )
+
+
+def group(settings: Settings, role: Role) -> str:
+    """Consumer group of a role."""
+    return f"{settings.app_id}-{role}"
+
+
+def changelog_specs(settings: Settings) -> list[TopicSpec]:
+    """The changelog topics, one per table."""
+    one_per_customer = ["usage", "support", "revenue", "feedback", "account", "scoring", "alerts"]
+    numbers = {name: settings.partitions for name in one_per_customer}
+    numbers["trainer"] = partitions(settings, OBSERVATIONS)
+    names = {changelog_name(group(settings, "stream"), name): number for name, number in numbers.items()}
+    names[changelog_name(group(settings, "notify"), "delivered")] = settings.partitions
+    return [TopicSpec(name, number, CHANGELOG_CONFIG) for name, number in names.items()]
+
+
+def create_app(settings: Settings, role: Role, clock: Clock | None = None) -> Zelo:
+    """The Faust app of a role with its agents.
+
+    Raises:
+        ConfigurationError: the profile or a setting cannot work.
+    """
+    gate = SkewGate([topic_name(settings, topic) for topic in INPUT_TOPICS], settings.max_skew_days * DAY_MS)
+    app = engine_app(group(settings, role), engine_settings(settings), gate=gate)
+    zelo = Zelo(settings, app, clock or SystemClock(), Days(settings.timezone), load_profile(settings.profile), gate)
+    for name in ROLES[role]:
+        agent: Any = import_module(name)
+        agent.register(zelo)
+    return zelo
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    """Our settings in the engine's words."""
+    return EngineSettings(
+        bootstrap=settings.kafka_bootstrap,
+        datadir=settings.data_dir / "faust",
+        partitions=settings.partitions,
+        replication_factor=settings.replication_factor,
+        batch_records=settings.max_poll_records,
+        commit_interval_seconds=settings.commit_interval_seconds,
+        publish_interval_seconds=settings.publish_interval_seconds,
+        max_skew_seconds=settings.max_skew_days * 86_400.0,
+        session_timeout_seconds=settings.session_timeout_seconds,
+        heartbeat_interval_seconds=min(3.0, settings.session_timeout_seconds / 6),
+        rebalance_timeout_seconds=settings.rebalance_timeout_seconds,
+    )

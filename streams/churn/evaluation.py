@@ -1,0 +1,106 @@
+"""Test-then-train quality on mature labels: what the model said before it could know, against what came.
+
+Only snapshots whose whole window has passed are counted, leavers too: counting leavers at once and stayers
+a month later would distort every figure while the share of leavers moves. Serialisable, of bounded size, and
+added up in a fixed order, so that replays give the same bits.
+"""
+
+import msgspec
+from msgspec import Struct
+
+from schemas.scores import Quality
+from streams.churn.exact import log, logit
+
+# Bins of equal width in log-odds: within one, ranks are not told apart.
+_BINS_PER_LOGIT = 250
+
+
+class Evaluation(Struct):
+    """Running sums of the quality of a model.
+
+    Attributes:
+        observations: snapshots the model was tested on, labelled or not yet.
+        labelled: mature ones; positives: of these, churned; customers_churned: distinct customers behind.
+        log_loss_sum, constant_sum: of the model and of the constant guess, nats.
+        predicted_sum: of the probabilities given.
+        stayed, churned: mature snapshots by bin of the log-odds given.
+    """
+
+    observations: int = 0
+    labelled: int = 0
+    positives: int = 0
+    customers_churned: int = 0
+    log_loss_sum: float = 0.0
+    constant_sum: float = 0.0
+    predicted_sum: float = 0.0
+    stayed: dict[int, int] = {}
+    churned: dict[int, int] = {}
+
+    def constant_guess(self, base_rate: float) -> float:
+        """Running base rate: what one who ignores the customer would say now, probability in (0, 1).
+
+        It starts at `base_rate` with the weight of one expected leaver. Asked when labels mature it knows a
+        month more than the model did: a hard opponent on purpose.
+        """
+        return (self.positives + 1.0) / (self.labelled + 1.0 / base_rate)
+
+    def add(self, probability: float, churned: bool, constant: float, new_customer: bool) -> None:
+        """Counts a mature label.
+
+        Args:
+            probability: given by the model when the snapshot was taken, in (0, 1).
+            churned: the label.
+            constant: what the constant guess was before this day's labels, in (0, 1).
+            new_customer: the first time that this customer is counted as churned.
+        """
+        self.labelled += 1
+        self.predicted_sum += probability
+        self.log_loss_sum -= log(probability if churned else 1.0 - probability)
+        self.constant_sum -= log(constant if churned else 1.0 - constant)
+        bins = self.churned if churned else self.stayed
+        at = round(logit(probability) * _BINS_PER_LOGIT)
+        bins[at] = bins.get(at, 0) + 1
+        if churned:
+            self.positives += 1
+            self.customers_churned += new_customer
+
+    def roc_auc(self) -> float | None:
+        """Probability that a leaver was ranked above a stayer, ties counted half; None until both were seen.
+
+        From ranks of log-odds rounded to 0.004: off by at most `roc_auc_error`.
+        """
+        pairs = self.positives * (self.labelled - self.positives)
+        if not pairs:
+            return None
+        won, below = 0.0, 0
+        for at in sorted(self.stayed.keys() | self.churned.keys()):
+            here = self.stayed.get(at, 0)
+            won += self.churned.get(at, 0) * (below + here / 2.0)
+            below += here
+        return won / pairs
+
+    def roc_auc_error(self) -> float:
+        """How far at most `roc_auc` is from the AUC of exact ranks: half the pairs that share a bin."""
+        pairs = self.positives * (self.labelled - self.positives)
+        shared = sum(count * self.stayed.get(at, 0) for at, count in self.churned.items())
+        return shared / pairs / 2.0 if pairs else 0.0
+
+    def quality(self) -> Quality:
+        """The figures as published; None until both classes were seen."""
+        counts = Quality(
+            observations=self.observations,
+            labelled=self.labelled,
+            positives=self.positives,
+            customers_churned=self.customers_churned,
+        )
+        auc = self.roc_auc()
+        if auc is None:
+            return counts
+        return msgspec.structs.replace(
+            counts,
+            roc_auc=auc,
+            log_loss=self.log_loss_sum / self.labelled,
+            log_loss_constant=self.constant_sum / self.labelled,
+            mean_predicted=self.predicted_sum / self.labelled,
+            mean_observed=self.positives / self.labelled,
+        )

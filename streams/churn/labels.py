@@ -1,0 +1,59 @@
+"""Delayed labels of one customer: what an outcome makes positive, and when the rest becomes negative.
+
+A snapshot of day s describes the customer at the end of s and asks about its window, the days s+1 to s+H.
+An outcome on s itself lies before it and labels nothing. The window has passed when day s+H is over: then the
+label is mature. A window that reaches past the end of what is known stays pending, for ever if need be.
+"""
+
+from msgspec import Struct
+
+
+class Pending(Struct):
+    """A snapshot the model was tested on, until its label is mature.
+
+    Attributes:
+        day: whose end it describes.
+        features: as frozen there.
+        probability: given by the model then, version `model_version`.
+        churned_day: first outcome inside the window, None while there is none.
+    """
+
+    day: int
+    features: dict[str, float]
+    probability: float
+    model_version: int
+    churned_day: int | None = None
+
+
+class CustomerRecords(Struct):
+    """What the trainer's table holds of a customer.
+
+    Attributes:
+        snapshots: features by day, of days that are not yet learned.
+        outcomes: days on which the last subscription ended, not yet learned.
+        pending: tested and waiting for a mature label, by day.
+        churned: already counted among the customers that churned.
+    """
+
+    snapshots: dict[int, dict[str, float]] = {}
+    outcomes: list[int] = []
+    pending: list[Pending] = []
+    churned: bool = False
+
+    @property
+    def forgettable(self) -> bool:
+        """True when nothing would be lost without it."""
+        return not (self.snapshots or self.outcomes or self.pending or self.churned)
+
+    def leave(self, day: int, horizon_days: int) -> list[Pending]:
+        """Marks the snapshots an outcome on `day` makes positive; those not marked before, oldest first."""
+        positive = [p for p in self.pending if p.churned_day is None and p.day < day <= p.day + horizon_days]
+        for snapshot in positive:
+            snapshot.churned_day = day
+        return positive
+
+    def mature(self, day: int, horizon_days: int) -> list[Pending]:
+        """Takes out the snapshots whose window has passed with the end of `day`, oldest first."""
+        mature = [p for p in self.pending if p.day + horizon_days <= day]
+        self.pending = [p for p in self.pending if p.day + horizon_days > day]
+        return mature

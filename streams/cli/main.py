@@ -1,0 +1,39 @@
+"""The tree of commands, and the one place where an error becomes an exit status."""
+
+import asyncio
+import sys
+
+import typer
+from rich.console import Console
+
+from streams.cli import dead_letters, demo, importing, inspection, up, worker
+from streams.errors import ZeloError
+
+app = typer.Typer(
+    name="zelo",
+    help="Real-time customer success on a company's own event streams.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.command)
+app.command("up")(up.command)
+app.command("worker")(worker.command)
+app.add_typer(importing.app, name="import")
+app.command("migrate")(inspection.migrate_command)
+app.command("topics")(inspection.topics_command)
+app.command("doctor")(inspection.doctor_command)
+app.command("config")(inspection.config_command)
+app.command("dead-letters")(dead_letters.list_command)
+app.add_typer(dead_letters.replay, name="replay")
+
+
+def main() -> None:
+    """Runs a command; 2 for what the caller can mend, 130 after Ctrl-C."""
+    try:
+        app()
+    except ZeloError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
+        sys.exit(2)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)

@@ -1,0 +1,155 @@
+"""Settings: the only reader of the environment (`ZELO_*`) and of `zelo.toml`.
+
+Every field has a unit, a default and a line of help; `zelo config` prints them, secrets masked.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from streams.errors import ConfigurationError
+
+Seconds = Annotated[float, Field(ge=0.0, le=86_400.0)]
+
+
+def _zone(name: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("expected an IANA time zone such as America/Sao_Paulo") from error
+    return name
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, by `ZELO_<NAME>` or in the TOML file named by `ZELO_CONFIG`."""
+
+    model_config = SettingsConfigDict(env_prefix="ZELO_", extra="forbid", frozen=True)
+
+    # --- where
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka brokers, host:port separated by commas")
+    clickhouse_url: str = Field("http://127.0.0.1:8123", description="ClickHouse HTTP endpoint")
+    clickhouse_user: str = Field("default", description="ClickHouse user")
+    clickhouse_password: SecretStr = Field(SecretStr(""), description="ClickHouse password")
+    clickhouse_database: str = Field(
+        "zelo", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="ClickHouse database, made by `zelo migrate`"
+    )
+    data_dir: Path = Field(Path(".zelo"), description="folder for local state and logs of `zelo up`")
+    topic_prefix: str = Field("zelo.", pattern=r"^[A-Za-z0-9._-]*$", description="prefix of every topic name")
+    app_id: str = Field(
+        "zelo", pattern=r"^[A-Za-z0-9._-]+$", description="prefix of consumer groups and changelog topics"
+    )
+    partitions: int = Field(4, ge=1, le=1024, description="partitions of every customer topic")
+    replication_factor: int = Field(1, ge=1, le=7, description="replicas of the topics we create")
+
+    # --- time
+    clock: Literal["wall", "log"] = Field(
+        "wall", description="wall: idle partitions follow the clock; log: only events and heartbeats move time"
+    )
+    timezone: Annotated[str, AfterValidator(_zone)] = Field("UTC", description="time zone of the company's days")
+    lateness_seconds: Seconds = Field(3600.0, description="how much an event may be out of order before its day closes")
+    horizon_days: int = Field(90, ge=1, le=3650, description="how far back a late event restates past days")
+    dedup_days: int = Field(90, ge=1, le=3650, description="how long event ids are remembered, at least horizon_days")
+    idle_seconds: Seconds = Field(60.0, description="silence after which an idle partition follows the wall clock")
+    max_future_seconds: Seconds = Field(86_400.0, description="how far ahead of the clock an event may lie")
+    max_skew_days: int = Field(7, ge=1, le=3650, description="how far one topic's time may run ahead of another's")
+
+    # --- policy
+    profile: str = Field("default", description="profile of metrics, health and churn: a built-in name or a TOML file")
+    locale: Literal["pt", "es", "en"] = Field("en", description="language of alerts when the customer has none")
+
+    # --- engine
+    publish_interval_seconds: Seconds = Field(0.25, description="newest values of a customer go out at most this often")
+    commit_interval_seconds: Seconds = Field(1.0, description="state and offsets are saved this often")
+    rebalance_timeout_seconds: Seconds = Field(60.0, description="Kafka group rebalance timeout; 3 on the embedded broker")
+    session_timeout_seconds: Seconds = Field(30.0, description="Kafka group session timeout")
+    max_poll_records: int = Field(5000, ge=1, le=100_000, description="records of one partition taken at once")
+    rescore_seconds: Seconds = Field(5.0, description="after a new model, all customers are re-scored at most this often")
+
+    # --- archive
+    archive_rows: int = Field(20_000, ge=1, le=1_000_000, description="rows of a table per ClickHouse insert, at most")
+    archive_seconds: Seconds = Field(1.0, description="age at which fewer rows are inserted")
+
+    # --- Slack
+    slack_token: SecretStr | None = Field(None, description="bot token (xoxb-...); without it alerts go to the log only")
+    slack_channel: str = Field("#customer-success", min_length=1, description="channel alerts are posted to")
+    slack_max_age_hours: float = Field(24.0, ge=0.0, description="older alerts (a replay of the past) are not posted")
+    slack_url: str = Field("https://slack.com/api/", description="Slack Web API, another one in tests")
+
+    # --- own pages and logs
+    http_host: str = Field("127.0.0.1", description="address of the health and metrics page")
+    http_port: int = Field(0, ge=0, le=65_535, description="port of the health and metrics page, 0 for none")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="lowest level logged")
+
+    @model_validator(mode="after")
+    def _check(self) -> "Settings":
+        if self.dedup_days < self.horizon_days:
+            raise ValueError(
+                f"dedup_days must be at least horizon_days ({self.horizon_days}), it is {self.dedup_days}: "
+                "an event that may still be applied must be recognised when it comes twice"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = os.environ.get("ZELO_CONFIG")
+        toml = (TomlConfigSettingsSource(settings_cls, Path(path)),) if path else ()
+        return (init_settings, env_settings, *toml)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings in force.
+
+    Raises:
+        ConfigurationError: names each wrong setting, what it was and what it must be.
+    """
+    path = os.environ.get("ZELO_CONFIG")
+    if path and not Path(path).is_file():
+        raise ConfigurationError(f"ZELO_CONFIG: expected a TOML file, found none at {path}")
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.startswith("ZELO_") and name != "ZELO_CONFIG" and name[5:].lower() not in Settings.model_fields
+    )
+    if unknown:
+        raise ConfigurationError(f"{', '.join(unknown)}: no such setting; `zelo config` lists them")
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_explain(problem) for problem in error.errors())) from error
+    except ValueError as error:  # the TOML file itself
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def _explain(problem: object) -> str:
+    assert isinstance(problem, dict)
+    name = "ZELO_" + "_".join(str(part) for part in problem["loc"]).upper() if problem["loc"] else "settings"
+    got = "" if "password" in name.lower() or "token" in name.lower() or not problem["loc"] else f", it was {problem['input']!r}"
+    return f"{name}: {problem['msg']}{got}"
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a child process that must see exactly these settings."""
+    values = {name: value for name, value in os.environ.items() if not name.startswith("ZELO_")}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if value is not None:
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            values[f"ZELO_{name.upper()}"] = plain
+    return values

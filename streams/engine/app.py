@@ -1,0 +1,169 @@
+"""The Faust app of one worker role, with every option taken from `EngineSettings` and nothing else.
+
+Faust lets environment variables override what an app is given; `env={}` takes that away. Its web server
+(port 6066, all interfaces) is neither enabled nor built.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import faust
+from faust.app.base import BootStrategy
+from faust.types import TP
+from mode import CrashingSupervisor
+
+from streams.engine.batches import Positions
+from streams.engine.checkpoint import Checkpoint
+from streams.engine.counters import Counters
+from streams.engine.gate import Gate, SkewGate, always_open
+from streams.engine.outbox import Outbox
+from streams.engine.recovery import BulkTables
+from streams.engine.services import Publisher, Watch
+from streams.engine.settings import EngineSettings
+from streams.engine.table import StateTable
+from streams.engine.transport import SCHEME, install
+
+
+class Engine:
+    """What the parts of one app share: `app.engine`.
+
+    Attributes:
+        settings: of this app.
+        counters: what happened so far.
+        positions: of every partition in this worker.
+        checkpoint: saves outputs and state.
+        gate: consulted before a partition is drained.
+    """
+
+    def __init__(self, settings: EngineSettings, gate: Gate) -> None:
+        self.settings = settings
+        self.counters = Counters()
+        self.positions = Positions(self.counters)
+        self.gate = gate
+        self.checkpoint: Checkpoint
+        self.waiting_for: list[str] = []
+        self._app: Any = None
+
+    def attach(self, app: faust.App) -> None:
+        """Called once by `EngineApp`."""
+        self._app = app
+        self.checkpoint = Checkpoint(
+            self.settings,
+            self.counters,
+            producer=self._producer,
+            tables=self._tables,
+            written=self._written,
+        )
+
+    # Faust builds these on first use, and its settings must be complete by then: ask late
+
+    def _producer(self) -> Any:
+        return self._app.producer._producer
+
+    def _tables(self) -> Iterable[Any]:
+        return cast("Iterable[Any]", self._app.tables.values())
+
+    def _written(self, topic: str, partition: int, offset: int) -> None:
+        self._app.tables.recovery.written(topic, partition, offset)
+
+    def is_current(self, message: Any) -> bool:
+        """Whether a batch still belongs to us; false after a rebalance or seek took its place."""
+        return self.positions.is_current(message)
+
+    def assigned(self, tps: Iterable[TP]) -> None:
+        """Called by the consumer with every new assignment."""
+        if isinstance(self.gate, SkewGate):
+            self.gate.attach(self._app.consumer.standing)
+            self.gate.assigned(tps)
+
+    def outbox(self) -> Outbox:
+        """A new outbox for an agent without a table (dead letters)."""
+        box = Outbox(self.settings.room_records, self.checkpoint.publish_outputs)
+        self.checkpoint.outboxes.append(box)
+        return box
+
+    @contextmanager
+    def waiting(self, reason: str) -> Iterator[None]:
+        """Tells the watchdog that an agent waits for something outside and the worker is not stuck."""
+        self.waiting_for.append(reason)
+        try:
+            yield
+        finally:
+            self.waiting_for.remove(reason)
+
+
+class _Boot(BootStrategy):
+    enable_web = False
+
+
+class EngineApp(faust.App):
+    """A Faust app with an `engine`."""
+
+    BootStrategy = _Boot
+
+    def __init__(self, name: str, engine: Engine, **options: Any) -> None:
+        self.engine = engine
+        super().__init__(name, **options)
+        engine.attach(self)
+
+
+def engine_app(name: str, settings: EngineSettings, *, gate: Gate = always_open, **options: Any) -> EngineApp:
+    """Makes the Faust app of a worker role.
+
+    Args:
+        name: also the consumer group (with `-v{version}` from version 2 on) and the prefix of changelogs.
+        settings: everything the engine needs to know.
+        gate: consulted before a partition is drained; a `SkewGate` for co-partitioned inputs.
+        options: further Faust settings (autodiscover, origin, broker_credentials, ...).
+    """
+    install()
+    app = EngineApp(name, Engine(settings, gate), **(_faust_options(settings) | options))
+    services: list[Any] = [Publisher(app, beacon=app.beacon), Watch(app, beacon=app.beacon)]
+    app._extra_services += services
+    return app
+
+
+def _faust_options(s: EngineSettings) -> dict[str, Any]:
+    return {
+        "env": {},
+        "broker": ";".join(f"{SCHEME}://{broker}" for broker in s.brokers),
+        "version": s.version,
+        "datadir": s.datadir,
+        "store": "memory://",
+        "web_enabled": False,
+        "debug": False,
+        "processing_guarantee": "at_least_once",
+        "agent_supervisor": CrashingSupervisor,
+        "Table": StateTable,
+        "TableManager": BulkTables,
+        "topic_partitions": s.partitions,
+        "topic_replication_factor": s.replication_factor,
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "consumer_auto_offset_reset": "earliest",
+        "consumer_max_fetch_size": s.fetch_partition_bytes,
+        "consumer_group_instance_id": s.group_instance_id or None,
+        "broker_max_poll_records": s.batch_records,
+        "broker_max_poll_interval": s.max_poll_interval_seconds,
+        "broker_session_timeout": s.session_timeout_seconds,
+        "broker_heartbeat_interval": s.heartbeat_interval_seconds,
+        "broker_rebalance_timeout": s.rebalance_timeout_seconds,
+        "broker_request_timeout": s.request_timeout_seconds,
+        "broker_commit_interval": s.commit_interval_seconds,
+        "broker_check_crcs": True,
+        "stream_buffer_maxsize": s.queue_batches,
+        # An agent stuck in an external call must not hang a rebalance. Not waiting is safe: its batch is
+        # unacknowledged, so whoever owns the partition then reads it again (I4).
+        "stream_wait_empty": False,
+        "stream_recovery_delay": 0.0,
+        "table_standby_replicas": s.standby_replicas,
+        "recovery_consistency_check": False,
+        "producer_acks": -1,
+        "producer_linger": s.producer_linger_seconds,
+        "producer_max_batch_size": s.producer_batch_bytes,
+        "producer_max_request_size": s.producer_request_bytes,
+        "producer_compression_type": s.compression or None,
+        "producer_request_timeout": s.request_timeout_seconds,
+        "worker_redirect_stdouts": False,
+    }

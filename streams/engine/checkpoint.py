@@ -1,0 +1,181 @@
+"""The commit protocol: what is saved, in which order, before source offsets are committed.
+
+1. One synchronous step: committable offsets, outputs, dirty keys, meta and applied offset of every partition.
+2. Outputs are sent and acknowledged.
+3. Dirty keys are sent and acknowledged, then the meta record. When all of a partition fits into one record
+   batch, which a broker writes whole or not at all, keys and meta go as that one batch.
+4. Source offsets are committed (by the consumer).
+
+Any failure crashes the worker with nothing committed, now or later: what was taken out of the tables and
+not written is nowhere else. For the same reason a cancellation (shutdown, a rebalance that cannot wait)
+does not reach a save that has begun; it goes on, and the next one waits for it.
+
+After a crash at any point the state is recovered to the last meta; keys that are further say so by their
+own offset, and their outputs were published in step 2 of the flush that wrote them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, NamedTuple, TypeVar
+
+from streams.engine.counters import Counters
+from streams.engine.outbox import Outbox, Output, publish
+from streams.engine.partition import META_KEY
+from streams.engine.settings import EngineSettings
+from streams.engine.table import StateTable
+from streams.errors import TransientError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class UnsavedError(TransientError):
+    """A save failed before; only a new process can go on, from the last commit."""
+
+
+class Flush(NamedTuple):
+    """State of one partition to be saved."""
+
+    topic: str
+    partition: int
+    keys: list[Output]
+    meta: Output
+
+    def fits(self, batch_bytes: int) -> bool:
+        """Whether keys and meta make one record batch, which is atomic."""
+        return sum(record.size for record in self.keys) + self.meta.size < batch_bytes
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """Everything one commit must save, taken in one step."""
+
+    outputs: list[Output] = field(default_factory=list)
+    flushes: list[Flush] = field(default_factory=list)
+
+
+class Checkpoint:
+    """Saves outputs and state of all tables and outboxes of an app, one save at a time.
+
+    Args:
+        producer: gives the started `AIOKafkaProducer`.
+        tables: gives the app's tables.
+        written: told the last changelog offset written of each (topic, partition).
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        counters: Counters,
+        producer: Callable[[], Any],
+        tables: Callable[[], Iterable[Any]],
+        written: Callable[[str, int, int], None],
+    ) -> None:
+        self.settings = settings
+        self.counters = counters
+        self._lock = asyncio.Lock()
+        self._tasks: set[asyncio.Future[Any]] = set()
+        self._failed: BaseException | None = None
+        self.outboxes: list[Outbox] = []
+        self._producer = producer
+        self._tables = tables
+        self._written = written
+
+    async def save(self, committable: Callable[[], T], commit: Callable[[T], Awaitable[bool]]) -> bool:
+        """One commit: steps 1 to 4, never abandoned halfway.
+
+        Args:
+            committable: gives the offsets that may be committed; nothing to do when they are empty.
+            commit: commits them once everything is saved.
+
+        Returns:
+            Whether something was committed.
+        """
+        return await self._undisturbed(self._save(committable, commit))
+
+    async def publish_outputs(self) -> None:
+        """Publishes what is waiting, without saving state: the state's flush will come after it."""
+        await self._undisturbed(self._publish_outputs())
+
+    async def _save(self, committable: Callable[[], T], commit: Callable[[T], Awaitable[bool]]) -> bool:
+        async with self._lock:
+            # no await between these two: what is committable is in the snapshot
+            offsets = committable()
+            if not offsets:
+                return False
+            snapshot = self.snapshot()
+            await self._write(snapshot)
+            return await commit(offsets)
+
+    async def _publish_outputs(self) -> None:
+        async with self._lock:
+            await self._write(Snapshot(self._take_outputs()))
+
+    async def _undisturbed(self, work: Coroutine[Any, Any, R]) -> R:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)  # the loop alone would not keep it
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    def snapshot(self) -> Snapshot:
+        """Step 1. Synchronous: no agent runs between what is committable and what is saved."""
+        snapshot = Snapshot(self._take_outputs())
+        for table in self._state_tables():
+            for part in table.partitions_here():
+                taken = part.take_state() if part.live else None
+                if taken is not None:
+                    snapshot.flushes.append(_flush(table.changelog_topic_name, part.number, *taken))
+        return snapshot
+
+    async def _write(self, snapshot: Snapshot) -> None:
+        try:
+            await self._send(snapshot.outputs)
+            self.counters.outputs += len(snapshot.outputs)
+            if snapshot.flushes:
+                await self._write_state(snapshot.flushes)
+        except BaseException as exc:
+            self._failed = exc
+            raise
+
+    async def _write_state(self, flushes: list[Flush]) -> None:
+        started = monotonic()
+        limit = self.settings.producer_batch_bytes
+        large = [flush for flush in flushes if not flush.fits(limit)]
+        small = [flush for flush in flushes if flush.fits(limit)]
+        await self._send_state([record for flush in large for record in flush.keys])
+        whole = [record for flush in small for record in (*flush.keys, flush.meta)]
+        await self._send_state(whole + [flush.meta for flush in large])
+        self.counters.flushes += 1
+        self.counters.keys += sum(len(flush.keys) for flush in flushes)
+        self.counters.flush_seconds += monotonic() - started
+
+    def _state_tables(self) -> list[StateTable[Any, Any]]:
+        return [table for table in self._tables() if isinstance(table, StateTable)]
+
+    def _take_outputs(self) -> list[Output]:
+        if self._failed is not None:
+            raise UnsavedError("an earlier save failed: nothing after it may be committed") from self._failed
+        outputs: list[Output] = []
+        for table in self._state_tables():
+            table.check_whole()
+            outputs += table.take_outputs()
+        for outbox in self.outboxes:
+            outputs += outbox.take()
+        return outputs
+
+    async def _send(self, outputs: list[Output]) -> dict[tuple[str, int], int]:
+        if not outputs:
+            return {}
+        return await publish(self._producer(), outputs, self.settings.producer_request_bytes)
+
+    async def _send_state(self, records: list[Output]) -> None:
+        for (topic, partition), offset in (await self._send(records)).items():
+            self._written(topic, partition, offset)
+
+
+def _flush(topic: str, number: int, keys: list[tuple[bytes, bytes | None]], meta: bytes) -> Flush:
+    return Flush(
+        topic, number, [Output(topic, number, k, v) for k, v in keys], Output(topic, number, META_KEY, meta)
+    )

@@ -1,0 +1,38 @@
+"""What the engine counts about itself: plain numbers, read by the telemetry of the application."""
+
+from dataclasses import dataclass, field
+
+from faust.types import TP
+
+
+@dataclass(slots=True)
+class Counters:
+    """Running totals since the start of the process, and the present lag.
+
+    Attributes:
+        batches, records: handed to agents.
+        reseeks: in-process drops found and read again (I2).
+        stale: batches thrown away because their partition had no known position (I4).
+        overlaps: batches cut because their beginning had been delivered.
+        lost: offsets that the broker had deleted before we read them (retention).
+        flushes, flush_seconds, keys: checkpoints written, time in them, state records written.
+        outputs: output records written.
+        commits, failed_commits: of source offsets.
+        last_commit_at_monotonic: `time.monotonic()` of the last commit; None before the first.
+        lag: records on the broker after the committable offset, per source partition.
+    """
+
+    batches: int = 0
+    records: int = 0
+    reseeks: int = 0
+    stale: int = 0
+    overlaps: int = 0
+    lost: int = 0
+    flushes: int = 0
+    flush_seconds: float = 0.0
+    keys: int = 0
+    outputs: int = 0
+    commits: int = 0
+    failed_commits: int = 0
+    last_commit_at_monotonic: float | None = None
+    lag: dict[TP, int] = field(default_factory=dict)

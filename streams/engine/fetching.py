@@ -1,0 +1,159 @@
+"""The consumer's thread: takes records out of aiokafka's fetcher, one batch per partition.
+
+aiokafka's own `max_records` is one budget for all partitions in the order of a dict, so the first ones
+starve the others; here every partition has its own cap. Position and records are read in one step
+without an await in between (I1): only this thread moves positions.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any, cast
+
+import aiokafka
+from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.errors import (
+    CommitFailedError,
+    ConsumerStoppedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams.engine.batches import RawBatch
+from streams.engine.offsets import raise_to_high_watermarks
+from streams.engine.settings import EngineSettings
+
+#: A commit that fails like this is made again after the rebalance, or by whoever owns the partition then.
+_COMMIT_AGAIN = (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+
+class BatchThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread, handing out whole batches."""
+
+    def _settings(self) -> EngineSettings:
+        return cast(EngineSettings, cast(Any, self.app).engine.settings)
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust fixes 1.5 s; one fetch per broker is in flight, so an idle partition would delay a busy one
+        consumer._fetch_max_wait_ms = int(self._settings().fetch_max_wait_seconds * 1000)
+        return consumer
+
+    async def _fetch_records(  # type: ignore[override]
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP] | None,
+        timeout: float | None = None,  # noqa: ASYNC109
+        max_records: int | None = None,
+    ) -> dict[TP, RawBatch]:
+        fetcher = consumer._fetcher
+        subscriptions = fetcher._subscriptions
+        cap = self._settings().batch_records
+        deadline = monotonic() + (timeout or 0.0)
+        # the context tells the coordinator that we poll, even while every partition is held back
+        with subscriptions.fetch_context():
+            while self.consumer.flow_active:
+                if consumer._closed or fetcher._closed:
+                    raise ConsumerStoppedError
+                if subscriptions.reassignment_in_progress:
+                    await subscriptions.wait_for_assignment()
+                    continue
+                if subscriptions.subscription is None or subscriptions.subscription.assignment is None:
+                    return {}
+                drained = _drain(fetcher, active_partitions or set(), cap)
+                left = deadline - monotonic()
+                if drained or left <= 0:
+                    return drained
+                await _data_or_timeout(fetcher, left)
+        return {}
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        consumer = self._ensure_consumer()
+        assigned = self.assignment()
+        wanted = {
+            driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(offset, "")
+            for tp, offset in offsets.items()
+            if tp in assigned
+        }
+        try:
+            await consumer.commit(wanted)
+        except _COMMIT_AGAIN as exc:
+            self.log.info("commit refused, the group is changing: %r", exc)
+            return False
+        except KafkaError as exc:
+            if exc.retriable:
+                self.log.warning("commit failed, again at the next interval: %r", exc)
+                return False
+            await self.crash(exc)
+            return False
+        return True
+
+    async def _highwaters(self, partitions: Any) -> Mapping[TP, int]:
+        if not partitions:
+            return {}
+        consumer = self._ensure_consumer()
+        ends = await consumer.end_offsets(partitions)
+        ends = await raise_to_high_watermarks(consumer._client, ends)
+        return {TP(tp.topic, tp.partition): end for tp, end in ends.items()}
+
+
+def _drain(fetcher: Any, wanted: set[TP], cap: int) -> dict[TP, RawBatch]:
+    drained: dict[TP, RawBatch] = {}
+    assignment = fetcher._subscriptions.subscription.assignment
+    for aiotp in list(fetcher._records):
+        tp = TP(aiotp.topic, aiotp.partition)
+        if tp not in wanted:
+            if not fetcher._subscriptions.is_assigned(aiotp):
+                del fetcher._records[aiotp]
+            continue
+        result = fetcher._records[aiotp]
+        if type(result) is FetchResult:
+            batch = _take(fetcher, aiotp, result, assignment, cap)
+            if batch is not None:
+                drained[tp] = batch
+        elif drained:
+            return drained  # its error is raised by the next call
+        else:
+            _release(fetcher, aiotp)
+            result.check_raise()
+    return drained
+
+
+def _take(
+    fetcher: Any, aiotp: TopicPartition, result: FetchResult, assignment: Any, cap: int
+) -> RawBatch | None:
+    state = assignment.state_value(aiotp)
+    start = state.position if state is not None and state.has_valid_position else None
+    records = result.getall(cap)
+    if not result.has_more():
+        _release(fetcher, aiotp)
+    if start is None or not state.has_valid_position:
+        return None
+    end = state.position
+    return RawBatch(start, end, records) if records or end != start else None
+
+
+def _release(fetcher: Any, aiotp: TopicPartition) -> None:
+    del fetcher._records[aiotp]
+    fetcher._notify(fetcher._wait_consume_future)
+
+
+async def _data_or_timeout(fetcher: Any, seconds: float) -> None:
+    waiter = fetcher._create_fetch_waiter()
+    done, pending = await asyncio.wait([waiter], timeout=seconds)
+    for future in pending:
+        future.cancel()
+    for future in done:
+        future.result()  # raises what the coordinator could not handle (authorisation)

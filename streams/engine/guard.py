@@ -1,0 +1,122 @@
+"""The guard: nothing that arrives in a message may stop a stream.
+
+`decode` runs a typed decoder over a batch and catches whatever it raises; a message that can never work
+becomes a `Poison`, which knows how to become a dead letter. Errors that speak of us and not of the
+message (transient, configuration) go on.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from streams.engine.outbox import Output
+from streams.errors import ConfigurationError, PoisonError, TransientError
+
+E = TypeVar("E")
+
+Headers = Sequence[tuple[str, bytes]]
+
+#: Kafka Connect's names, so that its tools for dead letters read ours.
+_PREFIX = "__connect.errors."
+#: How often this message was replayed; set by the replay, carried along with the original headers.
+RETRY_COUNT_HEADER = "zelo.retry.count"
+#: Original size in bytes of a value that had to be cut.
+TRUNCATED_HEADER = "zelo.value.truncated"
+_MESSAGE_CHARACTERS = 1000
+#: What a dead letter needs in a request besides value, key and original headers.
+_RESERVE_BYTES = 16 * 1024
+
+
+class Poison(NamedTuple):
+    """A record that can never be processed, and why.
+
+    Attributes:
+        record: the `ConsumerRecord`.
+        stage: where it failed, e.g. `decode`.
+        where: dotted name of the function that failed.
+        error: what was raised.
+    """
+
+    record: Any
+    stage: str
+    where: str
+    error: Exception
+
+    @property
+    def reason(self) -> str:
+        """One line for people."""
+        return _text(f"{type(self.error).__name__}: {self.error}")
+
+    def dead_letter(self, topic: str, partition: int, max_bytes: int) -> Output:
+        """The record as it came, with the reason in its headers.
+
+        Args:
+            topic: of the dead letters.
+            partition: of that topic.
+            max_bytes: largest request the producer sends; a value beyond it is cut, and the header
+                `zelo.value.truncated` gives its original size.
+        """
+        record = self.record
+        headers = [(name, value or b"") for name, value in record.headers if not _ours(name)]
+        room = max_bytes - _RESERVE_BYTES - len(record.key or b"")
+        room -= sum(len(name) + len(value) + 10 for name, value in headers)
+        value = record.value
+        if value is not None and len(value) > room:
+            headers.append((TRUNCATED_HEADER, str(len(value)).encode()))
+            value = value[: max(0, room)]
+        headers += [(_PREFIX + name, _text(text).encode()) for name, text in self._reasons()]
+        return Output(topic, partition, record.key, value, headers, record.timestamp)
+
+    def _reasons(self) -> Iterator[tuple[str, str]]:
+        record, kind = self.record, type(self.error)
+        yield "topic", record.topic
+        yield "partition", str(record.partition)
+        yield "offset", str(record.offset)
+        yield "stage", self.stage
+        yield "class.name", self.where
+        yield "exception.class.name", f"{kind.__module__}.{kind.__qualname__}"
+        yield "exception.message", str(self.error)
+
+
+class Decoded(NamedTuple, Generic[E]):
+    """A record and the event in it."""
+
+    record: Any
+    event: "E | Poison"
+
+
+def decode(
+    records: Iterable[Any], decoder: Callable[[bytes | None, Headers], E], stage: str = "decode"
+) -> Iterator[Decoded[E]]:
+    """Decodes each record, in order; gives its event, or a `Poison` in its place.
+
+    Args:
+        records: of a batch.
+        decoder: from value and headers to an event; raises for what it cannot read.
+        stage: named in the dead letter.
+
+    Raises:
+        TransientError, ConfigurationError: as raised by the decoder.
+    """
+    where = f"{decoder.__module__}.{getattr(decoder, '__qualname__', type(decoder).__qualname__)}"
+    for record in records:
+        try:
+            event: E | Poison = decoder(record.value, record.headers)
+        except (TransientError, ConfigurationError):
+            raise
+        except Exception as exc:  # noqa: BLE001 - RecursionError and MemoryError come from hostile nesting, too
+            event = Poison(record, stage, where, exc)
+        yield Decoded(record, event)
+
+
+def poison(record: Any, stage: str, where: str, message: str) -> Poison:
+    """A `Poison` for what was decoded but cannot be accepted (wrong key, impossible value)."""
+    return Poison(record, stage, where, PoisonError(message))
+
+
+def _ours(header: str) -> bool:
+    return header.startswith(_PREFIX) or header == TRUNCATED_HEADER
+
+
+def _text(value: str) -> str:
+    """Printable in any tool: what UTF-8 cannot carry is escaped, long texts are cut."""
+    return value[:_MESSAGE_CHARACTERS].encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,51 @@
+"""Services that run beside the agents: publication of waiting outputs, and the watchdog's rounds."""
+
+import asyncio
+from typing import Any
+
+from mode import Service
+
+from streams.engine.watchdog import Watchdog
+
+_LOOK_SECONDS = 1.0
+
+
+class Publisher(Service):
+    """Publishes waiting outputs at every publish interval."""
+
+    def __init__(self, app: Any, **kwargs: Any) -> None:
+        self.app = app
+        super().__init__(**kwargs)
+
+    @Service.task
+    async def _publish(self) -> None:
+        while not self.should_stop:
+            await self.sleep(self.app.engine.settings.publish_interval_seconds)
+            try:
+                await self.app.engine.checkpoint.publish_outputs()
+            except asyncio.CancelledError:
+                raise
+            except Exception as exc:  # noqa: BLE001 - whatever was not published must not be committed past
+                await self.app.crash(exc)
+
+
+class Watch(Service):
+    """Looks at the partitions every second: fills `counters.lag`, ends a stuck worker."""
+
+    def __init__(self, app: Any, **kwargs: Any) -> None:
+        self.app = app
+        self.watchdog = Watchdog(app.engine.settings.stuck_after_seconds)
+        super().__init__(**kwargs)
+
+    @Service.task
+    async def _look(self) -> None:
+        engine = self.app.engine
+        while not self.should_stop:
+            await self.sleep(_LOOK_SECONDS)
+            sights = self.app.consumer.sights()
+            engine.counters.lag = {tp: sight.lag for tp, sight in sights.items()}
+            busy = self.app.rebalancing or self.app.in_recovery or bool(engine.waiting_for)
+            try:
+                self.watchdog.look(sights, excused=busy)
+            except Exception as exc:  # noqa: BLE001 - the only way to end a Faust worker from a service
+                await self.app.crash(exc)

@@ -1,0 +1,116 @@
+"""Every number of the engine, with its unit and default. Nothing here is read from anywhere else."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from streams.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How one worker reads, keeps and commits.
+
+    The defaults are those of a production cluster; `EngineSettings.embedded` has the short timeouts
+    that suit a broker on the same machine. Sources: ENGINE.md section 4; where it names no number,
+    chosen, not measured.
+
+    Attributes:
+        bootstrap: `host:port` of one or more brokers, separated by commas.
+        datadir: directory Faust may write to (nothing of value is kept there).
+        version: of the state; another number starts with empty tables and a new consumer group.
+        partitions: of every topic keyed by customer.
+        replication_factor: of topics we create.
+        batch_records: most records of one partition in one batch.
+        small_batch_records: a batch below this size makes its partition linger before the next one.
+        linger_seconds: how long; bounds the batches per second of one partition.
+        queue_batches: batches waiting before one agent; then its partitions are left undrained.
+        fetch_max_wait_seconds: how long the broker may hold a fetch open. aiokafka keeps one fetch per
+            broker in flight, so this is also the most a drained partition waits for an idle one.
+        fetch_partition_bytes: of one partition in one fetch; must hold the largest message.
+        commit_interval_seconds: between commits; bounds what a crash makes us read again.
+        publish_interval_seconds: between publications of conflated values (ARCHITECTURE.md, section 2).
+        room_records: outputs waiting for publication before `room()` makes an agent wait.
+        max_skew_seconds: how far a partition may run ahead of its slowest sibling, in event time.
+        skew_patience_seconds: a sibling that does not move for this long holds nobody back.
+        session_timeout_seconds, heartbeat_interval_seconds, rebalance_timeout_seconds,
+        request_timeout_seconds, max_poll_interval_seconds: Kafka's, as named there.
+        group_instance_id: static membership; empty for none.
+        standby_replicas: warm copies of each table's partitions in other workers.
+        producer_linger_seconds: how long a small produce request waits for company.
+        producer_batch_bytes: of one record batch; a flush of one partition below it is atomic.
+        producer_request_bytes: largest produce request, so also the largest message we can write.
+        compression: `gzip`, or empty for none (lz4, zstd, snappy need the package cramjam).
+        stall_seconds: a partition with lag and no progress for two commit intervals and this is stuck.
+        recovery_timeout_seconds: a recovery longer than this is stuck.
+    """
+
+    bootstrap: str
+    datadir: Path = field(default_factory=lambda: Path("zelo-data"))
+    version: int = 1
+    partitions: int = 8
+    replication_factor: int = 3
+    batch_records: int = 5000
+    small_batch_records: int = 500
+    linger_seconds: float = 0.01
+    queue_batches: int = 16
+    fetch_max_wait_seconds: float = 0.025
+    fetch_partition_bytes: int = 4 * 1024 * 1024
+    commit_interval_seconds: float = 1.0
+    publish_interval_seconds: float = 0.25
+    room_records: int = 50_000
+    max_skew_seconds: float = 7 * 86_400.0
+    skew_patience_seconds: float = 5.0
+    session_timeout_seconds: float = 30.0
+    heartbeat_interval_seconds: float = 3.0
+    rebalance_timeout_seconds: float = 60.0
+    request_timeout_seconds: float = 60.0
+    max_poll_interval_seconds: float = 300.0
+    group_instance_id: str = ""
+    standby_replicas: int = 0
+    producer_linger_seconds: float = 0.005
+    producer_batch_bytes: int = 512 * 1024
+    producer_request_bytes: int = 4 * 1024 * 1024
+    compression: str = ""
+    stall_seconds: float = 60.0
+    recovery_timeout_seconds: float = 900.0
+
+    def __post_init__(self) -> None:
+        if not self.bootstrap:
+            raise ConfigurationError("bootstrap is empty: it must be host:port of a Kafka broker")
+        if self.partitions < 1:
+            raise ConfigurationError(f"partitions is {self.partitions}: it must be at least 1")
+        if self.session_timeout_seconds > self.request_timeout_seconds:
+            raise ConfigurationError(
+                f"session_timeout_seconds is {self.session_timeout_seconds}: "
+                f"it must not exceed request_timeout_seconds ({self.request_timeout_seconds})"
+            )
+        if self.producer_batch_bytes > self.producer_request_bytes:
+            raise ConfigurationError(
+                f"producer_batch_bytes is {self.producer_batch_bytes}: "
+                f"it must not exceed producer_request_bytes ({self.producer_request_bytes})"
+            )
+
+    @classmethod
+    def embedded(cls, bootstrap: str, datadir: Path, partitions: int = 4) -> "EngineSettings":
+        """Settings for a broker of one node on this machine: joins in 3 s, no replicas."""
+        return cls(
+            bootstrap=bootstrap,
+            datadir=datadir,
+            partitions=partitions,
+            replication_factor=1,
+            rebalance_timeout_seconds=3.0,
+            session_timeout_seconds=6.0,
+            heartbeat_interval_seconds=1.0,
+            request_timeout_seconds=20.0,
+            commit_interval_seconds=0.5,
+        )
+
+    @property
+    def brokers(self) -> list[str]:
+        """The brokers as `host:port`."""
+        return [broker.strip() for broker in self.bootstrap.split(",") if broker.strip()]
+
+    @property
+    def stuck_after_seconds(self) -> float:
+        """No progress for this long, with lag, means stuck (ENGINE.md, bug 16)."""
+        return 2 * self.commit_interval_seconds + self.stall_seconds

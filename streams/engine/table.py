@@ -1,0 +1,191 @@
+"""Tables whose state is exact after any crash: one source topic, one writing agent, one partition at a time.
+
+The agent changes a table only inside `with table.batch(event) as (partition, records)`. The block is
+synchronous, so a commit, which runs between the awaits of the agent, always sees a whole number of
+records applied.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar, cast
+
+import faust
+from faust.types import TP, EventT
+
+from streams.engine.outbox import Output
+from streams.engine.partition import Partition, Render, StateCodec
+from streams.errors import ConfigurationError
+
+S = TypeVar("S")
+M = TypeVar("M")
+
+
+class StateTable(faust.Table[str, Any], Generic[S, M]):
+    """A Faust table whose partitions are `Partition` objects; created by `state_table`."""
+
+    source_topic: str
+
+    def configure(self, source_topic: str, codec: StateCodec[S, M], render: Render | None) -> None:
+        """Set by `state_table`; Faust clones tables by keyword, so its constructor stays as it is."""
+        self._engine = cast(Any, self.app).engine
+        self.source_topic = source_topic
+        self.room_records = self._engine.settings.room_records
+        self.broken: BaseException | None = None
+        self._codec = codec
+        self._render = render
+        self._parts: dict[int, Partition[S, M]] = {}
+        self._busy = False
+
+    # what an agent uses
+
+    @contextmanager
+    def batch(
+        self, event: EventT[Any], records: Sequence[Any] | None = None
+    ) -> Iterator[tuple[Partition[S, M], Sequence[Any]]]:
+        """Gives the partition of `event` and those of its records that the state does not contain.
+
+        The block must not await. A batch whose partition went to another worker meanwhile gives no
+        records. When the block raises, the state is half changed: nothing is saved any more.
+
+        Args:
+            event: a batch of the table's source topic.
+            records: a run of `event.value`, in order, to work through a large batch in slices.
+        """
+        message = cast(Any, event.message)
+        if message.topic != self.source_topic:
+            raise ConfigurationError(
+                f"table {self.name} is fed by {self.source_topic}, not by {message.topic}: "
+                "one table has one source topic"
+            )
+        run: Sequence[Any] = cast(Any, event.value) if records is None else records
+        part = self.partition(message.partition)
+        if not run or not self._engine.is_current(message):
+            yield part, []
+            return
+        if run[0].offset <= part.applied:
+            run = [record for record in run if record.offset > part.applied]
+        self._check_usable(part)
+        self._busy = True
+        try:
+            yield part, run
+        except BaseException as exc:
+            self.broken = exc
+            raise
+        finally:
+            self._busy = False
+        if run:
+            part.advance(run[-1].offset)
+
+    def _check_usable(self, part: Partition[S, M]) -> None:
+        if self._busy:
+            raise ConfigurationError(f"table {self.name}: a block of table.batch() awaited, it must not")
+        if not part.live:
+            raise ConfigurationError(
+                f"table {self.name}: partition {part.number} of {self.source_topic} is here, that of "
+                f"{self.changelog_topic_name} is not: both topics must have the same number of partitions"
+            )
+
+    async def room(self) -> None:
+        """Waits while too many outputs are unpublished; call it between batches and slices."""
+        while self.outputs_waiting >= self.room_records:
+            await self._engine.checkpoint.publish_outputs()
+
+    # what the engine uses
+
+    @property
+    def outputs_waiting(self) -> int:
+        """Outputs of all partitions not yet published."""
+        return sum(len(part.outputs) for part in self._parts.values() if part.live)
+
+    def partition(self, number: int) -> Partition[S, M]:
+        """The partition with this number, empty when it was not here."""
+        part = self._parts.get(number)
+        if part is None:
+            part = self._parts[number] = Partition(number, self._codec, self._render)
+        return part
+
+    def partitions_here(self) -> list[Partition[S, M]]:
+        """The partitions in this process, standbys included."""
+        return list(self._parts.values())
+
+    def drop_partition(self, number: int) -> None:
+        """Forgets a partition and its unpublished outputs: its next owner makes them again."""
+        self._parts.pop(number, None)
+
+    def check_whole(self) -> None:
+        """Raises when the state must not be saved."""
+        if self.broken is not None:
+            raise ConfigurationError(f"table {self.name} is half changed by a failed batch") from self.broken
+        if self._busy:
+            raise ConfigurationError(f"table {self.name}: a block of table.batch() awaited, it must not")
+
+    def take_outputs(self) -> list[Output]:
+        """Renders and hands over the outputs of the partitions we own."""
+        return [output for part in self._parts.values() if part.live for output in part.take_outputs()]
+
+    def load(self, number: int, records: Sequence[Any]) -> None:
+        """Takes changelog records of one partition, unless it is live."""
+        part = self.partition(number)
+        if not part.live:
+            for record in records:
+                part.load(record.key, record.value)
+
+    # Faust's own storage is not used
+
+    async def on_start(self) -> None:
+        """Opens no store and declares no topic (create_topics did)."""
+
+    async def on_rebalance(self, *args: Any, **kwargs: Any) -> None:
+        """The recovery decides what is kept (recovery.py)."""
+
+    async def on_recovery_completed(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing to do: the recovery has marked the partitions live."""
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """Nothing is on disk."""
+        return None
+
+    def on_key_set(self, key: Any, value: Any) -> None:
+        raise ConfigurationError(f"table {self.name} is changed through table.batch(event) only")
+
+    def on_key_del(self, key: Any) -> None:
+        raise ConfigurationError(f"table {self.name} is changed through table.batch(event) only")
+
+
+def changelog_name(app_id: str, table: str) -> str:
+    """Name of a table's changelog topic."""
+    return f"{app_id}-{table}-changelog"
+
+
+def state_table(
+    app: faust.App,
+    name: str,
+    source_topic: str,
+    partitions: int,
+    state_type: type[S],
+    meta_type: type[M],
+    render: Render | None = None,
+) -> StateTable[S, M]:
+    """Makes a table.
+
+    Args:
+        app: made by `engine_app`.
+        name: of the table; its changelog is `{app id}-{name}-changelog`.
+        source_topic: the one topic whose batches change it.
+        partitions: of that topic.
+        state_type: msgspec-encodable type of the values.
+        meta_type: type of the partition-level state; `meta_type()` must make an empty one.
+        render: called at publication for each key marked by `partition.publish(key)`; it emits.
+    """
+    changelog = app.topic(
+        changelog_name(app.conf.id, name),
+        partitions=partitions,
+        key_serializer="raw",
+        value_serializer="raw",
+        acks=False,
+        compacting=True,
+    )
+    table = app.Table(name, partitions=partitions, changelog_topic=changelog)
+    assert isinstance(table, StateTable)
+    table.configure(source_topic, StateCodec(state_type, meta_type), render)
+    return table

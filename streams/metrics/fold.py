@@ -1,0 +1,44 @@
+"""What a domain's fold is: the seam between the domain machine and the metrics.
+
+Invariants (METRICS.md section 9, property-tested for every fold):
+ F1 the order in which events are applied does not change the state's figures;
+ F2 `values(state, day, as_of)` speaks of what happened before `as_of` only, whatever else the state holds;
+ F3 `forget(state, before)` changes no value of a day >= `before`.
+Each event is applied once: the machine removes duplicates.
+"""
+
+from typing import Protocol, TypeVar
+
+from schemas.envelope import Event
+from schemas.metrics import Domain, Movement, Values
+
+S = TypeVar("S")
+E = TypeVar("E", bound=Event, contravariant=True)
+
+
+class Fold(Protocol[S, E]):
+    """A domain's pure logic over one customer's state."""
+
+    domain: Domain
+    state_type: type[S]
+    daily: bool  # False: day values are published on days that changed them only (account)
+
+    def new(self) -> S:
+        """State of a customer nothing is known of."""
+        ...
+
+    def apply(self, state: S, event: E, at: int) -> None:
+        """Takes an event in; `at` is its `occurred_at` in epoch ms."""
+        ...
+
+    def values(self, state: S, day: int, as_of: int) -> Values:
+        """The domain's values at the instant `as_of` (exclusive), which lies in `day` or is its end."""
+        ...
+
+    def forget(self, state: S, before: int) -> None:
+        """Drops facts that no value of a day >= `before` needs."""
+        ...
+
+    def movements(self, customer_id: str, state: S) -> list[Movement]:
+        """The customer's MRR steps; empty for every domain but revenue."""
+        ...

@@ -1,0 +1,183 @@
+"""The health score (METRICS.md section 7): weighted factors, 0-100, with everything needed to explain it.
+
+Theory of operation. Every factor gives a reading. A factor without one, or with data too old, gives its
+weight to the others; ageing data give it gradually. `coverage` is the share of the weight that stayed where
+it belongs. The band follows the score with hysteresis against the band of the last aligned day, so noise
+smaller than it flips nothing.
+
+Points and weights are counted in whole micro-points (all weights make 100 points), so Σ earned = score,
+Σ missed = 100 − score and Σ change = score − previous score hold exactly; as published floats to 1e-9.
+"""
+
+from math import ceil
+
+from msgspec import Struct
+
+from schemas.scores import Band, Factor, FactorName, Lift
+from streams.metrics.health_factors import FACTORS, DomainValues, Reading
+from streams.metrics.health_policy import HealthPolicy
+
+__all__ = ["DomainValues", "Health", "HealthMemory", "HealthScorer", "band_of"]
+
+_MICRO = 1_000_000  # micro-points in a point
+_WHOLE = 100 * _MICRO  # what all weights sum to
+_LIFT_STEPS = 10_000  # a lift is said to four places, rounded up
+_RANK: dict[Band, int] = {"red": 0, "yellow": 1, "green": 2}
+
+
+class HealthMemory(Struct, frozen=True, kw_only=True):
+    """What the score of an aligned day leaves for the next: hysteresis and change by factor."""
+
+    day: int
+    score: float | None
+    band: Band
+    earned: dict[FactorName, float]
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """A health score in parts (see `schemas.scores.HealthScore`, which publishes them).
+
+    Attributes:
+        score: 0-100; None when no factor has data.
+        factors: every factor with a weight in the policy, those without data too, with weight 0.
+        memory: to be kept when this is the score of an aligned day.
+    """
+
+    score: float | None
+    band: Band
+    coverage: float
+    factors: list[Factor]
+    lift: Lift | None
+    memory: HealthMemory
+
+
+class HealthScorer:
+    """Scores customers by one policy.
+
+    Args:
+        policy: weights, bands, factors.
+        name: of the profile, published beside every score.
+    """
+
+    def __init__(self, policy: HealthPolicy, name: str) -> None:
+        self.name = name
+        self._policy = policy
+        weights = {factor: float(getattr(policy.weights, factor)) for factor in FACTORS}
+        self._factors = [
+            (factor, weights[factor], read) for factor, read in FACTORS.items() if weights[factor] > 0
+        ]
+        self._total = sum(weight for _, weight, _ in self._factors)
+
+    def score(self, values: DomainValues, as_of: int, day: int, previous: HealthMemory | None) -> Health:
+        """Health at `as_of`, which ends or lies in `day`; `previous` is of the last aligned day before."""
+        policy = self._policy
+        readings = [read(policy, values, as_of) for _, _, read in self._factors]
+        raw = [
+            weight * self._share(reading)
+            for (_, weight, _), reading in zip(self._factors, readings, strict=True)
+        ]
+        coverage = _decimal(sum(raw) / self._total)
+        scored = sum(raw) > 0
+        before = previous.earned if scored and previous is not None and previous.score is not None else None
+        factors = [
+            _factor(factor, reading, weight, before)
+            for (factor, _, _), reading, weight in zip(self._factors, readings, _whole(raw), strict=True)
+        ]
+        score = _decimal(sum(factor.earned for factor in factors)) if scored else None
+        band: Band = "unknown"
+        if score is not None and coverage >= policy.min_coverage:
+            band = band_of(policy, score, previous.band if previous is not None else None)
+        earned = {factor.factor: factor.earned for factor in factors}
+        return Health(
+            score=score,
+            band=band,
+            coverage=coverage,
+            factors=factors,
+            lift=None if score is None else _lift(policy, score, band, factors),
+            memory=HealthMemory(day=day, score=score, band=band, earned=earned),
+        )
+
+    def _share(self, reading: Reading) -> float:
+        """Share of its weight that a reading keeps."""
+        if reading.value is None or reading.freshness < self._policy.min_freshness:
+            return 0.0
+        return reading.freshness
+
+
+def band_of(policy: HealthPolicy, score: float, previous: Band | None) -> Band:
+    """The band of a score, lower bound inclusive; each bound gives way to where one comes from.
+
+    Example:
+        >>> policy = HealthPolicy(yellow_from=50.0, green_from=75.0, hysteresis_points=3.0)
+        >>> band_of(policy, 73.0, None), band_of(policy, 73.0, "green"), band_of(policy, 52.0, "red")
+        ('yellow', 'green', 'red')
+    """
+    yellow, green = policy.yellow_from, policy.green_from
+    rank = None if previous is None else _RANK.get(previous)
+    if rank is not None:
+        width = policy.hysteresis_points
+        yellow += -width if rank >= _RANK["yellow"] else width
+        green += -width if rank >= _RANK["green"] else width
+    if score >= green:
+        return "green"
+    return "yellow" if score >= yellow else "red"
+
+
+def _decimal(number: float) -> float:
+    """The number with six decimal places; much faster than `round` with digits."""
+    return round(number * _MICRO) / _MICRO
+
+
+def _whole(raw: list[float]) -> list[int]:
+    """Weights in micro-points that sum to 100 points, or all 0; the largest takes what rounding leaves."""
+    total = sum(raw)
+    if total == 0:
+        return [0] * len(raw)
+    weights = [round(weight / total * _WHOLE) for weight in raw]
+    weights[weights.index(max(weights))] += _WHOLE - sum(weights)
+    return weights
+
+
+def _factor(
+    name: FactorName, reading: Reading, weight: int, before: dict[FactorName, float] | None
+) -> Factor:
+    value = None if reading.value is None or weight == 0 else _decimal(reading.value)
+    earned = 0 if value is None else round(weight * value / 100)
+    points = earned / _MICRO
+    return Factor(
+        factor=name,
+        value=value,
+        weight=weight / _WHOLE,
+        earned=points,
+        missed=(weight - earned) / _MICRO,
+        change=None if before is None else _decimal(points - before.get(name, 0.0)),
+        evidence=reading.evidence,
+    )
+
+
+def _lift(policy: HealthPolicy, score: float, band: Band, factors: list[Factor]) -> Lift | None:
+    """The smallest change of one factor that reaches the next band, and keeps it the day after, too."""
+    match band:
+        case "red":
+            goal: Band = "yellow"
+            target = policy.yellow_from + policy.hysteresis_points
+        case "yellow":
+            goal = "green"
+            target = policy.green_from + policy.hysteresis_points
+        case _:
+            return None
+    best: Lift | None = None
+    for factor in factors:
+        if factor.value is None:
+            continue
+        value_to = _value_for(target, score, factor.earned, factor.weight)
+        if value_to <= 100 and (best is None or value_to - factor.value < best.value_to - best.value_from):
+            best = Lift(factor=factor.factor, value_from=factor.value, value_to=value_to, band=goal)
+    return best
+
+
+def _value_for(target: float, score: float, earned: float, weight: float) -> float:
+    """What a factor's value must be for the score to reach the target, rounded up."""
+    rest = score - earned
+    value = ceil((target - rest) / weight * _LIFT_STEPS) / _LIFT_STEPS
+    return value if _decimal(rest + _decimal(weight * value)) >= target else value + 1 / _LIFT_STEPS

@@ -1,0 +1,37 @@
+"""The book of one input topic-partition: how far its time has come, and what became of every record.
+
+Accounting (principle 5): read = applied + duplicate + late + dead, always. The watermark moves by the log alone:
+an event moves it to its own time less the allowed lateness, a heartbeat to its own time; it never goes back.
+"""
+
+from msgspec import Struct
+
+
+class Ledger(Struct):
+    """Partition-level state of a domain's table.
+
+    Attributes:
+        watermark: no event older than this is expected, epoch ms; None before the first record.
+        closed_day: last day whose values were published as revision 0.
+        changed: customers changed since the last close (domains that publish changes only).
+    """
+
+    read: int = 0
+    applied: int = 0
+    duplicate: int = 0
+    late: int = 0
+    dead: int = 0
+    watermark: int | None = None
+    closed_day: int | None = None
+    changed: list[str] = []
+
+    def move(self, watermark: int) -> bool:
+        """Moves the watermark forward; False when it already stands there or further."""
+        if self.watermark is not None and watermark <= self.watermark:
+            return False
+        self.watermark = watermark
+        return True
+
+    def is_late(self, at: int, horizon_ms: int) -> bool:
+        """True for an event so old that its days are restated no more."""
+        return self.watermark is not None and at < self.watermark - horizon_ms

@@ -1,0 +1,211 @@
+"""One subscription: its changes in the order they happened, and the MRR and renewal they amount to.
+
+Changes are kept sorted by (time, event id). The newest one before an instant says what holds at it. Dirt
+by rule:
+
+- Ended twice: the second end changes nothing. Set again after an end: it runs again, from then on.
+- Ended before it was first set: the subscription has zero length. Its first terms end where they begin
+  and never count, whatever else holds at that instant; it runs only from a later set on. No duration is
+  negative.
+- `term_ends_at` ends nothing, with or without renewal: paid service goes on until `subscription_ended`
+  says so.
+"""
+
+from bisect import insort
+from calendar import monthrange
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from itertools import groupby
+from operator import attrgetter, itemgetter
+
+from msgspec import Struct
+
+from schemas.envelope import optional_ms
+from schemas.events import Interval, SubscriptionSet
+from streams.metrics.days import from_date, to_date
+from streams.metrics.movements import Step
+
+# Months in one interval as a fraction: a month has 30.4375 days = 487/16 (METRICS.md section 5)
+_MONTHS: dict[Interval, tuple[int, int]] = {
+    "day": (16, 487),
+    "week": (112, 487),
+    "month": (1, 1),
+    "year": (12, 1),
+}
+_ORDER = attrgetter("at", "event_id")
+
+
+class Terms(Struct, frozen=True, array_like=True):
+    """What was agreed; a trial has no MRR. `seats` is the quantity where the event names no seats."""
+
+    mrr_minor: int
+    currency: str
+    trial: bool
+    seats: int
+    interval: Interval
+    interval_count: int
+    plan: str | None
+    auto_renews: bool | None
+    term_ends_at: int | None
+
+
+class Change(Struct, frozen=True, array_like=True):
+    """New terms from `at` on, or the end (None)."""
+
+    at: int
+    event_id: str
+    terms: Terms | None
+
+
+class Subscription(Struct, array_like=True):
+    """Changes sorted by time and event id; older ones may have been forgotten.
+
+    Attributes:
+        set_before: terms were set in a change that was forgotten.
+        runs_since: start of the run of service that the oldest change kept continues; None when it
+            continues none.
+    """
+
+    changes: list[Change] = []
+    set_before: bool = False
+    runs_since: int | None = None
+
+    def add(self, change: Change) -> None:
+        """Puts a change where it belongs in time."""
+        insort(self.changes, change, key=_ORDER)
+
+    def index_at(self, as_of: int) -> int:
+        """Position of the newest change before `as_of`, -1 when there is none."""
+        index = len(self.changes) - 1
+        while index >= 0 and self.changes[index].at >= as_of:
+            index -= 1
+        return index
+
+    def terms_after(self, index: int) -> Terms | None:
+        """Terms that hold after the change at `index`; None when none do, or for -1."""
+        if index < 0:
+            return None
+        terms = self.changes[index].terms
+        # Zero length: ends came first, and these are the first terms ever.
+        if terms is not None and self.changes[0].terms is None and not self.set_before:
+            return None if all(change.terms is None for change in self.changes[:index]) else terms
+        return terms
+
+    def run_start(self, index: int) -> int:
+        """When the run of uninterrupted service began that the change at `index` belongs to, epoch ms."""
+        while index > 0 and self.terms_after(index - 1) is not None:
+            index -= 1
+        if index == 0 and self.runs_since is not None:
+            return self.runs_since
+        return self.changes[index].at
+
+    def forget(self, cutoff: int) -> None:
+        """Drops what was superseded before `cutoff`; the terms that hold there stay."""
+        base = self.index_at(cutoff)
+        running = self.terms_after(base) is not None
+        runs_since = self.run_start(base) if running else None
+        was_set = self.set_before or any(change.terms is not None for change in self.changes[: base + 1])
+        dropped = base + 1 if was_set and not running else max(base, 0)
+        self.set_before = self.set_before or any(
+            change.terms is not None for change in self.changes[:dropped]
+        )
+        self.changes = self.changes[dropped:]
+        self.runs_since = runs_since
+
+
+def terms_of(event: SubscriptionSet) -> Terms:
+    """The terms an event sets."""
+    mrr = monthly_minor(event.amount_minor, event.quantity, event.interval, event.interval_count)
+    return Terms(
+        mrr_minor=0 if event.trial else mrr,
+        currency=event.currency,
+        trial=event.trial,
+        seats=event.quantity if event.seats is None else event.seats,
+        interval=event.interval,
+        interval_count=event.interval_count,
+        plan=event.plan,
+        auto_renews=event.auto_renews,
+        term_ends_at=optional_ms(event.term_ends_at),
+    )
+
+
+def monthly_minor(amount_minor: int, quantity: int, interval: Interval, interval_count: int) -> int:
+    """MRR of a subscription: amount x quantity / months in the billing period, in minor units.
+
+    Exact up to its end, where it is rounded half to even. This is the one place where MRR is rounded: a
+    customer's MRR is the sum of its subscriptions' rounded ones, so the parts add up to the whole that is
+    shown.
+
+    Example:
+        >>> monthly_minor(200_000, 1, "year", 1)  # 2,000.00 a year
+        16667
+    """
+    months, per = _MONTHS[interval]
+    dividend = amount_minor * quantity * per
+    divisor = interval_count * months
+    whole, rest = divmod(dividend, divisor)
+    return whole + (2 * rest > divisor or (2 * rest == divisor and whole % 2 == 1))
+
+
+def mrr_steps(subscriptions: Iterable[Subscription], settled: Sequence[Step], since: int) -> list[Step]:
+    """The customer's MRR steps: those settled before `since`, then those its changes from `since` on make.
+
+    Subscriptions must still hold every change from `since` on, and the terms that held at it.
+    """
+    changes = [c for subscription in subscriptions for c in _mrr_changes(subscription) if c[0] >= since]
+    changes.sort()
+    steps = list(settled)
+    mrr = steps[-1].mrr if steps else {}
+    for at, same_instant in groupby(changes, itemgetter(0)):
+        after = dict(mrr)
+        rows = list(same_instant)
+        for _, _, currency, amount in rows:
+            after[currency] = after.get(currency, 0) + amount
+        after = {currency: after[currency] for currency in sorted(after) if after[currency]}
+        if after != mrr:
+            mrr = after
+            steps.append(Step(at, rows[-1][1], mrr))
+    return steps
+
+
+def _mrr_changes(subscription: Subscription) -> Iterator[tuple[int, str, str, int]]:
+    """Time, event id, currency and signed amount of every change of MRR."""
+    old = ("", 0)
+    for index, change in enumerate(subscription.changes):
+        terms = subscription.terms_after(index)
+        new = (terms.currency, terms.mrr_minor) if terms is not None and terms.mrr_minor else ("", 0)
+        if new != old:
+            yield change.at, change.event_id, old[0], -old[1]
+            yield change.at, change.event_id, new[0], new[1]
+        old = new
+
+
+def next_renewal(anchor: int, interval: Interval, interval_count: int, not_before: int) -> int:
+    """First day from `not_before` on that lies whole billing periods after `anchor`.
+
+    A month too short for the anchor's day of the month renews on its last day.
+
+    Args:
+        anchor: a day on which a billing period begins.
+        interval: unit of the billing period.
+        interval_count: how many units it is long.
+        not_before: a day.
+
+    Example:
+        >>> to_date(next_renewal(from_date(date(2024, 1, 31)), "month", 1, from_date(date(2024, 2, 1))))
+        datetime.date(2024, 2, 29)
+    """
+    if interval in ("day", "week"):
+        length = interval_count * (7 if interval == "week" else 1)
+        return anchor + max(0, -((anchor - not_before) // length)) * length
+    months = interval_count * (12 if interval == "year" else 1)
+    first, target = to_date(anchor), to_date(not_before)
+    periods = max(0, ((target.year - first.year) * 12 + target.month - first.month) // months)
+    renewal = _months_later(first, periods * months)
+    return from_date(renewal if renewal >= target else _months_later(first, (periods + 1) * months))
+
+
+def _months_later(day: date, months: int) -> date:
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

@@ -1,0 +1,207 @@
+"""The support fold: a customer's tickets and how long it waits (METRICS.md section 3).
+
+State is the facts of every ticket together with what they amount to (`support_clocks`), read anew only
+for an instant that lies before a ticket's newest fact. Counts speak of tickets whose opening is known and
+that were not removed. Windows are calendar days of the company: the 28 days of day D are D-27 to D, cut
+at `as_of`.
+
+Forgetting: a ticket that is not open and has been silent for 90 days before the oldest day anybody may ask
+for goes into running totals. A later fact about it finds no ticket and waits, like one before an opening.
+"""
+
+from bisect import insort
+from operator import itemgetter
+
+from msgspec import Struct, field
+
+from schemas.envelope import Heartbeat
+from schemas.events import (
+    Priority,
+    TicketChanged,
+    TicketEscalated,
+    TicketEvent,
+    TicketOpened,
+    TicketRemoved,
+    TicketReopened,
+    TicketReplied,
+    TicketSolved,
+)
+from schemas.metrics import Domain, Movement, SupportValues
+from streams.metrics.days import HOUR_MS, MINUTE_MS, Days
+from streams.metrics.support_clocks import Fact, Reading, What, read_ticket
+
+LONGEST_WINDOW_DAYS = 90
+
+_ORDER = itemgetter(0, 1)
+_WHAT: dict[type, What] = {
+    TicketSolved: "solved",
+    TicketReopened: "reopened",
+    TicketEscalated: "escalated",
+    TicketRemoved: "removed",
+}
+
+
+class SupportPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a company may decide about support figures.
+
+    Attributes:
+        urgent_priorities: priorities counted in `tickets_open_urgent`.
+    """
+
+    urgent_priorities: tuple[Priority, ...] = ("urgent",)
+
+
+class Ticket(Struct, array_like=True):
+    """A ticket's facts, sorted by time and event id, and what all of them amount to."""
+
+    facts: list[Fact] = []
+    reading: Reading | None = None
+
+
+class Gone(Struct, array_like=True):
+    """Running totals of the tickets that were forgotten.
+
+    Attributes:
+        last_at: newest opening among them, epoch ms.
+        first: time and event id of the oldest opening among them, and its ticket's first resolution in ms.
+    """
+
+    total: int = 0
+    impossible: int = 0
+    last_at: int | None = None
+    first: tuple[int, str, int | None] | None = None
+
+
+class SupportState(Struct, array_like=True):
+    """Tickets by id, and the totals of those forgotten."""
+
+    tickets: dict[str, Ticket] = {}
+    gone: Gone = field(default_factory=Gone)
+
+
+class SupportFold:
+    """Folds ticket events into `SupportValues`.
+
+    Args:
+        policy: what counts as urgent.
+        days: calendar of the company.
+    """
+
+    domain: Domain = "support"
+    state_type: type[SupportState] = SupportState
+    daily: bool = True
+
+    def __init__(self, policy: SupportPolicy, days: Days) -> None:
+        self._urgent = frozenset(policy.urgent_priorities)
+        self._start = days.start
+
+    def new(self) -> SupportState:
+        """State of a customer without tickets."""
+        return SupportState()
+
+    def apply(self, state: SupportState, event: TicketEvent, at: int) -> None:
+        """Adds a fact to its ticket; heartbeats say nothing about tickets."""
+        if isinstance(event, Heartbeat):
+            return
+        ticket = state.tickets.get(event.ticket_id)
+        if ticket is None:
+            ticket = state.tickets[event.ticket_id] = Ticket()
+        insort(ticket.facts, _fact(event, at), key=_ORDER)
+        ticket.reading = read_ticket(ticket.facts)
+
+    def values(self, state: SupportState, day: int, as_of: int) -> SupportValues:
+        """Counts and medians of what was known before `as_of`."""
+        tickets = _readings(state, as_of)
+        month, quarter = self._start(day - 27), self._start(day - 89)
+        week = self._start(day - 6)
+        opened_90d = [t for t in tickets if t.opened_at >= quarter]
+        opened_28d = [t for t in opened_90d if t.opened_at >= month]
+        still_open = [t for t in tickets if t.open]
+        return SupportValues(
+            tickets_total=state.gone.total + len(tickets),
+            tickets_open=len(still_open),
+            tickets_open_urgent=sum([t.priority in self._urgent for t in still_open]),
+            tickets_opened_7d=sum([t.opened_at >= week for t in opened_28d]),
+            tickets_opened_28d=len(opened_28d),
+            questions_28d=sum([t.kind == "question" for t in opened_28d]),
+            escalations_28d=sum([at >= month for t in tickets for at in t.escalated_at]),
+            reopenings_28d=sum([at >= month for t in tickets for at in t.reopened_at]),
+            tickets_impossible=state.gone.impossible + sum([t.impossible for t in tickets]),
+            first_response_minutes_28d=_median([t.first_response_ms for t in opened_28d], MINUTE_MS),
+            first_response_minutes_90d=_median([t.first_response_ms for t in opened_90d], MINUTE_MS),
+            first_resolution_hours_28d=_median([t.first_resolution_ms for t in opened_28d], HOUR_MS),
+            first_resolution_hours_90d=_median([t.first_resolution_ms for t in opened_90d], HOUR_MS),
+            first_ticket_resolution_hours=_first_ticket_hours(state.gone, tickets),
+            oldest_open_hours=_oldest_hours(still_open, as_of),
+            last_ticket_at=max([t.opened_at for t in tickets], default=state.gone.last_at),
+        )
+
+    def forget(self, state: SupportState, before: int) -> None:
+        """Moves tickets no window of a day >= `before` reaches into the running totals; open ones stay."""
+        cutoff = self._start(before - LONGEST_WINDOW_DAYS)
+        for ticket_id, ticket in list(state.tickets.items()):
+            is_open = ticket.reading is not None and ticket.reading.open
+            if not is_open and ticket.facts[-1][0] < cutoff:
+                del state.tickets[ticket_id]
+                if ticket.reading is not None:
+                    _add(state.gone, ticket.reading)
+
+    def movements(self, customer_id: str, state: SupportState) -> list[Movement]:
+        """Support moves no revenue."""
+        return []
+
+
+def _fact(event: TicketEvent, at: int) -> Fact:
+    if isinstance(event, TicketOpened):
+        what: What = "opened" if event.opened_by == "customer" else "opened_by_agent"
+        return at, event.event_id, what, event.priority, event.kind
+    if isinstance(event, TicketReplied):
+        return at, event.event_id, event.author if event.public else "note", None, None
+    if isinstance(event, TicketChanged):
+        return at, event.event_id, "changed", event.priority, event.kind
+    return at, event.event_id, _WHAT[type(event)], None, None
+
+
+def _readings(state: SupportState, as_of: int) -> list[Reading]:
+    """The tickets that count, as they were known before `as_of`."""
+    known: list[Reading] = []
+    for ticket in state.tickets.values():
+        reading = ticket.reading
+        if ticket.facts[-1][0] >= as_of:
+            reading = read_ticket([fact for fact in ticket.facts if fact[0] < as_of])
+        if reading is not None:
+            known.append(reading)
+    return known
+
+
+def _add(gone: Gone, reading: Reading) -> None:
+    gone.total += 1
+    gone.impossible += reading.impossible
+    gone.last_at = max(gone.last_at or reading.opened_at, reading.opened_at)
+    first = (reading.opened_at, reading.opened_by, reading.first_resolution_ms)
+    if gone.first is None or first[:2] < gone.first[:2]:
+        gone.first = first
+
+
+def _first_ticket_hours(gone: Gone, tickets: list[Reading]) -> float | None:
+    """Opened to first solved of the customer's first ticket ever."""
+    first = [] if gone.first is None else [gone.first]
+    first += [(t.opened_at, t.opened_by, t.first_resolution_ms) for t in tickets]
+    resolution_ms = min(first, key=_ORDER)[2] if first else None
+    return None if resolution_ms is None else resolution_ms / HOUR_MS
+
+
+def _oldest_hours(still_open: list[Reading], as_of: int) -> float | None:
+    opened = [ticket.opened_at for ticket in still_open if not ticket.impossible]
+    return (as_of - min(opened)) / HOUR_MS if opened else None
+
+
+def _median(lengths_ms: list[int | None], unit_ms: int) -> float | None:
+    """The middle one, or the mean of the middle two, of those that are defined."""
+    defined = sorted([length for length in lengths_ms if length is not None])
+    if not defined:
+        return None
+    middle = len(defined) // 2
+    if len(defined) % 2:
+        return defined[middle] / unit_ms
+    return (defined[middle - 1] + defined[middle]) / 2 / unit_ms

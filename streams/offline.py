@@ -1,0 +1,181 @@
+"""The oracle: the same machines folded over records in memory, without Kafka, Faust or a clock.
+
+What a live system published must equal what this publishes for the same records, whatever crashed, rebalanced or was
+interleaved on the way; topics may be fed in any order that keeps each partition's own.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from schemas import registry
+from schemas.codec import EventDecoder, MessageDecoder, SchemaError
+from schemas.metrics import MetricsMessage
+from schemas.scores import HealthScore, ModelSnapshot, Observation
+from streams.alerts.machine import AlertMachine, Watch
+from streams.churn.scoring import ChurnScorer
+from streams.churn.trainer import TrainerLedger, TrainerMachine
+from streams.metrics.account import AccountFold
+from streams.metrics.days import Days
+from streams.metrics.domain import DomainMachine, TimePolicy
+from streams.metrics.feedback import FeedbackFold
+from streams.metrics.health import HealthScorer
+from streams.metrics.ledger import Ledger
+from streams.metrics.partition import Emitted, MemoryPartition
+from streams.metrics.profile import Profile
+from streams.metrics.revenue import RevenueFold
+from streams.metrics.support import SupportFold
+from streams.metrics.usage import UsageFold
+from streams.scoring.alignment import Alignment
+from streams.scoring.machine import Outputs, ScoringMachine
+from streams.scoring.rescoring import Rescoring
+
+Take = Callable[[int, int, Emitted], None]
+
+
+class Input(NamedTuple):
+    """A record of an input topic, named as in the registry."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Offline:
+    """A whole Zelo in memory.
+
+    Args:
+        profile: all policies.
+        partitions: of every customer topic.
+        time: lateness, horizon, dedup memory.
+        days: the company's calendar.
+        now_ms: the present, for events from the future and the freshness of live scores.
+
+    Attributes:
+        log: everything sent, by topic, in order.
+    """
+
+    def __init__(self, profile: Profile, partitions: int, time: TimePolicy, days: Days, now_ms: int) -> None:
+        self.log: dict[str, list[Emitted]] = defaultdict(list)
+        self._offsets: dict[tuple[str, int], int] = defaultdict(int)
+        self._partitions = partitions
+        self._now_ms = now_ms
+        self._publishers: list[MemoryPartition[Any, Any]] = []
+        self._domains = {
+            topic.name: self._domain(topic, fold, time, days) for topic, fold in _folds(profile, days)
+        }
+        self._readers: dict[str, Take] = {
+            registry.METRICS.name: self._scoring(profile, days),
+            registry.OBSERVATIONS.name: self._trainer(profile),
+            registry.HEALTH.name: self._alerts(profile),
+            registry.MODELS.name: self._models(),
+        }
+
+    def feed(self, records: Iterable[Input]) -> None:
+        """Takes records in, in order."""
+        for record in records:
+            take = self._domains.get(record.topic)
+            if take is not None:
+                offset = self._next_offset(record.topic, record.partition)
+                take(offset, record)
+
+    def flush(self) -> None:
+        """Publishes everybody's newest values and scores, as a live worker does at every interval."""
+        for part in [*self._publishers, *self._cards]:
+            part.flush()
+        self._rescoring.run(self._cards, self._now_ms)
+        for part in self._cards:
+            part.flush()
+
+    def messages(self, topic: registry.Topic) -> list[Any]:
+        """Everything sent to one of our topics, decoded; tombstones left out."""
+        decode = MessageDecoder[Any](topic.message)
+        return [decode(emitted.value) for emitted in self.log[topic.name] if emitted.value is not None]
+
+    def _next_offset(self, topic: str, partition: int) -> int:
+        offset = self._offsets[topic, partition]
+        self._offsets[topic, partition] += 1
+        return offset
+
+    def _route(self, emitted: Emitted) -> None:
+        self.log[emitted.topic].append(emitted)
+        reader = self._readers.get(emitted.topic)
+        if reader is not None and emitted.value is not None:
+            reader(emitted.partition, self._next_offset(emitted.topic, emitted.partition), emitted)
+
+    def _parts(self, number: int, meta: type[Any], render: Any) -> list[MemoryPartition[Any, Any]]:
+        return [MemoryPartition(n, meta(), render, self._route) for n in range(number)]
+
+    def _domain(
+        self, topic: registry.Topic, fold: Any, time: TimePolicy, days: Days
+    ) -> Callable[[int, Input], None]:
+        machine: DomainMachine[Any] = DomainMachine(fold, days, time, topic.name, registry.METRICS.name)
+        decode = EventDecoder[Any](topic.message)
+        parts = self._parts(self._partitions, Ledger, machine.render)
+        self._publishers += parts
+
+        def take(offset: int, record: Input) -> None:
+            part = parts[record.partition]
+            try:
+                event = decode(record.key, record.value, (), self._now_ms)
+            except SchemaError:
+                machine.dead(part, offset)
+                return
+            machine.step(part, offset, event)
+
+        return take
+
+    def _scoring(self, profile: Profile, days: Days) -> Take:
+        health = HealthScorer(profile.health, f"{profile.name}@{profile.version}")
+        outputs = Outputs(registry.HEALTH.name, registry.CHURN.name, registry.OBSERVATIONS.name)
+        machine = ScoringMachine(health, ChurnScorer(profile.churn), days, outputs)
+        decode = MessageDecoder[MetricsMessage](MetricsMessage)
+        self._cards = parts = self._parts(self._partitions, Alignment, machine.render)
+        self._rescoring = Rescoring(machine, every_seconds=0.0)
+
+        def take(partition: int, offset: int, emitted: Emitted) -> None:
+            machine.step(parts[partition], offset, decode(emitted.value))
+
+        return take
+
+    def _trainer(self, profile: Profile) -> Take:
+        machine = TrainerMachine(
+            profile.churn, self._partitions, registry.OBSERVATIONS.name, registry.MODELS.name
+        )
+        decode = MessageDecoder[Observation](Observation)
+        (part,) = self._parts(1, TrainerLedger, machine.render)
+        self._publishers.append(part)
+
+        def take(partition: int, offset: int, emitted: Emitted) -> None:
+            machine.step(part, offset, decode(emitted.value))
+
+        return take
+
+    def _alerts(self, profile: Profile) -> Take:
+        machine = AlertMachine(registry.ALERTS.name, "en")
+        decode = MessageDecoder[HealthScore](HealthScore)
+        parts = self._parts(self._partitions, Watch, machine.render)
+
+        def take(partition: int, offset: int, emitted: Emitted) -> None:
+            machine.step(parts[partition], offset, decode(emitted.value), self._now_ms)
+
+        return take
+
+    def _models(self) -> Take:
+        decode = MessageDecoder[ModelSnapshot](ModelSnapshot)
+
+        def take(partition: int, offset: int, emitted: Emitted) -> None:
+            self._rescoring.load(decode(emitted.value))
+
+        return take
+
+
+def _folds(profile: Profile, days: Days) -> list[tuple[registry.Topic, Any]]:
+    return [
+        (registry.USAGE, UsageFold(profile.usage, days)),
+        (registry.TICKETS, SupportFold(profile.support, days)),
+        (registry.BILLING, RevenueFold(profile.revenue, days)),
+        (registry.SURVEYS, FeedbackFold(profile.feedback, days)),
+        (registry.ACCOUNTS, AccountFold(days)),
+    ]

@@ -1,0 +1,81 @@
+"""What the scoring table holds of a customer: newest values, days still waiting, the last aligned day."""
+
+from msgspec import Struct
+
+from schemas.metrics import AccountValues, FeedbackValues, MetricValues, RevenueValues, SupportValues, UsageValues, Values
+from streams.metrics.health import DomainValues, HealthMemory
+
+
+class Held(Struct, frozen=True):
+    """Values of one domain, the instant they describe and the newest event they include."""
+
+    values: Values
+    as_of: int
+    event_at: int | None
+    event_id: str | None
+
+
+class Card(Struct):
+    """State of one customer.
+
+    Attributes:
+        newest: by domain, for live scores.
+        waiting: revision 0 values by day and domain, until the day is aligned.
+        aligned: by domain, values of the last aligned day.
+        memory: what the last aligned health score leaves for the next (hysteresis, change by factor).
+        paying: on the last aligned day.
+        version: offset of the newest record included.
+    """
+
+    newest: dict[str, Held] = {}
+    waiting: dict[int, dict[str, Held]] = {}
+    aligned: dict[str, Held] = {}
+    memory: HealthMemory | None = None
+    paying: bool = False
+    version: int = -1
+
+    def take(self, message: MetricValues, aligned: int | None) -> None:
+        """Takes values in; older ones change nothing. `aligned` is the partition's last aligned day."""
+        domain = str(message.values.__struct_config__.tag)
+        values = Held(message.values, message.as_of, message.event_at, message.event_id)
+        held = self.newest.get(domain)
+        if held is None or message.as_of >= held.as_of:
+            self.newest[domain] = values
+        day = message.day
+        if message.kind == "day" and message.revision == 0 and (aligned is None or day > aligned):
+            self.waiting.setdefault(day, {})[domain] = values
+
+    def align(self, day: int) -> bool:
+        """Moves the aligned values on to `day`; False while nothing is known of the customer."""
+        for past in sorted(d for d in self.waiting if d <= day):
+            self.aligned.update(self.waiting.pop(past))
+        return bool(self.aligned)
+
+
+def as_of(held: dict[str, Held]) -> int:
+    """The instant the newest of these values describe, epoch ms."""
+    return max(values.as_of for values in held.values())
+
+
+def trigger(held: dict[str, Held]) -> str | None:
+    """The newest event among these values."""
+    dated = [(values.event_at or 0, values.event_id) for values in held.values() if values.event_id]
+    return max(dated)[1] if dated else None
+
+
+def together(held: dict[str, Held]) -> DomainValues:
+    """Values by domain as one value, each in its own field."""
+    usage = support = revenue = feedback = account = None
+    for one in held.values():
+        match one.values:
+            case UsageValues():
+                usage = one.values
+            case SupportValues():
+                support = one.values
+            case RevenueValues():
+                revenue = one.values
+            case FeedbackValues():
+                feedback = one.values
+            case AccountValues():
+                account = one.values
+    return DomainValues(usage=usage, support=support, revenue=revenue, feedback=feedback, account=account)

@@ -1,0 +1,192 @@
+"""The scoring machine: metric values in; health, churn risk, and the model's training examples out.
+
+Theory of operation. Values are kept twice: the newest per domain, for live scores that go out at once (conflated), and
+revision 0 of each day per domain, which waits until all domains have closed that day. An aligned day is scored from
+the domains' values of exactly that day: the daily health score, on Sundays a snapshot of churn features of every
+paying customer, and an outcome when the last subscription ended. Everything dated is thus a function of the log alone.
+
+Invariants:
+ S1 aligned scores, snapshots and outcomes do not depend on how topics, batches and workers interleave;
+ S2 the live score of a customer at rest is a function of its newest values, its last aligned day and the newest model.
+"""
+
+from typing import Literal, NamedTuple
+
+from schemas.codec import encode
+from schemas.envelope import CLOCK_CUSTOMER
+from schemas.metrics import DayClosed, MetricsMessage, MetricValues
+from schemas.scores import ChurnScore, HealthScore, ObservationsClosed, Outcome, Snapshot
+from streams.churn.features import features
+from streams.churn.scoring import ChurnScorer
+from streams.metrics.days import Days, is_sunday
+from streams.metrics.health import DomainValues, Health, HealthMemory, HealthScorer
+from streams.metrics.partition import Partition
+from streams.scoring.alignment import Alignment
+from streams.scoring.card import Card, Held, as_of, together, trigger
+
+OBSERVATIONS_PARTITION = 0
+
+
+class Outputs:
+    """Names of the topics the machine writes to."""
+
+    def __init__(self, health: str, churn: str, observations: str) -> None:
+        self.health = health
+        self.churn = churn
+        self.observations = observations
+
+
+class ScoringMachine:
+    """Steps over one partition of the metrics topic.
+
+    Attributes:
+        model: the churn model in force; replaced when a newer one is published.
+    """
+
+    def __init__(self, health: HealthScorer, model: ChurnScorer, days: Days, outputs: Outputs) -> None:
+        self._health = health
+        self.model = model
+        self._days = days
+        self._outputs = outputs
+
+    def step(self, part: Partition[Card, Alignment], offset: int, message: MetricsMessage) -> None:
+        """Takes the message at `offset` in."""
+        part.offset = offset
+        match message:
+            case MetricValues():
+                self._take(part, message)
+            case DayClosed():
+                for day in part.meta.close(message.domain, message.day):
+                    self._score_day(part, day)
+            case _:
+                pass  # movements and accounting are for the archive
+
+    def render(self, part: Partition[Card, Alignment], key: str) -> None:
+        """Sends the newest scores of a customer."""
+        card = part.get(key)
+        if card is None or not card.newest:
+            return
+        view = self._view(card, card.newest, as_of(card.newest))
+        self._send_health(part, key, view, "live", card.version)
+        self._send_churn(part, key, view, card.version)
+
+    def _view(self, card: Card, held: dict[str, Held], at: int) -> "_View":
+        values, day = together(held), self._days.of(at - 1)
+        health = self._health.score(values, at, day, card.memory)
+        return _View(values, health, card.memory, at, day, trigger(held))
+
+    def _take(self, part: Partition[Card, Alignment], message: MetricValues) -> None:
+        key = message.customer_id
+        if part.ahead(key, part.offset):
+            return
+        card = part.get(key) or Card()
+        card.take(message, part.meta.aligned)
+        card.version = part.offset
+        part.put(key, card)
+        part.publish(key)
+
+    def _score_day(self, part: Partition[Card, Alignment], day: int) -> None:
+        end = self._days.start(day + 1)
+        for key in list(part.keys()):
+            card = part.get(key)
+            if card is None or part.ahead(key, part.offset) or not card.align(day):
+                continue
+            view = self._view(card, card.aligned, end)
+            self._send_health(part, key, view, "day", part.offset)
+            card.memory = view.health.memory
+            self._observe(part, key, card, view)
+            part.put(key, card)
+            part.publish(key)
+        marker = ObservationsClosed(partition=part.number, day=day, version=part.offset)
+        self._send_observation(part, CLOCK_CUSTOMER, marker, end)
+
+    def _observe(self, part: Partition[Card, Alignment], key: str, card: Card, view: "_View") -> None:
+        revenue, day = view.values.revenue, view.day
+        paying = revenue is not None and revenue.paying
+        if card.paying and not paying:
+            self._send_observation(part, key, Outcome(customer_id=key, day=day, version=part.offset), view.as_of)
+            part.emit(self._outputs.churn, key.encode(), None, timestamp_ms=view.as_of)  # no longer at risk
+        card.paying = paying
+        if paying and is_sunday(day):
+            observed = features(view.values)
+            snapshot = Snapshot(customer_id=key, day=day, features=observed, version=part.offset)
+            self._send_observation(part, key, snapshot, view.as_of)
+
+    def _send_observation(
+        self,
+        part: Partition[Card, Alignment],
+        key: str,
+        observation: Snapshot | Outcome | ObservationsClosed,
+        at: int,
+    ) -> None:
+        value = encode(observation)
+        topic = self._outputs.observations
+        part.emit(topic, key.encode(), value, partition=OBSERVATIONS_PARTITION, timestamp_ms=at)
+
+    def _send_health(
+        self, part: Partition[Card, Alignment], key: str, view: "_View", kind: Literal["live", "day"], version: int
+    ) -> None:
+        account, revenue, feedback = view.values.account, view.values.revenue, view.values.feedback
+        previous, health = view.previous, view.health
+        message = HealthScore(
+            customer_id=key,
+            kind=kind,
+            as_of=view.as_of,
+            day=view.day,
+            score=health.score,
+            band=health.band,
+            previous_score=previous.score if previous else None,
+            previous_band=previous.band if previous else None,
+            coverage=health.coverage,
+            profile=self._health.name,
+            factors=health.factors,
+            lift=health.lift,
+            trigger_event_id=view.trigger,
+            name=account.name if account else None,
+            owner=account.owner if account else None,
+            locale=account.locale if account else None,
+            segment=account.segment if account else None,
+            mrr_minor=revenue.mrr_minor if revenue else 0,
+            currency=revenue.currency if revenue else None,
+            paying=revenue is not None and revenue.paying,
+            answer=feedback.last_nps if feedback else None,
+            version=version,
+        )
+        part.emit(self._outputs.health, key.encode(), encode(message), timestamp_ms=view.as_of)
+
+    def _send_churn(self, part: Partition[Card, Alignment], key: str, view: "_View", version: int) -> None:
+        revenue, account = view.values.revenue, view.values.account
+        if revenue is None or not revenue.paying:
+            return
+        risk = self.model.score(features(view.values), view.values)
+        message = ChurnScore(
+            customer_id=key,
+            as_of=view.as_of,
+            horizon_days=self.model.horizon_days,
+            probability=risk.probability,
+            band=risk.band,
+            raising=risk.raising,
+            protecting=risk.protecting,
+            no_data=risk.no_data,
+            model=self.model.model,
+            model_version=self.model.model_version,
+            is_prior=self.model.is_prior,
+            quality=self.model.quality,
+            mrr_minor=revenue.mrr_minor,
+            currency=revenue.currency,
+            name=account.name if account else None,
+            trigger_event_id=view.trigger,
+            version=version,
+        )
+        part.emit(self._outputs.churn, key.encode(), encode(message), timestamp_ms=view.as_of)
+
+
+class _View(NamedTuple):
+    """A customer at an instant, scored."""
+
+    values: DomainValues
+    health: Health
+    previous: HealthMemory | None
+    as_of: int
+    day: int
+    trigger: str | None

@@ -1,0 +1,105 @@
+"""A Kafka record with the message in it, as the columns of a table read it. Pure."""
+
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
+
+from schemas.alerts import DeadLetter
+from schemas.codec import encode
+from streams.metrics.days import Days
+
+# Names of Kafka Connect's dead-letter reporter, so that its tools read ours; `zelo.` for what it does not
+# have.
+DEAD_LETTER_HEADERS = {
+    "topic": "__connect.errors.topic",
+    "partition": "__connect.errors.partition",
+    "offset": "__connect.errors.offset",
+    "stage": "__connect.errors.stage",
+    "error": "__connect.errors.exception.class.name",
+    "reason": "__connect.errors.exception.message",
+    "retries": "zelo.retries",
+}
+_PERSONS = ("user_id", "respondent_id", "requester_id")
+
+
+class Record(Protocol):
+    """What is read of a Kafka record (aiokafka's ConsumerRecord has it all)."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Any: ...
+
+
+class Entry(NamedTuple):
+    """A record, its decoded message, and what the mapping must know of the company.
+
+    Attributes:
+        topic: name in the registry, without the prefix.
+        prefix: of topic names, taken off the names inside messages.
+    """
+
+    record: Record
+    message: Any
+    topic: str
+    prefix: str
+    days: Days
+
+
+def person(message: Any) -> str | None:
+    """The user an input event is about, under whichever name its type has for one."""
+    for name in _PERSONS:
+        found: str | None = getattr(message, name, None)
+        if found is not None:
+            return found
+    return None
+
+
+def payload(record: Record, message: Any) -> bytes:
+    """The event as one flat JSON object: the bytes as they came; what came as a CloudEvent is flattened."""
+    cloud_event = any(
+        name.lower() == "ce_specversion"
+        or (name.lower() == "content-type" and b"cloudevents" in content.lower())
+        for name, content in record.headers
+    )
+    return encode(message) if cloud_event else record.value or b""
+
+
+def headers(record: Record) -> list[tuple[bytes, bytes]]:
+    """Header names and contents, as bytes."""
+    return [(name.encode("utf-8", "backslashreplace"), content or b"") for name, content in record.headers]
+
+
+def dead_letter(record: Record) -> DeadLetter:
+    """What the headers of a dead letter say; a foreign one without them is named by its own position."""
+    found = {name: content or b"" for name, content in record.headers}
+    said = {
+        field: found.get(name, b"").decode("utf-8", "replace") for field, name in DEAD_LETTER_HEADERS.items()
+    }
+    partition, offset = _natural(said["partition"], 2**31), _natural(said["offset"], 2**63)
+    named = bool(said["topic"]) and partition is not None and offset is not None
+    return DeadLetter(
+        topic=said["topic"] if named else record.topic,
+        partition=partition if named and partition is not None else record.partition,
+        offset=offset if named and offset is not None else record.offset,
+        stage=said["stage"],
+        error=said["error"],
+        reason=said["reason"],
+        retries=_natural(said["retries"], 2**31) or 0,
+    )
+
+
+def _natural(text: str, limit: int) -> int | None:
+    with suppress(ValueError):
+        number = int(text)
+        return number if 0 <= number < limit else None
+    return None

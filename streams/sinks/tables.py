@@ -1,0 +1,258 @@
+"""THE list of ClickHouse tables: columns, key, version. Pure.
+
+Every table is a ReplacingMergeTree: of the rows with one `key` the one with the largest `row_version` stands.
+The migrations in schemas/clickhouse create exactly these columns (a test compares them with system.columns).
+
+Versions, all derived from the log, none from a clock:
+ daily metrics    revision << 44 | source offset: the newest restatement wins, then the newest input.
+ events           2^64 - 1 - offset: of an event sent twice the first stands, as in the folds.
+ current values   the record's own offset: a customer has one partition, so the last one published wins.
+ observations     bit 63 set once labelled: the label wins over the bare snapshot.
+ everything else  the source offset the message includes (its `version`).
+Offsets of a topic that was deleted and made anew start again: empty the database with it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from operator import attrgetter
+from typing import Any
+
+from schemas.alerts import Alert, DeadLetter
+from schemas.envelope import epoch_ms
+from schemas.metrics import (
+    AccountValues,
+    FeedbackValues,
+    Movement,
+    Progress,
+    RevenueValues,
+    SupportValues,
+    UsageValues,
+)
+from schemas.scores import ChurnScore, Factor, HealthScore, ModelSnapshot
+from streams.sinks.columns import INSTANT, Column, as_json, column, struct_columns
+from streams.sinks.record import Entry, headers, payload, person
+
+MAX_UINT64 = 2**64 - 1
+OFFSET_BITS = 44
+_MAX_OFFSET = (1 << OFFSET_BITS) - 1
+_MAX_REVISION = (1 << 64 - OFFSET_BITS) - 1
+_LABELLED = 1 << 63
+
+
+@dataclass(frozen=True)
+class Table:
+    """A ReplacingMergeTree as the writer fills it.
+
+    Attributes:
+        key: the sorting key, the row's identity.
+        deleted: column that takes a row away, if the table has one.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    deleted: str | None = None
+
+    @cached_property
+    def column_names(self) -> list[str]:
+        """Names of the columns in the order of a row's values."""
+        return [one.name for one in self.columns]
+
+    @cached_property
+    def column_types(self) -> list[str]:
+        """ClickHouse types of the columns, in the same order."""
+        return [one.type for one in self.columns]
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """Changes with any change of the columns."""
+        return blake2b(repr([(one.name, one.type) for one in self.columns]).encode(), digest_size=8).digest()
+
+    @cached_property
+    def _readers(self) -> list[Callable[[Entry], object]]:
+        return [one.read for one in self.columns]
+
+    def row(self, entry: Entry) -> tuple[object, ...]:
+        """The values of one row."""
+        return tuple([read(entry) for read in self._readers])
+
+
+def revised(revision: int, offset: int) -> int:
+    """Version of a restatable row: revision first, then source offset; both saturate.
+
+    Example:
+        >>> revised(1, 0) > revised(0, 10**12)
+        True
+    """
+    return (min(revision, _MAX_REVISION) << OFFSET_BITS) | min(offset, _MAX_OFFSET)
+
+
+def _version(read: Callable[[Entry], object]) -> Column:
+    return Column("row_version", "UInt64", read)
+
+
+_BY_SOURCE_OFFSET = _version(attrgetter("message.version"))
+_BY_OWN_OFFSET = _version(attrgetter("record.offset"))
+_BY_REVISION = _version(lambda entry: revised(entry.message.revision, entry.message.version))
+
+
+def _from(struct: Any, omit: frozenset[str] = frozenset()) -> tuple[Column, ...]:
+    return tuple(one for one in struct_columns(struct) if one.name not in omit)
+
+
+def _values(struct: Any) -> tuple[Column, ...]:
+    return tuple(struct_columns(struct, "message.values"))
+
+
+_ABOUT_VALUES = (
+    column("customer_id", "String"),
+    column("as_of", INSTANT),
+    column("version", "UInt64"),
+    column("event_id", "Nullable(String)"),
+)
+
+
+def _daily(name: str, struct: Any) -> Table:
+    of_day = (column("day", "Date"), column("revision", "UInt32"))
+    return Table(
+        name,
+        ("customer_id", "day"),
+        (*_ABOUT_VALUES[:1], *of_day, *_ABOUT_VALUES[1:], *_values(struct), _BY_REVISION),
+    )
+
+
+def _factor(name: str, type_name: str, convert: Callable[[Any], object] | None = None) -> Column:
+    part = attrgetter(name)
+    read = part if convert is None else lambda factor: convert(part(factor))
+    return Column(
+        f"factors.{name}",
+        f"Array({type_name})",
+        lambda entry: [read(factor) for factor in entry.message.factors],
+    )
+
+
+_FACTORS = (
+    _factor("factor", "LowCardinality(String)"),
+    _factor("value", "Nullable(Float64)"),
+    _factor("weight", "Float64"),
+    _factor("earned", "Float64"),
+    _factor("missed", "Float64"),
+    _factor("change", "Nullable(Float64)"),
+    _factor("evidence", "String", as_json),
+)
+assert [one.name for one in _FACTORS] == [f"factors.{name}" for name in Factor.__struct_fields__]
+_HEALTH = (*_from(HealthScore, frozenset({"kind", "factors"})), *_FACTORS)
+
+
+def _observed(name: str, type_name: str) -> Column:
+    return Column(name, type_name, lambda entry: getattr(entry.message, name, None))
+
+
+def _named_topic(entry: Entry) -> object:
+    return entry.message.topic.removeprefix(entry.prefix)
+
+
+EVENTS = Table(
+    "events",
+    ("customer_id", "day", "topic", "event_id"),
+    (
+        column("event_id", "String"),
+        Column("type", "LowCardinality(String)", lambda entry: entry.message.__struct_config__.tag),
+        column("customer_id", "String"),
+        Column("user_id", "Nullable(String)", lambda entry: person(entry.message)),
+        Column("occurred_at", INSTANT, lambda entry: epoch_ms(entry.message.occurred_at)),
+        Column("day", "Date", lambda entry: entry.days.of(epoch_ms(entry.message.occurred_at))),
+        column("source", "LowCardinality(String)"),
+        Column("payload", "String", lambda entry: payload(entry.record, entry.message)),
+        Column("topic", "LowCardinality(String)", attrgetter("topic")),
+        Column("partition", "UInt32", attrgetter("record.partition")),
+        Column("offset", "UInt64", attrgetter("record.offset")),
+        _version(lambda entry: MAX_UINT64 - entry.record.offset),
+    ),
+)
+USAGE_DAILY = _daily("usage_daily", UsageValues)
+SUPPORT_DAILY = _daily("support_daily", SupportValues)
+REVENUE_DAILY = _daily("revenue_daily", RevenueValues)
+FEEDBACK_DAILY = _daily("feedback_daily", FeedbackValues)
+ACCOUNTS_DAILY = _daily("accounts_daily", AccountValues)
+ACCOUNTS = Table("accounts", ("customer_id",), (*_ABOUT_VALUES, *_values(AccountValues), _BY_OWN_OFFSET))
+MRR_MOVEMENTS = Table(
+    "mrr_movements",
+    ("customer_id", "currency", "effective_at"),
+    (
+        *_from(Movement, frozenset({"removed"})),
+        Column("day", "Date", lambda entry: entry.days.of(entry.message.effective_at)),
+        Column("is_deleted", "UInt8", lambda entry: int(entry.message.removed)),
+        _BY_SOURCE_OFFSET,
+    ),
+    deleted="is_deleted",
+)
+_TOPIC = Column("topic", "LowCardinality(String)", _named_topic)
+ACCOUNTING = Table(
+    "accounting", ("topic", "partition"), (_TOPIC, *_from(Progress, frozenset({"topic"})), _BY_SOURCE_OFFSET)
+)
+HEALTH_DAILY = Table("health_daily", ("customer_id", "day"), (*_HEALTH, _BY_SOURCE_OFFSET))
+HEALTH_CURRENT = Table("health_current", ("customer_id",), (*_HEALTH, _BY_OWN_OFFSET))
+CHURN_CURRENT = Table("churn_current", ("customer_id",), (*_from(ChurnScore), _BY_OWN_OFFSET))
+CHURN_OBSERVATIONS = Table(
+    "churn_observations",
+    ("customer_id", "day"),
+    (
+        column("customer_id", "String"),
+        column("day", "Date"),
+        column("features", "Map(LowCardinality(String), Float64)"),
+        _observed("probability", "Nullable(Float64)"),
+        _observed("churned", "Nullable(Bool)"),
+        _observed("labelled_day", "Nullable(Date)"),
+        _observed("model_version", "Nullable(UInt64)"),
+        column("version", "UInt64"),
+        _version(
+            lambda entry: entry.message.version | (_LABELLED if hasattr(entry.message, "churned") else 0)
+        ),
+    ),
+)
+CHURN_MODELS = Table("churn_models", ("model", "model_version"), (*_from(ModelSnapshot), _BY_SOURCE_OFFSET))
+ALERTS = Table("alerts", ("customer_id", "episode_id", "alert_id"), (*_from(Alert), _BY_SOURCE_OFFSET))
+DEAD_LETTERS = Table(
+    "dead_letters",
+    ("topic", "partition", "offset"),
+    (
+        _TOPIC,
+        *_from(DeadLetter, frozenset({"topic"})),
+        Column("key", "Nullable(String)", attrgetter("record.key")),
+        Column("value", "Nullable(String)", attrgetter("record.value")),
+        Column("headers", "Array(Tuple(String, String))", lambda entry: headers(entry.record)),
+        Column("recorded_at", INSTANT, lambda entry: max(0, entry.record.timestamp)),
+        Column("dead_letter_partition", "UInt32", attrgetter("record.partition")),
+        Column("dead_letter_offset", "UInt64", attrgetter("record.offset")),
+        _BY_OWN_OFFSET,
+    ),
+)
+
+TABLES: tuple[Table, ...] = (
+    EVENTS,
+    USAGE_DAILY,
+    SUPPORT_DAILY,
+    REVENUE_DAILY,
+    FEEDBACK_DAILY,
+    ACCOUNTS_DAILY,
+    ACCOUNTS,
+    MRR_MOVEMENTS,
+    ACCOUNTING,
+    HEALTH_DAILY,
+    HEALTH_CURRENT,
+    CHURN_CURRENT,
+    CHURN_OBSERVATIONS,
+    CHURN_MODELS,
+    ALERTS,
+    DEAD_LETTERS,
+)
+DAILY: Mapping[type, Table] = {
+    UsageValues: USAGE_DAILY,
+    SupportValues: SUPPORT_DAILY,
+    RevenueValues: REVENUE_DAILY,
+    FeedbackValues: FEEDBACK_DAILY,
+    AccountValues: ACCOUNTS_DAILY,
+}

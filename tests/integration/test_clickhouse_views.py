@@ -1,0 +1,286 @@
+"""The analysts' views on data small enough to be worked out by hand; all rows are put in twice on purpose."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, date, datetime
+from itertools import count
+from math import log, sqrt
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from clickhouse_connect.driver.client import Client
+
+from clickhouse_server import running
+from sink_samples import (
+    Rec,
+    alert,
+    churn,
+    dead_letter,
+    health,
+    labelled,
+    movement,
+    profile,
+    progress,
+    rows,
+    snapshot,
+    values,
+)
+from schemas.metrics import FeedbackValues, RevenueValues, UsageValues
+from streams.config import Settings
+from streams.metrics.days import from_date
+from streams.sinks.clickhouse import ClickHouse, connect
+from streams.sinks.migrate import migrate
+from streams.sinks.tables import TABLES
+
+pytestmark = pytest.mark.integration
+
+Put = Callable[..., None]
+View = Callable[[str], list[dict[str, Any]]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Settings]:
+    async with running(tmp_path_factory.mktemp("clickhouse")) as settings:
+        migrate(settings)
+        yield settings
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[Client]:
+    with connect(settings) as client:
+        yield client
+        for table in TABLES:
+            client.command(f"TRUNCATE TABLE {table.name}")
+
+
+@pytest.fixture
+def put(settings: Settings, client: Client) -> Iterator[Put]:
+    backend = ClickHouse(settings)
+    tokens = count()
+
+    def put(*records: Rec) -> None:
+        for row in rows(*records) * 2:
+            backend.insert(row.table, [row.values], f"token {next(tokens)}")
+
+    yield put
+    backend.close()
+
+
+@pytest.fixture
+def view(client: Client) -> View:
+    return lambda name: list(client.query(f"SELECT * FROM {name}").named_results())
+
+
+def on(month: int, day: int = 5) -> int:
+    return int(datetime(2024, month, day, tzinfo=UTC).timestamp() * 1000)
+
+
+def day(month: int, number: int = 5) -> int:
+    return from_date(date(2024, month, number))
+
+
+STEPS = (
+    movement("new", 100, 0, on(1), "a"),
+    movement("expansion", 50, 100, on(3), "a"),
+    movement("new", 200, 0, on(1), "b"),
+    movement("churn", -200, 200, on(2), "b"),
+    movement("reactivation", 150, 0, on(4), "b"),
+    movement("new", 300, 0, on(2), "c"),
+    movement("contraction", -100, 300, on(3), "c"),
+    movement("new", 80, 0, on(3), "d"),
+)
+
+
+def test_mrr_of_every_month_is_carried_on_to_the_last_known_day(put: Put, view: View) -> None:
+    put(*STEPS[:2], values(RevenueValues(mrr_minor=150), day=day(5), customer="a"))
+    found = [(row["month"].month, row["mrr_minor"]) for row in view("v_mrr_monthly ORDER BY month")]
+    assert found == [(1, 100), (2, 100), (3, 150), (4, 150), (5, 150)]
+
+
+def test_retention_by_month(put: Put, view: View) -> None:
+    put(*STEPS)
+    found = {
+        row["month"].month: (
+            row["start_mrr_minor"],
+            row["new_minor"],
+            row["expansion_minor"],
+            row["reactivation_minor"],
+            row["contraction_minor"],
+            row["churn_minor"],
+            row["end_mrr_minor"],
+            row["nrr"],
+            row["grr"],
+            row["logo_churn"],
+            (row["start_customers"], row["churned_customers"], row["end_customers"]),
+        )
+        for row in view("v_retention")
+    }
+    assert found == {
+        1: (0, 300, 0, 0, 0, 0, 300, None, None, None, (0, 0, 2)),
+        2: (300, 300, 0, 0, 0, 200, 400, 1 / 3, 1 / 3, 0.5, (2, 1, 2)),
+        3: (400, 80, 50, 0, 100, 0, 430, 0.875, 0.75, 0.0, (2, 0, 3)),
+        4: (430, 0, 0, 150, 0, 0, 580, 1.0, 1.0, 0.0, (3, 0, 4)),
+    }
+
+
+def test_movements_always_lead_from_start_to_end(put: Put, view: View) -> None:
+    # Within one month: down and up again, and a customer that comes and goes.
+    put(
+        *STEPS,
+        movement("contraction", -50, 150, on(5, 2), "a"),
+        movement("expansion", 90, 100, on(5, 9), "a"),
+        movement("new", 70, 0, on(5, 3), "e"),
+        movement("churn", -70, 70, on(5, 4), "e"),
+    )
+    for row in view("v_retention"):
+        gained = row["new_minor"] + row["expansion_minor"] + row["reactivation_minor"]
+        assert (
+            row["start_mrr_minor"] + gained - row["contraction_minor"] - row["churn_minor"]
+            == row["end_mrr_minor"]
+        )
+    assert row["contraction_minor"] == 50
+    assert row["grr"] == 1.0
+
+
+def test_currencies_are_never_added_up(put: Put, view: View) -> None:
+    real = movement("new", 900, 0, on(1), "z")
+    put(*STEPS, Rec(real.topic, (real.value or b"").replace(b'"USD"', b'"BRL"')))
+    january = {
+        row["currency"]: row["end_mrr_minor"] for row in view("v_retention") if row["month"].month == 1
+    }
+    assert january == {"USD": 300, "BRL": 900}
+
+
+def test_a_removed_movement_leaves_all_months(put: Put, view: View) -> None:
+    put(*STEPS, movement("reactivation", 150, 0, on(4), "b", version=9, removed=True))
+    assert max(row["month"].month for row in view("v_mrr_monthly")) == 3
+
+
+def test_cohorts_keep_their_size_and_lose_their_customers(put: Put, view: View) -> None:
+    put(*STEPS)
+    found = {
+        (row["cohort"].month, row["months_after"]): (
+            row["customers"],
+            row["logo_retention"],
+            round(row["mrr_retention"], 4),
+        )
+        for row in view("v_cohort_retention")
+    }
+    assert found == {
+        (1, 0): (2, 1.0, 1.0),
+        (1, 1): (2, 0.5, 0.3333),
+        (1, 2): (2, 0.5, 0.5),
+        (1, 3): (2, 1.0, 1.0),
+        (2, 0): (1, 1.0, 1.0),
+        (2, 1): (1, 1.0, 0.6667),
+        (2, 2): (1, 1.0, 0.6667),
+        (3, 0): (1, 1.0, 1.0),
+        (3, 1): (1, 1.0, 1.0),
+    }
+
+
+def test_nps_is_of_all_customers_of_the_day_with_its_interval(put: Put, view: View) -> None:
+    def said(customer: str, promoters: int, passives: int, detractors: int, revision: int = 0) -> Rec:
+        answers = FeedbackValues(promoters_90d=promoters, passives_90d=passives, detractors_90d=detractors)
+        return values(answers, day=day(1), customer=customer, revision=revision)
+
+    put(said("a", 1, 0, 0), said("a", 2, 1, 0, revision=1), said("b", 0, 0, 1), said("c", 0, 0, 0))
+    put(values(FeedbackValues(), day=day(2), customer="a"))
+    first, empty = view("v_nps_rolling_90d")
+    assert (first["promoters"], first["passives"], first["detractors"], first["responses"]) == (2, 1, 1, 4)
+    assert first["nps"] == 25.0
+    assert first["margin"] == pytest.approx(196 * sqrt(0.75 - 0.0625) / 2)
+    assert (first["nps_low"], first["nps_high"]) == (pytest.approx(25 - first["margin"]), 100.0)
+    assert (empty["responses"], empty["nps"], empty["nps_low"]) == (0, None, None)
+
+
+def test_accounting_adds_up_or_says_that_it_does_not(put: Put, view: View) -> None:
+    put(progress(0), progress(2, read=12), dead_letter(own_offset=1), dead_letter(own_offset=2, offset="18"))
+    good, wrong = view("v_accounting")
+    assert (good["partition"], good["unaccounted"], good["balanced"], good["dead_letters"]) == (0, 0, True, 0)
+    assert (wrong["partition"], wrong["unaccounted"], wrong["balanced"], wrong["dead_letters"]) == (
+        2,
+        2,
+        False,
+        2,
+    )
+
+
+def test_churn_quality_is_recomputed_from_the_observations(put: Put, view: View) -> None:
+    # Pairs (churned, not): 0.8 beats 0.1 and 0.3; 0.3 beats 0.1 and ties with 0.3: 3.5 of 4.
+    given = [("a", 0.8, True), ("b", 0.1, False), ("c", 0.3, True), ("d", 0.3, False)]
+    put(snapshot(customer="e"), *(snapshot(customer=name) for name, _, _ in given))
+    put(*(labelled(probability, churned, customer=name) for name, probability, churned in given))
+    (row,) = view("v_churn_quality")
+    assert (row["observations"], row["labelled"], row["positives"], row["customers_churned"]) == (5, 4, 2, 2)
+    assert row["roc_auc"] == pytest.approx(3.5 / 4)
+    assert row["log_loss"] == pytest.approx(-(log(0.8) + log(0.9) + log(0.3) + log(0.7)) / 4)
+    assert row["log_loss_base_rate"] == pytest.approx(log(2))
+    assert (row["mean_predicted"], row["mean_observed"]) == (pytest.approx(0.375), 0.5)
+
+
+def test_churn_quality_is_not_defined_before_both_outcomes_were_seen(put: Put, view: View) -> None:
+    put(labelled(1.0, False))
+    (row,) = view("v_churn_quality")
+    assert (row["labelled"], row["roc_auc"], row["log_loss"], row["log_loss_base_rate"]) == (
+        1,
+        None,
+        None,
+        None,
+    )
+
+
+def test_a_certain_prediction_that_was_wrong_costs_much_but_not_everything(put: Put, view: View) -> None:
+    put(labelled(1.0, False, customer="a"), labelled(0.0, True, customer="b"))
+    assert view("v_churn_quality")[0]["log_loss"] == pytest.approx(-log(1e-15), rel=0.01)
+
+
+def test_the_board_counts_customers_by_their_newest_band(put: Put, view: View) -> None:
+    put(
+        health("live", 1, "a"),
+        health("live", 2, "b", band="green", score=80.0),
+        health("live", 3, "c", band="unknown", score=None, currency=None, mrr_minor=0, paying=False),
+        health("live", 4, "d"),
+        health("live", 5, "d", band="green", score=90.0, previous_score=40.0),
+    )
+    board = view("v_health_board")
+    assert [(row["band"], row["customers"], row["mean_score"]) for row in board] == [
+        ("red", 1, 41.5),
+        ("green", 2, 85.0),
+        ("unknown", 1, None),
+    ]
+    assert [row["mrr_minor"] for row in board] == [{"USD": 5000}, {"USD": 10_000}, {}]
+    assert [row["falling"] for row in board] == [1, 0, 0]
+
+
+def test_one_row_per_customer_with_the_newest_of_each_domain(put: Put, view: View) -> None:
+    put(
+        profile("old", 1),
+        profile("Acme", 2),
+        values(UsageValues(events_28d=1), day=day(1)),
+        values(UsageValues(events_28d=7), day=day(2)),
+        values(RevenueValues(mrr_minor=900, currency="BRL", plan="pro"), day=day(2), customer="only-billing"),
+        health("live"),
+        churn(),
+    )
+    found = {row["customer_id"]: row for row in view("v_customers")}
+    assert set(found) == {"c1", "only-billing"}
+    acme, other = found["c1"], found["only-billing"]
+    assert (acme["name"], acme["usage_day"], acme["events_28d"]) == ("Acme", date(2024, 2, 5), 7)
+    assert (acme["health_score"], acme["health_band"], acme["churn_probability"]) == (41.5, "red", 0.12)
+    assert acme["health_factors"] == ["engagement", "support"]
+    assert (acme["mrr_minor"], acme["tickets_open"], acme["revenue_day"]) == (None, None, None)
+    assert (other["mrr_minor"], other["currency"], other["subscription_plan"]) == (900, "BRL", "pro")
+    assert (other["name"], other["health_band"], other["events_28d"]) == (None, None, None)
+
+
+def test_open_alerts_are_episodes_whose_newest_step_is_not_resolved(put: Put, view: View) -> None:
+    put(
+        alert("opened", 1, "ep1"),
+        alert("resolved", 5, "ep1"),
+        alert("opened", 2, "ep2"),
+        alert("updated", 3, "ep2", at=on(12)),
+    )
+    (row,) = view("v_alerts_open")
+    assert (row["episode_id"], row["status"], row["steps"]) == ("ep2", "updated", 2)
+    assert row["updated_at"].replace(tzinfo=UTC) == datetime(2024, 12, 5, tzinfo=UTC)

@@ -1,0 +1,393 @@
+"""The commit protocol with a scripted producer: its order, and a crash at every point of it."""
+
+import asyncio
+from collections import Counter, defaultdict
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+from faust.types import TP
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.engine.batches import BatchMessage
+from streams.engine.checkpoint import Checkpoint, UnsavedError
+from streams.engine.counters import Counters
+from streams.engine.outbox import Outbox, Output, RecordTooLargeError, publish
+from streams.engine.partition import META_KEY, StateCodec
+from streams.engine.settings import EngineSettings
+from streams.engine.table import StateTable
+from streams.errors import ConfigurationError
+
+SOURCE, CHANGELOG, OUT = "usage", "app-usage-changelog", "metrics"
+TINY, ROOMY = 120, 100_000
+
+
+class Customer(msgspec.Struct):
+    events: int = 0
+    last: int = -1
+
+
+class Ledger(msgspec.Struct):
+    read: int = 0
+
+
+class CrashError(Exception):
+    pass
+
+
+class Batch:
+    def __init__(self, limit: int) -> None:
+        self.limit, self.used, self.records = limit, 0, []
+
+    def append(self, *, key: Any, value: Any, timestamp: Any, headers: Any) -> object | None:
+        size = len(key or b"") + len(value or b"") + 30
+        if self.records and self.used + size > self.limit:
+            return None
+        self.used += size
+        self.records.append((key, value))
+        return object()
+
+    def record_count(self) -> int:
+        return len(self.records)
+
+    def close(self) -> None:
+        pass
+
+
+class Broker:
+    """Logs, and a producer that dies after a number of batches; a batch is written whole or not at all."""
+
+    def __init__(self, batch_bytes: int = ROOMY) -> None:
+        self.logs: dict[tuple[str, int], list[Any]] = defaultdict(list)
+        self.writes: list[tuple[str, list[Any]]] = []
+        self.committed: dict[TP, int] = {}
+        self.batch_bytes = batch_bytes
+        self.dies_after: int | None = None
+
+    def create_batch(self) -> Batch:
+        return Batch(self.batch_bytes)
+
+    def step(self) -> None:
+        if self.dies_after is not None:
+            if self.dies_after == 0:
+                raise CrashError
+            self.dies_after -= 1
+
+    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> Any:
+        await asyncio.sleep(0)
+        self.step()
+        log = self.logs[topic, partition]
+        base = len(log)
+        log += batch.records
+        self.writes.append((topic, batch.records))
+        written = asyncio.get_running_loop().create_future()
+        written.set_result(SimpleNamespace(offset=base))
+        return written
+
+    async def commit(self, offsets: dict[TP, int]) -> bool:
+        self.step()
+        self.committed.update(offsets)
+        self.writes.append(("commit", list(offsets.values())))
+        return True
+
+
+def render(part: Any, key: str) -> None:
+    state = part.get(key)
+    part.emit(OUT, key.encode(), b"live %d" % (state.events if state else 0))
+
+
+class Worker:
+    """A process: one table, one agent, what the broker has. Starting one is a recovery."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.stale: set[int] = set()
+        options = EngineSettings("nowhere:1", producer_batch_bytes=broker.batch_bytes)
+        self.counters = Counters()
+        self.table: StateTable[Customer, Ledger] = StateTable.__new__(StateTable)
+        self.written: dict[tuple[str, int], int] = {}
+        self.checkpoint = Checkpoint(
+            options, self.counters, lambda: broker, lambda: [self.table], self._wrote
+        )
+        self.table.name = "usage"
+        self.table.app = SimpleNamespace(
+            engine=SimpleNamespace(
+                settings=options,
+                checkpoint=self.checkpoint,
+                is_current=lambda message: id(message) not in self.stale,
+            )
+        )
+        self.table._changelog_topic = SimpleNamespace(get_topic_name=lambda: CHANGELOG)
+        self.table.configure(SOURCE, StateCodec(Customer, Ledger), render)
+        records = [SimpleNamespace(key=k, value=v) for k, v in broker.logs[CHANGELOG, 0]]
+        self.table.load(0, records)
+        self.part = self.table.partition(0)
+        self.part.recovered()
+
+    def _wrote(self, topic: str, partition: int, offset: int) -> None:
+        self.written[topic, partition] = offset
+
+    def process(self, records: list[Any], event: Any = None) -> None:
+        with self.table.batch(event or event_of(records), records) as (part, fresh):
+            for record in fresh:
+                step(part, record)
+
+    async def commit(self, offset: int) -> bool:
+        return await self.checkpoint.save(lambda: {TP(SOURCE, 0): offset}, self.broker.commit)
+
+
+def step(part: Any, record: Any) -> None:
+    part.offset = record.offset
+    part.meta.read += 1
+    key = record.key.decode()
+    if part.ahead(key, record.offset):
+        return
+    state = part.get(key) or Customer()
+    state.events += 1
+    state.last = record.offset
+    if state.events % 7 == 0:
+        part.delete(key)
+    else:
+        part.put(key, state)
+        part.publish(key)
+    part.emit(OUT, record.key, b"event %d is %d" % (record.offset, state.events))
+
+
+def source(keys: list[int]) -> list[Any]:
+    return [SimpleNamespace(key=b"c%d" % key, offset=offset) for offset, key in enumerate(keys)]
+
+
+def event_of(records: list[Any]) -> Any:
+    message = BatchMessage(SOURCE, 0, records[0].offset, 0.0, 0, None, None, None, None, 0, 0, TP(SOURCE, 0))
+    return SimpleNamespace(value=records, message=message)
+
+
+def state_of(worker: Worker) -> dict[str, Customer | None]:
+    keys = worker.part.keys()
+    return {key: worker.part.get(key) for key in keys}
+
+
+def emitted(broker: Broker) -> set[Any]:
+    return {(key, value) for key, value in broker.logs[OUT, 0] if value.startswith(b"event")}
+
+
+async def undisturbed(keys: list[int]) -> tuple[dict[str, Customer | None], int, set[Any]]:
+    broker = Broker()
+    worker = Worker(broker)
+    if keys:
+        worker.process(source(keys))
+        await worker.commit(len(keys))
+    return state_of(worker), worker.part.meta.read, emitted(broker)
+
+
+CRASH = st.tuples(st.integers(1, 12), st.integers(0, 9))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(0, 5), max_size=60),
+    st.lists(CRASH, max_size=25),
+    st.sampled_from((TINY, ROOMY)),
+)
+def test_a_crash_at_any_point_changes_neither_state_nor_outputs(
+    keys: list[int], crashes: list[tuple[int, int]], batch_bytes: int
+) -> None:
+    """`crashes`: records until the next commit, and after how many writes of it the process dies."""
+
+    async def run() -> None:
+        broker = Broker(batch_bytes)
+        worker = Worker(broker)
+        plan = [*crashes, (len(keys) + 1, None)]
+        for size, dies_after in plan:
+            position = broker.committed.get(TP(SOURCE, 0), 0)
+            records = source(keys)[position : position + size]
+            if not records:
+                continue
+            worker.process(records[: len(records) // 2] or records)
+            worker.process(records)
+            broker.dies_after = dies_after
+            try:
+                await worker.commit(position + len(records))
+            except CrashError:
+                broker.dies_after = None
+                worker = Worker(broker)
+        expected_state, expected_read, expected_outputs = await undisturbed(keys)
+        survivor = Worker(broker)
+        assert state_of(survivor) == state_of(worker) == expected_state
+        assert survivor.part.meta.read == worker.part.meta.read == expected_read
+        assert emitted(broker) == expected_outputs
+
+    asyncio.run(run())
+
+
+async def test_outputs_come_before_keys_and_keys_before_meta_and_all_before_the_commit() -> None:
+    broker = Broker(TINY)
+    worker = Worker(broker)
+    worker.process(source([1, 2, 3, 4, 5, 6, 7, 8]))
+    await worker.commit(8)
+    topics = [topic for topic, _ in broker.writes]
+    assert topics == sorted(topics, key=[OUT, CHANGELOG, "commit"].index)
+    state_writes = [key for topic, records in broker.writes if topic == CHANGELOG for key, _ in records]
+    assert state_writes[-1] == META_KEY
+    assert Counter(state_writes)[META_KEY] == 1
+
+
+async def test_a_small_flush_is_one_record_batch_with_its_meta() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source([1, 2, 3]))
+    await worker.commit(3)
+    flushed = [records for topic, records in broker.writes if topic == CHANGELOG]
+    assert [[key for key, _ in records] for records in flushed] == [[b"c1", b"c2", b"c3", META_KEY]]
+    assert worker.written == {(CHANGELOG, 0): 3}
+
+
+async def test_an_unchanged_partition_writes_nothing() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source([1]))
+    await worker.commit(1)
+    before = len(broker.writes)
+    await worker.commit(1)
+    assert [topic for topic, _ in broker.writes[before:]] == ["commit"]
+
+
+async def test_nothing_is_committed_when_the_flush_fails_nor_ever_after() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source([1]))
+    broker.dies_after = 1
+    with pytest.raises(CrashError):
+        await worker.commit(1)
+    broker.dies_after = None
+    with pytest.raises(UnsavedError):
+        await worker.commit(1)
+    with pytest.raises(UnsavedError):
+        await worker.checkpoint.publish_outputs()
+    assert broker.committed == {}
+
+
+async def test_a_cancelled_commit_goes_on_and_the_next_one_waits_for_it() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source([1, 2]))
+    task = asyncio.create_task(worker.commit(2))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await worker.commit(2)
+    assert [topic for topic, _ in broker.writes] == [OUT, CHANGELOG, "commit", "commit"]
+
+
+async def test_a_batch_that_raised_is_never_saved() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    records = source([1, 2])
+    records[1].key = None
+    with pytest.raises(AttributeError):
+        worker.process(records)
+    with pytest.raises(ConfigurationError, match="half changed"):
+        await worker.commit(1)
+    assert broker.writes == []
+
+
+async def test_a_commit_during_a_batch_is_refused() -> None:
+    worker = Worker(Broker())
+    with worker.table.batch(event_of(source([1]))), pytest.raises(ConfigurationError, match="must not"):
+        worker.checkpoint.snapshot()
+
+
+async def test_conflated_outputs_go_out_once_per_publication_after_the_ordered_ones() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source([1, 1, 1]))
+    await worker.checkpoint.publish_outputs()
+    values = [value for _, value in broker.logs[OUT, 0]]
+    assert values == [b"event 0 is 1", b"event 1 is 2", b"event 2 is 3", b"live 3"]
+    await worker.checkpoint.publish_outputs()
+    assert len(broker.logs[OUT, 0]) == 4
+    assert broker.logs[CHANGELOG, 0] == []
+
+
+async def test_a_slice_leaves_the_applied_offset_right() -> None:
+    worker = Worker(Broker())
+    records = source([1, 2, 3, 4, 5])
+    event = event_of(records)
+    worker.process(records[:2], event)
+    assert worker.part.applied == 1
+    worker.process(records[2:], event)
+    assert (worker.part.applied, worker.part.meta.read) == (4, 5)
+
+
+async def test_a_batch_of_a_partition_that_went_away_gives_no_records() -> None:
+    worker = Worker(Broker())
+    records = source([1, 2])
+    event = event_of(records)
+    worker.stale.add(id(event.message))
+    worker.process(records, event)
+    assert (worker.part.applied, worker.part.meta.read) == (-1, 0)
+
+
+async def test_a_table_refuses_the_batches_of_another_topic() -> None:
+    worker = Worker(Broker())
+    event = event_of(source([1]))
+    event.message.topic = "billing"
+    with pytest.raises(ConfigurationError, match="fed by usage"), worker.table.batch(event):
+        pass
+
+
+async def test_a_table_refuses_a_partition_it_does_not_own() -> None:
+    worker = Worker(Broker())
+    worker.part.live = False
+    with pytest.raises(ConfigurationError, match="same number of partitions"):
+        worker.process(source([1]))
+
+
+async def test_room_publishes_when_too_much_is_waiting() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.table.room_records = 3
+    worker.process(source([1, 2]))
+    await worker.table.room()
+    assert broker.writes == []
+    worker.process(source([1, 2, 3]))
+    await worker.table.room()
+    assert worker.table.outputs_waiting == 0
+    assert len(broker.logs[OUT, 0]) == 6
+
+
+async def test_an_outbox_is_published_with_the_commit() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    box = Outbox(2, worker.checkpoint.publish_outputs)
+    worker.checkpoint.outboxes.append(box)
+    box.emit(Output("dead-letters", 0, b"k", b"v"))
+    await box.room()
+    assert len(box) == 1
+    await worker.commit(1)
+    assert broker.logs["dead-letters", 0] == [(b"k", b"v")]
+    box.emit(Output("dead-letters", 0, b"k", b"1"))
+    box.emit(Output("dead-letters", 0, b"k", b"2"))
+    await box.room()
+    assert len(box) == 0
+
+
+async def test_order_is_kept_per_partition_and_a_large_record_goes_alone() -> None:
+    broker = Broker(TINY)
+    outputs = [Output(OUT, n % 2, b"k", b"x" * (500 if n == 4 else 10) + b"%d" % n) for n in range(12)]
+    last = await publish(broker, outputs, max_request_bytes=1000)
+    for partition in (0, 1):
+        expected = [(o.key, o.value) for o in outputs if o.partition == partition]
+        assert broker.logs[OUT, partition] == expected
+        assert last[OUT, partition] == 5
+
+
+async def test_a_record_that_no_request_can_carry_is_refused_before_anything_is_sent() -> None:
+    broker = Broker()
+    with pytest.raises(RecordTooLargeError, match="1264 bytes, the largest request 1000"):
+        await publish(broker, [Output(OUT, 0, None, b"a"), Output(OUT, 0, None, b"x" * 1200)], 1000)
+    assert broker.writes == []

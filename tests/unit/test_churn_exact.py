@@ -1,0 +1,47 @@
+"""The elementary functions: as good as libm, the same bits on every machine."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.churn import exact
+
+
+@given(st.floats(-700, 700))
+def test_exp_is_within_units_of_the_last_place_of_math(x: float) -> None:
+    assert exact.exp(x) == pytest.approx(math.exp(x), rel=1e-15)
+
+
+@given(st.floats(1e-300, 1e300))
+def test_log_is_within_units_of_the_last_place_of_math(x: float) -> None:
+    assert exact.log(x) == pytest.approx(math.log(x), rel=1e-15, abs=1e-16)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_signed_log_is_odd_and_matches_math(x: float) -> None:
+    assert exact.signed_log(x) == -exact.signed_log(-x)
+    assert exact.signed_log(x) == pytest.approx(math.copysign(math.log1p(abs(x)), x), rel=1e-12, abs=1e-15)
+
+
+@given(st.floats(allow_nan=False))
+def test_logistic_stays_strictly_inside_zero_and_one(x: float) -> None:
+    assert 0.0 < exact.logistic(x) < 1.0
+
+
+@given(st.floats(0.001, 0.999))
+def test_logit_undoes_logistic(p: float) -> None:
+    assert exact.logistic(exact.logit(p)) == pytest.approx(p, rel=1e-13)
+
+
+def test_bits_are_those_of_every_machine() -> None:
+    # Written down once: a machine that gives others would learn other weights from the same log.
+    assert exact.exp(-3.7).hex() == GOLDEN_EXP
+    assert exact.log(12345.678).hex() == GOLDEN_LOG
+    assert exact.logistic(-2.5).hex() == GOLDEN_LOGISTIC
+
+
+GOLDEN_EXP = "0x1.9511fc6871044p-6"
+GOLDEN_LOG = "0x1.2d79559791e31p+3"
+GOLDEN_LOGISTIC = "0x1.36b7112534847p-4"

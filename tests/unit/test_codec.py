@@ -1,0 +1,194 @@
+"""The codec: one pass from bytes to a typed event, and an error that names the field."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas import events
+from schemas.codec import MAX_EVENT_BYTES, EventDecoder, MessageDecoder, SchemaError, encode
+from schemas.envelope import Heartbeat, epoch_ms, optional_ms
+from schemas.metrics import DayClosed, MetricsMessage
+
+NOW = 1_795_328_660_000
+NPS: dict[str, Any] = {
+    "type": "survey_answered",
+    "event_id": "e1",
+    "customer_id": "c1",
+    "occurred_at": "2026-01-02T03:04:05.678Z",
+    "response_id": "r1",
+    "survey": "nps",
+    "score": 9,
+}
+surveys = EventDecoder[Any](events.SurveyEvent)
+billing = EventDecoder[Any](events.BillingEvent)
+
+
+def read(changes: dict[str, Any] | None = None, key: bytes | None = b"c1", raw: bytes | None = None) -> Any:
+    value = json.dumps({**NPS, **(changes or {})}).encode() if raw is None else raw
+    return surveys(key, value, (), NOW)
+
+
+def test_an_event_is_decoded_to_its_type() -> None:
+    event = read()
+    assert isinstance(event, events.SurveyAnswered)
+    assert epoch_ms(event.occurred_at) == 1_767_323_045_678
+
+
+def test_times_may_be_epoch_milliseconds_or_rfc3339_with_an_offset() -> None:
+    assert epoch_ms(read({"occurred_at": 1_767_323_045_678}).occurred_at) == 1_767_323_045_678
+    assert epoch_ms(read({"occurred_at": "2026-01-02T00:04:05.678-03:00"}).occurred_at) == 1_767_323_045_678
+    assert optional_ms(None) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"score": 11}, "expected a score from 0 to 10, got 11 - at `$.score`"),
+        ({"score": -1}, "expected a score from 0 to 10"),
+        ({"score": 7.5}, "expected a whole NPS score, got 7.5 - at `$.score`"),
+        ({"score": "9"}, "Expected `float`, got `str` - at `$.score`"),
+        ({"occurred_at": "2026-01-02T03:04:05"}, "$.occurred_at"),
+        ({"occurred_at": "3000-01-01T00:00:00Z"}, "between 2000 and 2100 - at `$.occurred_at`"),
+        ({"occurred_at": "2027-01-01T00:00:00Z"}, "expected a time not after"),
+        ({"occurred_at": None}, "$.occurred_at"),
+        ({"type": "nothing_known"}, "Invalid value 'nothing_known' - at `$.type`"),
+        ({"event_id": ""}, "$.event_id"),
+        ({"event_id": "a\x00b"}, "$.event_id"),
+        ({"customer_id": "x" * 201}, "$.customer_id"),
+        ({"reason": "a\x00b"}, "$.reason"),
+        ({"schema": 2}, "$.schema"),
+        ({"survey": "ces", "scale_max": 7.0, "score": 3}, "expected polarity"),
+        ({"survey": "csat", "scale_min": 5.0, "scale_max": 5.0, "score": 5}, "expected scale_min under scale_max"),
+        ({"customer_id": "_clock"}, "reserved customer_id _clock"),
+    ],
+)
+def test_an_impossible_field_is_named(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(SchemaError) as error:
+        read(changes)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("field", ["event_id", "customer_id", "occurred_at", "response_id", "survey", "score"])
+def test_a_missing_field_is_named(field: str) -> None:
+    with pytest.raises(SchemaError, match=field):
+        read(raw=json.dumps({k: v for k, v in NPS.items() if k != field}).encode())
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"not json",
+        b"\xff\xfe\x00",
+        b"null",
+        b"[1]",
+        b"[" * 200_000,
+        b'{"a":' * 100_000,
+        json.dumps({**NPS, "event_id": "a\ud800"}).encode(),
+        json.dumps({**NPS, "score": float("nan")}).encode(),
+        b'{"type":"survey_answered"',
+    ],
+    ids=["empty", "text", "bytes", "null", "list", "deep list", "deep object", "surrogate", "nan", "cut"],
+)
+def test_hostile_bytes_are_a_schema_error(raw: bytes) -> None:
+    with pytest.raises(SchemaError):
+        read(raw=raw)
+
+
+def test_no_value_and_too_large_values_are_refused() -> None:
+    with pytest.raises(SchemaError, match="without value"):
+        surveys(b"c1", None, (), NOW)
+    with pytest.raises(SchemaError, match="at most"):
+        read({"reason": "x" * MAX_EVENT_BYTES})
+
+
+@pytest.mark.parametrize("key", [None, b"", b"c2", b"\xff"])
+def test_the_key_must_be_the_customer(key: bytes | None) -> None:
+    with pytest.raises(SchemaError, match="record key"):
+        read(key=key)
+
+
+def test_a_heartbeat_needs_no_key_but_the_clock_as_customer() -> None:
+    beat = {"type": "heartbeat", "event_id": "h", "customer_id": "_clock", "occurred_at": NOW}
+    assert isinstance(surveys(None, json.dumps(beat).encode(), (), NOW), Heartbeat)
+    with pytest.raises(SchemaError, match="_clock"):
+        surveys(None, json.dumps({**beat, "customer_id": "c1"}).encode(), (), NOW)
+
+
+def test_amount_times_quantity_stays_countable() -> None:
+    huge = {
+        "type": "subscription_set",
+        "event_id": "e",
+        "customer_id": "c1",
+        "occurred_at": NOW,
+        "subscription_id": "s",
+        "amount_minor": 10**15,
+        "currency": "USD",
+    }
+    assert billing(b"c1", json.dumps(huge).encode(), (), NOW).amount_minor == 10**15
+    with pytest.raises(SchemaError, match="quantity"):
+        billing(b"c1", json.dumps({**huge, "quantity": 2}).encode(), (), NOW)
+
+
+def test_cloudevents_in_binary_mode() -> None:
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"e1"),
+        ("ce_source", b"/crm"),
+        ("ce_type", b"survey_answered"),
+        ("ce_time", b"2026-01-02T03:04:05Z"),
+        ("ce_subject", b"customer/c1"),
+        ("content-type", b"application/json"),
+    ]
+    data = {"response_id": "r1", "survey": "nps", "score": 9}
+    event = surveys(b"c1", json.dumps(data).encode(), headers, NOW)
+    assert (event.event_id, event.customer_id, event.source) == ("e1", "c1", "/crm")
+
+
+def test_cloudevents_in_structured_mode() -> None:
+    outer = {
+        "specversion": "1.0",
+        "id": "e1",
+        "source": "/crm",
+        "type": "survey_answered",
+        "time": "2026-01-02T03:04:05Z",
+        "partitionkey": "c1",
+        "data": {"response_id": "r1", "survey": "nps", "score": 9},
+    }
+    headers = [("Content-Type", b"application/cloudevents+json; charset=UTF-8")]
+    assert surveys(b"c1", json.dumps(outer).encode(), headers, NOW).customer_id == "c1"
+    for broken in (json.dumps({**outer, "data": 5}).encode(), b"[]", b"{", json.dumps({**outer, "id": None}).encode()):
+        with pytest.raises(SchemaError):
+            surveys(b"c1", broken, headers, NOW)
+
+
+def test_other_headers_do_not_make_a_cloudevent() -> None:
+    assert surveys(b"c1", json.dumps(NPS).encode(), [("traceparent", b"00-1-2-01")], NOW).event_id == "e1"
+
+
+def test_our_messages_round_trip() -> None:
+    decode = MessageDecoder[MetricsMessage](MetricsMessage)
+    message = DayClosed(domain="usage", day=3)
+    assert decode(encode(message)) == message
+    for wrong in (None, b"{", b'{"type":"day_closed"}'):
+        with pytest.raises(SchemaError):
+            decode(wrong)
+
+
+def test_text_that_is_no_unicode_cannot_be_encoded() -> None:
+    with pytest.raises(SchemaError, match="Unicode"):
+        encode(Heartbeat(event_id="a\ud800", customer_id="_clock", occurred_at=NOW))
+
+
+def test_every_event_type_decodes_from_its_own_encoding() -> None:
+    samples: dict[type, dict[str, Any]] = {
+        events.FeatureUsed: {},
+        events.TicketReplied: {"ticket_id": "t", "author": "bot"},
+        events.InvoiceIssued: {"invoice_id": "i", "amount_minor": 1, "currency": "BRL", "due_at": NOW},
+        events.AccountSet: {"name": "ACME", "locale": "pt", "country": "BR"},
+    }
+    for kind, own in samples.items():
+        event = kind(event_id="e", customer_id="c", occurred_at=NOW, **own)
+        assert msgspec.json.decode(encode(event), type=kind) == event
