@@ -43,7 +43,6 @@ def register(zelo: Zelo) -> None:
                     found[part.number][topic] = Standing(ledger.watermark, quiet, pending)
         return found
 
-    @zelo.app.timer(LOOK_SECONDS, name="zelo.heartbeats")
     async def beat(*_: Any) -> None:
         for number, siblings in standings().items():
             for topic, at in heartbeats_due(policy, siblings, zelo.clock.now_ms()).items():
@@ -55,3 +54,5 @@ def register(zelo: Zelo) -> None:
                 )
                 key = CLOCK_CUSTOMER.encode()
                 outbox.emit(Output(topic, number, key, encode(event), (), at))
+
+    zelo.app.timer(LOOK_SECONDS, name="zelo.heartbeats")(beat)

@@ -35,6 +35,7 @@ def register(zelo: Zelo) -> None:
 
     Broadcast(zelo.app, zelo.name(MODELS), on_model)
 
-    @zelo.app.timer(0.5, name="zelo.rescoring")
     async def rescore(*_: Any) -> None:
         rescoring.run([p for p in table.partitions_here() if p.live], zelo.clock.now_ms())
+
+    zelo.app.timer(0.5, name="zelo.rescoring")(rescore)

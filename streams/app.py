@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal, Protocol
 
-from faust.types import TopicT
-
 from schemas.registry import INPUT_TOPICS, OBSERVATIONS, Topic
 from streams.clock import Clock, SystemClock
 from streams.config import Settings
@@ -69,7 +67,7 @@ class Zelo:
         """The topic's name on the broker."""
         return topic_name(self.settings, topic)
 
-    def source(self, topic: Topic) -> TopicT[Any]:
+    def source(self, topic: Topic) -> Any:
         """The topic as a source of batches."""
         return batch_topic(self.app, self.name(topic), partitions=partitions(self.settings, topic))
 

@@ -60,3 +60,4 @@ def serve(
         done(event.message.tp, part)
 
     zelo.app.agent(zelo.source(topic), name=f"zelo.{table.name}")(agent)
+

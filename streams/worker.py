@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import sys
+from typing import Any
 
 import structlog
 from mode import Worker
 
 from streams.app import Role, create_app
 from streams.config import Settings
-from streams.telemetry import Page
+from streams.page import Page
 
 
 def run_worker(settings: Settings, role: Role) -> int:
@@ -22,7 +23,7 @@ def run_worker(settings: Settings, role: Role) -> int:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     zelo = create_app(settings, role)
-    services = [zelo.app]
+    services: list[Any] = [zelo.app]
     if settings.http_port:
         services.append(Page(zelo, role, settings.http_host, settings.http_port))
     worker = Worker(

@@ -1,35 +1,55 @@
 """Episodes: one story from the first alarm to its end, so that a state that lasts is told once.
 
-An episode opens when its rule fires, unless the last one ended within the cooldown; the same cause never speaks twice;
-another cause in an open episode updates it; it resolves when the rule says that it is over.
+An episode is about one cause of one rule. It opens with news, is told again when the rule has more to say,
+and resolves when the rule says how it ended. News within the cooldown wait: the episode opens when the
+cooldown is over, unless the matter is over by then, so nobody stays red in silence. Opened and resolved
+alternate.
+
+A score of the past (the day's score comes after live ones of the night) knows less than what was seen: it may
+open an episode, never renew or end one.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from streams.alerts.rules import Rule, Trigger
+from streams.alerts.rules import Ending, Facts, Rule, Trigger
 from streams.metrics.days import DAY_MS
 
 Step = Literal["opened", "updated", "resolved"]
-_CAUSES_KEPT = 20
+
+
+class Sight(NamedTuple):
+    """What a rule sees of one cause in a score.
+
+    Attributes:
+        at: instant of the score, epoch ms.
+        trigger: None when the rule does not fire for this cause.
+        ending: how the matter ended; None when it did not, or when the score is of the past.
+        past: newer scores were seen.
+    """
+
+    at: int
+    trigger: Trigger | None
+    ending: Ending | None = None
+    past: bool = False
 
 
 class Episode(Struct):
-    """A rule's newest episode for one customer.
+    """The newest episode of a cause.
 
     Attributes:
         opened_at, resolved_at: epoch ms; open while `resolved_at` is None.
         steps: how many alerts it has sent.
-        causes: what has been spoken of, newest last; kept over episodes.
-        held_back: triggers silenced by the cooldown.
+        told: what the newest of them said.
+        waiting: what news said that the cooldown holds back.
     """
 
     opened_at: int
     resolved_at: int | None = None
-    steps: int = 0
-    causes: list[str] = []
-    held_back: int = 0
+    steps: int = 1
+    told: Facts = field(default_factory=dict[str, str | int | float | None])
+    waiting: Facts | None = None
 
     @property
     def open(self) -> bool:
@@ -37,31 +57,53 @@ class Episode(Struct):
         return self.resolved_at is None
 
 
-def advance(
-    episode: Episode | None, rule: Rule, trigger: Trigger | None, over: bool, at: int
-) -> tuple[Episode | None, Step | None]:
-    """The episode after a score at instant `at`, and the step to tell, if any."""
-    if episode is not None and episode.open and over:
-        if at < episode.opened_at:  # a score of the past knows nothing of this episode
-            return episode, None
-        episode.resolved_at = at
-        episode.steps += 1
-        if rule.recurs:
-            episode.causes = []
-        return episode, "resolved"
-    if trigger is None or (episode is not None and trigger.cause in episode.causes):
-        return episode, None
+def advance(episode: Episode | None, rule: Rule, sight: Sight) -> tuple[Episode | None, Step | None]:
+    """The newest episode of a cause after a score, and the step to tell, if any.
+
+    Args:
+        episode: the newest one so far; changed in place while it goes on.
+        rule: it is an episode of.
+        sight: what the rule sees in the score.
+    """
     if episode is None:
-        return Episode(at, None, 1, [trigger.cause]), "opened"
-    return _again(episode, rule, trigger, at)
+        return _begin(sight)
+    if episode.resolved_at is None:
+        return episode, None if sight.past else _go_on(episode, rule, sight)
+    following = _again(episode, episode.resolved_at, rule, sight)
+    return (episode, None) if following is None else (following, "opened")
 
 
-def _again(episode: Episode, rule: Rule, trigger: Trigger, at: int) -> tuple[Episode, Step | None]:
-    if episode.resolved_at is not None and at - episode.resolved_at < rule.cooldown_days * DAY_MS:
-        episode.held_back += 1
-        return episode, None
-    episode.causes = [*episode.causes, trigger.cause][-_CAUSES_KEPT:]
-    if episode.open:
+def _begin(sight: Sight) -> tuple[Episode | None, Step | None]:
+    if sight.trigger is None or not sight.trigger.news:
+        return None, None
+    return Episode(sight.at, told=sight.trigger.facts), "opened"
+
+
+def _go_on(episode: Episode, rule: Rule, sight: Sight) -> Step | None:
+    if sight.ending is not None:
+        episode.resolved_at = sight.at
         episode.steps += 1
-        return episode, "updated"
-    return Episode(at, None, 1, episode.causes, episode.held_back), "opened"
+        return "resolved"
+    if sight.trigger is None or not rule.says_more(episode.told, sight.trigger.facts):
+        return None
+    episode.told = sight.trigger.facts
+    episode.steps += 1
+    return "updated"
+
+
+def _again(episode: Episode, resolved_at: int, rule: Rule, sight: Sight) -> Episode | None:
+    if sight.ending is not None:
+        episode.waiting = None
+    trigger, waiting = sight.trigger, episode.waiting
+    if trigger is None or rule.cooldown_days is None or not (trigger.news or waiting is not None):
+        return None
+    if sight.at - resolved_at < rule.cooldown_days * DAY_MS:
+        episode.waiting = waiting or trigger.facts
+        return None
+    return Episode(sight.at, told=_since(trigger.facts, waiting))
+
+
+def _since(facts: Facts, waiting: Facts | None) -> Facts:
+    """The facts of now, but what was before as it was when the waiting began."""
+    before = {name: value for name, value in (waiting or {}).items() if name.startswith("previous_")}
+    return facts | before

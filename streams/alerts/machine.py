@@ -1,7 +1,16 @@
 """The alerts machine: health scores in, steps of episodes out.
 
-Daily scores always count; a live score counts only while it is fresh, so that a replay of the past raises the same
-alerts every time and does not depend on which live scores were published on the way.
+Daily scores always count; a live score counts only while it is fresh, so a replay of the past raises the
+same alerts every time and does not depend on which live scores were published on the way.
+
+Invariants, for the scores of a customer in the order of the log:
+ A1 scores repeated after a crash of the scorer change nothing: a day counts once, a live score not when a
+    later one was seen;
+ A2 a daily score that comes after live ones of a later instant may open an episode, not renew or end one;
+ A3 alerts are a function of the scores taken in, ids too: an alert sent twice is the same alert.
+
+A customer without a state never alarmed, so nothing it repeats is news either: the table holds only those
+that did, and those whose band became unknown.
 """
 
 from msgspec import Struct
@@ -9,24 +18,39 @@ from msgspec import Struct
 from schemas.alerts import Alert
 from schemas.codec import encode
 from schemas.scores import HealthScore
-from streams.alerts.episodes import Episode, Step, advance
-from streams.alerts.messages import compose
-from streams.alerts.rules import RULES, Facts, Rule
-from streams.alerts.texts import Locale
+from streams.alerts.episodes import Episode, Sight, advance
+from streams.alerts.messages import Telling, compose
+from streams.alerts.rules import RULES, Before, Facts, Rule
+from streams.alerts.texts import Locale, locale_of
 from streams.metrics.days import DAY_MS
 from streams.metrics.partition import Partition
 
 _FRESH_MS = DAY_MS
+_KEPT_MS = 30 * DAY_MS  # longer than every cooldown, and than an answer is news
 
 
 class Watched(Struct):
-    """What the alerts table holds of a customer: the newest episode of each rule."""
+    """What the alerts table holds of a customer.
+
+    Attributes:
+        episodes: the newest one of each cause, by rule and cause.
+        day: last day taken in.
+        live: instant and version of the last live score taken in.
+        as_of: newest instant taken in, epoch ms.
+        previous: what the next scores have to call their previous day.
+        known: the last known band, while that of the last day is unknown.
+    """
 
     episodes: dict[str, Episode] = {}
+    day: int = -1
+    live: tuple[int, int] = (-1, -1)
+    as_of: int = -1
+    previous: Before | None = None
+    known: Before | None = None
 
 
 class Watch(Struct):
-    """Partition-level state: nothing but what the engine needs to commit."""
+    """Partition-level state: how many scores were read."""
 
     seen: int = 0
 
@@ -51,53 +75,58 @@ class AlertMachine:
             return
         if part.ahead(score.customer_id, offset):
             return
-        watched = part.get(score.customer_id) or Watched()
-        changed = False
+        held = part.get(score.customer_id)
+        watched = held or Watched()
+        if not _is_new(watched, score):
+            return
         for rule in RULES:
-            changed |= self._watch(part, watched, rule, score)
-        if changed:
+            self._watch(part, watched, rule, score)
+        _note(watched, score)
+        if held is not None or watched.episodes or watched.known is not None:
             part.put(score.customer_id, watched)
 
     def render(self, part: Partition[Watched, Watch], key: str) -> None:
         """Nothing here is conflated."""
 
-    def _watch(self, part: Partition[Watched, Watch], watched: Watched, rule: Rule, score: HealthScore) -> bool:
-        before = watched.episodes.get(rule.rule)
-        held_back = before.held_back if before else 0
-        trigger = rule.fires(score)
-        episode, step = advance(before, rule, trigger, rule.over(score), score.as_of)
-        if episode is None:
-            return False
-        watched.episodes[rule.rule] = episode
-        if step is not None:
-            facts: Facts = trigger.facts if trigger else {"score": score.score}
-            self._tell(part, rule, episode, step, score, facts)
-        return step is not None or episode.held_back != held_back
-
-    def _tell(
-        self,
-        part: Partition[Watched, Watch],
-        rule: Rule,
-        episode: Episode,
-        step: Step,
-        score: HealthScore,
-        facts: Facts,
+    def _watch(
+        self, part: Partition[Watched, Watch], watched: Watched, rule: Rule, score: HealthScore
     ) -> None:
-        locale: Locale = score.locale if score.locale in ("pt", "es", "en") else self._locale  # type: ignore[assignment]
-        message = compose(rule, step, score, facts, locale)
-        episode_id = f"{rule.rule}:{score.customer_id}:{episode.opened_at}"
-        event_id = facts.get("event_id")
+        trigger, past = rule.fires(score, _before(watched, score)), score.as_of < watched.as_of
+        fired = None if trigger is None else f"{rule.rule}:{trigger.cause}"
+        causes = [key for key in watched.episodes if key.startswith(f"{rule.rule}:")]
+        for key in dict.fromkeys([*causes, fired] if fired else causes):
+            episode = watched.episodes.get(key)
+            ending = None if past or episode is None else rule.ends(score, episode.told)
+            sight = Sight(score.as_of, trigger if key == fired else None, ending, past)
+            episode, step = advance(episode, rule, sight)
+            if episode is not None:
+                watched.episodes[key] = episode
+                if step is not None:
+                    self._tell(
+                        part,
+                        Telling(rule, step, score, _facts(episode, sight, score), episode.opened_at),
+                        key,
+                        episode,
+                    )
+
+    def _tell(self, part: Partition[Watched, Watch], telling: Telling, key: str, episode: Episode) -> None:
+        score, rule = telling.score, telling.rule
+        locale = locale_of(score.locale, self._locale)
+        message = compose(telling, locale)
+        event_id = telling.facts.get("event_id")
+        cause = key.removeprefix(f"{rule.rule}:")
+        episode_id = f"{rule.rule}:{score.customer_id}:{episode.opened_at}" + (f":{cause}" if cause else "")
         alert = Alert(
             alert_id=f"{episode_id}:{episode.steps}",
             episode_id=episode_id,
             customer_id=score.customer_id,
             rule=rule.rule,
             severity=rule.severity,
-            status=step,
+            status=telling.step,
             opened_at=episode.opened_at,
             at=score.as_of,
             trigger_event_id=str(event_id) if event_id else score.trigger_event_id,
-            facts=facts,
+            facts=telling.facts,
             next_step=rule.next_step,
             locale=locale,
             text=message.text,
@@ -105,3 +134,44 @@ class AlertMachine:
             version=part.offset,
         )
         part.emit(self._topic, score.customer_id.encode(), encode(alert), timestamp_ms=score.as_of)
+
+
+def _is_new(watched: Watched, score: HealthScore) -> bool:
+    """Whether a score is not one of those repeated after a crash (A1)."""
+    if score.kind == "day":
+        return score.day > watched.day
+    mark = (score.as_of, score.version)
+    if mark == watched.live:  # scored again after the close of a day, against another previous day
+        return Before(score.previous_band, score.previous_score) == watched.previous
+    return mark > watched.live and score.as_of >= watched.as_of
+
+
+def _before(watched: Watched, score: HealthScore) -> Before:
+    """The last known band before a score; a few days without data do not make a fall invisible."""
+    if score.previous_band == "unknown" and watched.known is not None:
+        return watched.known
+    return Before(score.previous_band, score.previous_score)
+
+
+def _note(watched: Watched, score: HealthScore) -> None:
+    """Keeps what the next score is compared with, forgets what is long over."""
+    if score.kind == "day":
+        before = _before(watched, score)
+        watched.known = before if score.band == "unknown" and before.band in ("yellow", "green") else None
+        watched.day, watched.previous = score.day, Before(score.band, score.score)
+    else:
+        watched.live = (score.as_of, score.version)
+        watched.previous = watched.previous or Before(score.previous_band, score.previous_score)
+    watched.as_of = max(watched.as_of, score.as_of)
+    forgotten = watched.as_of - _KEPT_MS
+    watched.episodes = {
+        key: e for key, e in watched.episodes.items() if e.resolved_at is None or e.resolved_at >= forgotten
+    }
+
+
+def _facts(episode: Episode, sight: Sight, score: HealthScore) -> Facts:
+    """What a step tells: at the end also how it ended, and what was last told."""
+    if episode.open or sight.ending is None:
+        return episode.told
+    now = None if score.score is None else round(score.score, 1)
+    return episode.told | {"score_told": episode.told.get("score"), "score": now, "ended": sight.ending}

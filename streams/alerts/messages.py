@@ -1,108 +1,154 @@
-"""An alert in words: one line for the notification, Block Kit for the channel.
+"""An alert in words: one line for notification, log and board, Block Kit for the channel.
 
-Names and reasons come from customers, so they are escaped wherever Slack reads markup; lengths stay within Slack's
-limits (header 150, section 3000 characters), which slack_sdk checks when the blocks are built.
+What people wrote (names, reasons, ids) stands in `plain_text` only, where Slack reads neither markup nor
+mentions; markup holds nothing but our own texts. Lengths stay within Slack's limits whatever comes in
+(header 150, section 3000, field 2000, 10 fields).
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
 
-from babel.numbers import format_currency, format_decimal
-from slack_sdk.models.blocks import Block, ContextBlock, HeaderBlock, MarkdownTextObject, SectionBlock
+from slack_sdk.models.blocks import (
+    Block,
+    ContextBlock,
+    HeaderBlock,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+    TextObject,
+)
 
 from schemas.scores import HealthScore
+from streams.alerts.amounts import NONE, lasted, money, number
 from streams.alerts.episodes import Step
 from streams.alerts.rules import Facts, Rule
 from streams.alerts.texts import Locale, text
+from streams.alerts.untrusted import clean, cut
 
-_BABEL: dict[Locale, str] = {"pt": "pt_BR", "es": "es", "en": "en_US"}
 _HEADER_LENGTH = 150
+_NAME_LENGTH = 60  # of customer, owner, respondent; a header has room for it beside our longest text
 _REASON_LENGTH = 600
-_NAME_LENGTH = 80
-_MINOR_DIGITS = 2
+_ID_LENGTH = 200
+_MARKS = {"info": "🔵", "warning": "🟠", "critical": "🔴"}
+_RESOLVED_MARK = "🟢"
+
+
+class Telling(NamedTuple):
+    """What is to be told.
+
+    Attributes:
+        facts: of the rule; of a resolved episode also `ended`, how, and what was last told.
+        opened_at: of the episode, epoch ms.
+    """
+
+    rule: Rule
+    step: Step
+    score: HealthScore
+    facts: Facts
+    opened_at: int
 
 
 class Message(NamedTuple):
-    """Plain text and the same as Block Kit."""
+    """Plain text (not escaped) and the same as Block Kit."""
 
     text: str
     blocks: list[dict[str, Any]]
 
 
-def compose(rule: Rule, step: Step, score: HealthScore, facts: Facts, locale: Locale) -> Message:
+class _Words(NamedTuple):
+    title: str
+    body: str
+    table: list[tuple[str, str]]
+    todo: str
+    sources: list[str]
+
+
+def compose(telling: Telling, locale: Locale) -> Message:
     """The message of one step of an episode."""
-    values = _values(score, facts, locale)
-    if step == "resolved":
-        line = text(f"{rule.rule}.resolved", locale, **values)
-        return Message(line, _blocks(HeaderBlock(text=_cut(line, _HEADER_LENGTH)), _context(rule, score)))
-    title = text(f"{rule.rule}.title", locale, **values)
+    words = _words(telling, locale)
+    rows = [f"{label}: {content}" for label, content in words.table]
+    line = " ".join(_ended(part) for part in (words.title, words.body, *rows, words.todo) if part)
+    mark = _RESOLVED_MARK if telling.step == "resolved" else _MARKS[telling.rule.severity]
+    return Message(line, [cast(Any, block).to_dict() for block in _blocks(words, mark)])
+
+
+def _words(telling: Telling, locale: Locale) -> _Words:
+    rule, values = telling.rule, _values(telling, locale)
+    table, sources = _table(telling, locale), _sources(telling, locale)
+    if telling.step == "resolved":
+        code = f"{rule.rule}.{telling.facts['ended']}"
+        return _Words(
+            text(code, locale, **values), text(f"{code}.body", locale, **values), table, "", sources
+        )
+    title = text(f"{rule.rule}.{telling.step}", locale, **values)
     body = text(f"{rule.rule}.body", locale, **values)
-    marked = text(f"{rule.rule}.body", locale, **{name: escape(str(value)) for name, value in values.items()})
-    next_step = f"{text('next', locale)}: {text(rule.next_step, locale)}"
-    blocks = _blocks(
-        HeaderBlock(text=_cut(title, _HEADER_LENGTH)),
-        SectionBlock(text=MarkdownTextObject(text=marked), fields=_fields(score, facts, locale)),
-        SectionBlock(text=MarkdownTextObject(text=f"*{next_step}*")),
-        _context(rule, score, text("generated", locale) if facts.get("generated") else None),
-    )
-    return Message(f"{title}. {body} {next_step}", blocks)
+    todo = f"{text('next', locale)}: {text(rule.next_step, locale)}"
+    return _Words(title, body, table, todo, sources)
 
 
-def escape(content: str) -> str:
-    """Text that Slack shows as it is.
+def _blocks(words: _Words, mark: str) -> Iterator[Block]:
+    yield HeaderBlock(text=_plain(cut(f"{mark} {words.title}", _HEADER_LENGTH)))
+    # The body may quote people, so it is no markup either.
+    yield SectionBlock(text=_plain(words.body), fields=[cell for row in words.table for cell in _row(*row)])
+    if words.todo:
+        yield SectionBlock(text=_bold(words.todo))
+    yield ContextBlock(elements=[_plain(source) for source in words.sources])
 
-    Example:
-        >>> escape("<!channel> A&B")
-        '&lt;!channel&gt; A&amp;B'
-    """
-    return content.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
-
-def _values(score: HealthScore, facts: Facts, locale: Locale) -> dict[str, object]:
+def _values(telling: Telling, locale: Locale) -> dict[str, object]:
+    score, facts = telling.score, telling.facts
     losses = [
-        f"{text(str(facts[f'factor_{place}']), locale)} (−{_number(facts[f'missed_{place}'], locale)})"
+        f"{text(str(facts[f'factor_{place}']), locale)} (−{number(facts[f'missed_{place}'], locale)})"
         for place in (1, 2)
         if f"factor_{place}" in facts
     ]
-    reason = facts.get("reason")
     return {
-        "name": _cut(score.name or score.customer_id, _NAME_LENGTH),
-        "score": _number(score.score, locale),
-        "previous_score": _number(facts.get("previous_score"), locale),
-        "losses": ", ".join(losses),
-        "nps_score": facts.get("nps_score"),
-        "reason": _cut(str(reason), _REASON_LENGTH) if reason else text("no_reason", locale),
+        "name": _said(score.name, _NAME_LENGTH) or _said(score.customer_id, _NAME_LENGTH) or NONE,
+        "score": number(facts.get("score"), locale),
+        "score_told": number(facts.get("score_told"), locale),
+        "previous_score": number(facts.get("previous_score"), locale),
+        "losses": ", ".join(losses) or NONE,
+        "nps_score": number(facts.get("nps_score"), locale),
+        "reason": _said(facts.get("reason"), _REASON_LENGTH) or text("no_reason", locale),
+        "lasted": lasted(score.as_of - telling.opened_at, locale),
     }
 
 
-def _fields(score: HealthScore, facts: Facts, locale: Locale) -> list[MarkdownTextObject]:
-    told = [(text("mrr", locale), _money(score, locale))]
-    if score.owner:
-        told.append((text("owner", locale), score.owner))
-    if facts.get("respondent"):
-        told.append((text("respondent", locale), str(facts["respondent"])))
-    return [MarkdownTextObject(text=f"*{label}*\n{escape(content)}") for label, content in told]
+def _table(telling: Telling, locale: Locale) -> list[tuple[str, str]]:
+    score = telling.score
+    rows = [
+        (text("mrr", locale), money(score.mrr_minor, score.currency, locale)),
+        (text("owner", locale), _said(score.owner, _NAME_LENGTH) or text("no_owner", locale)),
+    ]
+    respondent = _said(telling.facts.get("respondent"), _NAME_LENGTH)
+    return [*rows, (text("respondent", locale), respondent)] if respondent else rows
 
 
-def _money(score: HealthScore, locale: Locale) -> str:
-    if score.currency is None:
-        return "–"
-    return str(format_currency(score.mrr_minor / 10**_MINOR_DIGITS, score.currency, locale=_BABEL[locale]))
+def _sources(telling: Telling, locale: Locale) -> list[str]:
+    """Where it comes from: rule, customer, event."""
+    facts, score = telling.facts, telling.score
+    event_id = facts.get("event_id") or score.trigger_event_id
+    ids = [_said(score.customer_id, _ID_LENGTH), _said(event_id, _ID_LENGTH)]
+    line = " · ".join([telling.rule.rule, *filter(None, ids)])
+    return [line, text("generated", locale)] if facts.get("generated") else [line]
 
 
-def _number(value: object, locale: Locale) -> str:
-    if not isinstance(value, int | float):
-        return "–"
-    return str(format_decimal(round(value, 1), locale=_BABEL[locale]))
+def _row(label: str, content: str) -> tuple[TextObject, TextObject]:
+    return _bold(label), _plain(content)
 
 
-def _context(rule: Rule, score: HealthScore, note: str | None = None) -> ContextBlock:
-    said = [f"{rule.rule} · {score.customer_id} · {score.trigger_event_id or '–'}", *([note] if note else [])]
-    return ContextBlock(elements=[MarkdownTextObject(text=escape(line)) for line in said])
+def _bold(content: str) -> MarkdownTextObject:
+    """Only for our own texts."""
+    return MarkdownTextObject(text=f"*{content}*", verbatim=True)
 
 
-def _blocks(*blocks: Block) -> list[dict[str, Any]]:
-    return [dict(block.to_dict()) for block in blocks]
+def _plain(content: str) -> PlainTextObject:
+    return PlainTextObject(text=content, emoji=False)
 
 
-def _cut(content: str, length: int) -> str:
-    return content if len(content) <= length else content[: length - 1] + "…"
+def _said(content: object, length: int) -> str:
+    return clean(str(content), length) if content is not None else ""
+
+
+def _ended(sentence: str) -> str:
+    return sentence if not sentence or sentence.endswith((".", "!", "?", "…")) else f"{sentence}."

@@ -1,33 +1,45 @@
-"""The alert rules: what each watches in a health score, when it ends, how patient it is.
+"""The alert rules: what each sees in a health score, when that is over, how patient it is.
 
-A rule sees one score at a time and answers with a trigger or with the end of one; what was said before is the
-episode's business (episodes.py).
+A rule looks at one score at a time and remembers nothing; what was told before is the episode's business
+(episodes.py).
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
 from schemas.alerts import RuleId, Severity
-from schemas.scores import HealthScore
+from schemas.scores import Band, HealthScore
 from streams.metrics.days import DAY_MS
 
 Facts = dict[str, str | int | float | None]
 NextStep = Literal["call_customer", "call_respondent"]
+Ending = Literal["recovered", "left", "answered_better", "expired"]
+
 _FACTORS_NAMED = 2
+_WORSE_POINTS = 10.0  # chosen: an open episode is told again when health lost as many points more
 _ANSWER_IS_NEWS_MS = 14 * DAY_MS  # chosen: an older answer is no news when first seen
+
+
+class Before(NamedTuple):
+    """The last known band and its score, before the score in question."""
+
+    band: Band | None
+    score: float | None
 
 
 class Trigger(Struct, frozen=True):
     """Why a rule fires.
 
     Attributes:
-        cause: what makes two firings the same, e.g. the id of the answer.
+        cause: what the episode is about, another cause is another episode; empty for one at a time.
+        news: it begins with this score; False when it began before and goes on.
         facts: what the message is written from.
     """
 
     cause: str
+    news: bool
     facts: Facts
 
 
@@ -35,62 +47,97 @@ class Rule(Struct, frozen=True, kw_only=True):
     """A rule.
 
     Attributes:
-        cooldown_days: after the end of an episode the next does not begin for so long.
-        recurs: whether the same cause may open another episode after the end of one.
+        cooldown_days: after the end of an episode the same cause opens none for so long; None for ever.
         fires: the trigger in a score, None when there is none.
-        over: whether a score ends an open episode.
+        says_more: whether an open episode, told with the first facts, is to be told again with the second.
+        ends: how a score ends an open episode that was told with these facts; None when it does not.
     """
 
     rule: RuleId
     severity: Severity
     next_step: NextStep
-    cooldown_days: int
-    recurs: bool
-    fires: Callable[[HealthScore], Trigger | None]
-    over: Callable[[HealthScore], bool]
+    cooldown_days: int | None
+    fires: Callable[[HealthScore, Before], Trigger | None]
+    says_more: Callable[[Facts, Facts], bool]
+    ends: Callable[[HealthScore, Facts], Ending | None]
 
 
-def _fell_to_red(score: HealthScore) -> Trigger | None:
-    if score.band != "red" or score.previous_band not in ("yellow", "green") or not score.paying:
+# --- health fell to red -------------------------------------------------------------------------------------
+
+
+def _red(score: HealthScore, before: Before) -> Trigger | None:
+    if score.band != "red" or not score.paying:
         return None
     losses = sorted((f for f in score.factors if f.value is not None), key=lambda f: (-f.missed, f.factor))
     facts: Facts = {
         "score": _rounded(score.score),
-        "previous_score": _rounded(score.previous_score),
+        "previous_score": _rounded(before.score),
         "mrr_minor": score.mrr_minor,
         "currency": score.currency,
     }
     for place, factor in enumerate(losses[:_FACTORS_NAMED], 1):
         facts[f"factor_{place}"] = factor.factor
         facts[f"missed_{place}"] = _rounded(factor.missed)
-    return Trigger("red", facts)
+    return Trigger("", before.band in ("yellow", "green"), facts)
 
 
-def _no_longer_red(score: HealthScore) -> bool:
-    return score.band in ("yellow", "green") or not score.paying
+def _much_lower(told: Facts, now: Facts) -> bool:
+    return _number(now, "score") <= _number(told, "score") - _WORSE_POINTS
 
 
-def _detractor_answered(score: HealthScore) -> Trigger | None:
+def _no_longer_red(score: HealthScore, _: Facts) -> Ending | None:
+    if not score.paying:
+        return "left"
+    return "recovered" if score.band in ("yellow", "green") else None
+
+
+# --- detractor answered -------------------------------------------------------------------------------------
+
+
+def _detractor(score: HealthScore, _: Before) -> Trigger | None:
     answer = score.answer
-    if answer is None or answer.nps_class != "detractor" or score.as_of - answer.answered_at > _ANSWER_IS_NEWS_MS:
+    if (
+        answer is None
+        or answer.nps_class != "detractor"
+        or score.as_of - answer.answered_at > _ANSWER_IS_NEWS_MS
+    ):
         return None
     facts: Facts = {
         "nps_score": answer.score,
         "reason": answer.reason,
         "respondent": answer.respondent_id,
+        "response": answer.response_id,
+        "answered_at": answer.answered_at,
         "event_id": answer.event_id,
         "generated": int(answer.generated),
         "mrr_minor": score.mrr_minor,
         "currency": score.currency,
     }
-    return Trigger(answer.response_id, facts)
+    return Trigger(answer.response_id, True, facts)
 
 
-def _answered_better_or_long_ago(score: HealthScore) -> bool:
+def _answer_changed(told: Facts, now: Facts) -> bool:
+    return any(told[name] != now[name] for name in ("nps_score", "reason", "respondent"))
+
+
+def _answered_better_or_long_ago(score: HealthScore, told: Facts) -> Ending | None:
     answer = score.answer
-    if answer is None:
-        return True
-    return answer.nps_class != "detractor" or score.as_of - answer.answered_at > _ANSWER_IS_NEWS_MS
+    if (
+        answer is not None
+        and answer.nps_class != "detractor"
+        and _same_person(answer.response_id, answer.respondent_id, told)
+    ):
+        return "answered_better"
+    return "expired" if score.as_of - _number(told, "answered_at") > _ANSWER_IS_NEWS_MS else None
+
+
+def _same_person(response: str, respondent: str | None, told: Facts) -> bool:
+    return response == told["response"] or (respondent is not None and respondent == told["respondent"])
+
+
+def _number(facts: Facts, name: str) -> float:
+    value = facts[name]
+    return value if isinstance(value, int | float) else 0.0
 
 
 def _rounded(number: float | None) -> float | None:
@@ -103,17 +150,17 @@ RULES: tuple[Rule, ...] = (
         severity="critical",
         next_step="call_customer",
         cooldown_days=7,
-        recurs=True,
-        fires=_fell_to_red,
-        over=_no_longer_red,
+        fires=_red,
+        says_more=_much_lower,
+        ends=_no_longer_red,
     ),
     Rule(
         rule="detractor",
         severity="warning",
         next_step="call_respondent",
-        cooldown_days=0,
-        recurs=False,
-        fires=_detractor_answered,
-        over=_answered_better_or_long_ago,
+        cooldown_days=None,
+        fires=_detractor,
+        says_more=_answer_changed,
+        ends=_answered_better_or_long_ago,
     ),
 )

@@ -1,4 +1,4 @@
-"""What alerts say, in Portuguese, Spanish and English. One catalogue; a test keeps the three complete and alike."""
+"""What alerts say in Portuguese, Spanish and English; a test keeps the three complete and alike."""
 
 from typing import Literal
 
@@ -6,63 +6,133 @@ Locale = Literal["pt", "es", "en"]
 LOCALES: tuple[Locale, ...] = ("pt", "es", "en")
 
 TEXTS: dict[str, dict[Locale, str]] = {
-    "health_red.title": {
+    # health_red
+    "health_red.opened": {
         "pt": "{name}: a saúde caiu para o vermelho",
         "es": "{name}: la salud cayó a rojo",
         "en": "{name}: health fell to red",
+    },
+    "health_red.updated": {
+        "pt": "{name}: a saúde continua caindo no vermelho",
+        "es": "{name}: la salud sigue cayendo en rojo",
+        "en": "{name}: health keeps falling in red",
+    },
+    "health_red.recovered": {
+        "pt": "{name}: a saúde saiu do vermelho",
+        "es": "{name}: la salud salió del rojo",
+        "en": "{name}: health is out of red",
+    },
+    "health_red.left": {
+        "pt": "{name}: deixou de ser pagante enquanto a saúde estava no vermelho",
+        "es": "{name}: dejó de pagar mientras la salud estaba en rojo",
+        "en": "{name}: stopped paying while health was red",
     },
     "health_red.body": {
         "pt": "Saúde {score} de 100 (antes {previous_score}). Onde mais perde pontos: {losses}.",
         "es": "Salud {score} de 100 (antes {previous_score}). Donde más puntos pierde: {losses}.",
         "en": "Health {score} of 100 (was {previous_score}). Loses most points on: {losses}.",
     },
-    "health_red.resolved": {
-        "pt": "{name}: a saúde saiu do vermelho ({score} de 100)",
-        "es": "{name}: la salud salió del rojo ({score} de 100)",
-        "en": "{name}: health is out of red ({score} of 100)",
+    "health_red.recovered.body": {
+        "pt": "Saúde {score} de 100 (no último aviso {score_told}). O alerta durou {lasted}.",
+        "es": "Salud {score} de 100 (en el último aviso {score_told}). La alerta duró {lasted}.",
+        "en": "Health {score} of 100 ({score_told} when last told). The alert lasted {lasted}.",
     },
-    "detractor.title": {
+    "health_red.left.body": {
+        "pt": "A última assinatura terminou. O alerta durou {lasted}.",
+        "es": "La última suscripción terminó. La alerta duró {lasted}.",
+        "en": "The last subscription ended. The alert lasted {lasted}.",
+    },
+    # detractor
+    "detractor.opened": {
         "pt": "{name}: resposta de detrator, nota {nps_score}",
         "es": "{name}: respuesta de un detractor, nota {nps_score}",
         "en": "{name}: a detractor answered, score {nps_score}",
     },
+    "detractor.updated": {
+        "pt": "{name}: o detrator completou a resposta, nota {nps_score}",
+        "es": "{name}: el detractor completó la respuesta, nota {nps_score}",
+        "en": "{name}: the detractor added to the answer, score {nps_score}",
+    },
+    "detractor.answered_better": {
+        "pt": "{name}: quem era detrator deu nota melhor",
+        "es": "{name}: quien era detractor dio mejor nota",
+        "en": "{name}: the detractor gave a better score",
+    },
+    "detractor.expired": {
+        "pt": "{name}: alerta de detrator encerrado pelo prazo",
+        "es": "{name}: alerta de detractor cerrada por plazo",
+        "en": "{name}: the detractor alert has expired",
+    },
     "detractor.body": {
-        "pt": "Motivo: {reason}",
-        "es": "Motivo: {reason}",
-        "en": "Reason: {reason}",
+        "pt": "NPS {nps_score} de 10. Motivo: {reason}",
+        "es": "NPS {nps_score} de 10. Motivo: {reason}",
+        "en": "NPS {nps_score} of 10. Reason: {reason}",
     },
-    "detractor.resolved": {
-        "pt": "{name}: caso do detrator encerrado",
-        "es": "{name}: caso del detractor cerrado",
-        "en": "{name}: the detractor's case is closed",
+    "detractor.answered_better.body": {
+        "pt": "A nota era {nps_score} de 10. O alerta durou {lasted}.",
+        "es": "La nota era {nps_score} de 10. La alerta duró {lasted}.",
+        "en": "The score was {nps_score} of 10. The alert lasted {lasted}.",
     },
+    "detractor.expired.body": {
+        "pt": "A resposta com nota {nps_score} tem mais de 14 dias. Se ninguém retornou, ainda vale a pena.",
+        "es": "La respuesta con nota {nps_score} tiene más de 14 días. Si nadie respondió, aún vale la pena.",
+        "en": "The answer (score {nps_score}) is over 14 days old. If nobody replied, it is still worth it.",
+    },
+    # what every message has
     "mrr": {"pt": "MRR em jogo", "es": "MRR en juego", "en": "MRR at stake"},
-    "respondent": {"pt": "Quem respondeu", "es": "Quién respondió", "en": "Respondent"},
     "owner": {"pt": "Responsável", "es": "Responsable", "en": "Owner"},
+    "no_owner": {"pt": "ninguém", "es": "nadie", "en": "nobody"},
+    "respondent": {"pt": "Quem respondeu", "es": "Quién respondió", "en": "Respondent"},
     "no_reason": {"pt": "não informado", "es": "no indicado", "en": "none given"},
-    "generated": {"pt": "dado de exemplo gerado", "es": "dato de ejemplo generado", "en": "generated sample data"},
+    "generated": {
+        "pt": "dado de exemplo gerado",
+        "es": "dato de ejemplo generado",
+        "en": "generated sample data",
+    },
     "next": {"pt": "Próximo passo", "es": "Próximo paso", "en": "Next step"},
     "call_customer": {
-        "pt": "fale com o cliente hoje sobre os pontos acima",
-        "es": "hable hoy con el cliente sobre los puntos de arriba",
-        "en": "talk to the customer today about the points above",
+        "pt": "fale com o cliente hoje sobre esses pontos",
+        "es": "hable hoy con el cliente sobre esos puntos",
+        "en": "talk to the customer today about these points",
     },
     "call_respondent": {
         "pt": "responda a quem avaliou e registre o retorno",
         "es": "responda a quien opinó y registre el seguimiento",
         "en": "answer the respondent and record the follow-up",
     },
-    "engagement": {"pt": "engajamento", "es": "compromiso", "en": "engagement"},
+    "day": {"pt": "{count} dia", "es": "{count} día", "en": "{count} day"},
+    "days": {"pt": "{count} dias", "es": "{count} días", "en": "{count} days"},
+    "hour": {"pt": "{count} hora", "es": "{count} hora", "en": "{count} hour"},
+    "hours": {"pt": "{count} horas", "es": "{count} horas", "en": "{count} hours"},
+    # factors of the health score
+    "engagement": {"pt": "engajamento", "es": "uso", "en": "engagement"},
     "adoption": {"pt": "adoção", "es": "adopción", "en": "adoption"},
     "activation": {"pt": "ativação", "es": "activación", "en": "activation"},
     "support": {"pt": "suporte", "es": "soporte", "en": "support"},
     "relationship": {"pt": "relacionamento", "es": "relación", "en": "relationship"},
     "billing": {"pt": "pagamento", "es": "pagos", "en": "billing"},
-    "value": {"pt": "valor", "es": "valor", "en": "value"},
+    "value": {"pt": "valor percebido", "es": "valor percibido", "en": "value"},
     "trend": {"pt": "tendência", "es": "tendencia", "en": "trend"},
 }
 
 
 def text(code: str, locale: Locale, **values: object) -> str:
-    """The text of a code in a language, with its values filled in."""
-    return TEXTS[code][locale].format(**values)
+    """The text of a code in a language, with its values filled in.
+
+    Example:
+        >>> text("days", "pt", count=3)
+        '3 dias'
+    """
+    return TEXTS[code][locale].format_map(values)
+
+
+def locale_of(wanted: str | None, otherwise: Locale) -> Locale:
+    """The language somebody wants, by its code or that of a region; the other one when we do not speak it.
+
+    Example:
+        >>> locale_of("pt-BR", "en"), locale_of("de", "en")
+        ('pt', 'en')
+    """
+    language = (wanted or "").replace("_", "-").partition("-")[0].lower()
+    known: dict[str, Locale] = {locale: locale for locale in LOCALES}
+    return known.get(language, otherwise)

@@ -9,16 +9,19 @@ direction, and reported.
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 
 from schemas.scores import Reason
 from streams.churn.exact import exp, log
-from streams.churn.features import BY_NAME, FAMILIES, UNDIRECTED, Family, Feature, evidence
+from streams.churn.features import BY_NAME, FAMILIES, FEATURES, UNDIRECTED, Family, Feature, evidence
 from streams.churn.policy import ChurnPolicy
 from streams.churn.readings import CustomerValues
 
 _NOTHING = CustomerValues()
+_threshold = lru_cache(maxsize=16)(log)
+_FAMILY_OF: Mapping[str, Family] = {feature.name: feature.family for feature in FEATURES}
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
@@ -34,18 +37,6 @@ class Explanation(Struct, frozen=True, kw_only=True):
     protecting: list[Reason]
     no_data: list[str]
     conflicts: list[str]
-
-
-class _Part(Struct, frozen=True):
-    """A feature's part of the log-odds."""
-
-    contribution: float
-    weight: float
-    feature: Feature
-
-    @property
-    def expected(self) -> bool:
-        return self.weight * self.feature.weight > 0.0
 
 
 def explain(
@@ -64,35 +55,38 @@ def explain(
         policy: how many reasons, and how strong they must be.
         values: metric values, for the numbers in the reasons' texts.
     """
-    families: dict[Family, list[_Part]] = {}
+    families: dict[Family, list[tuple[float, str]]] = {}
     for name, contribution in contributions.items():
-        feature = BY_NAME.get(name)
-        if feature is not None:  # a model of another release may know features that are gone
-            families.setdefault(feature.family, []).append(_Part(contribution, weights[name], feature))
-    totals = {family: math.fsum(p.contribution for p in parts) for family, parts in families.items()}
-    ranked = sorted(totals, key=lambda family: (-totals[family], family))
-    least = log(policy.least_odds_ratio)
-    raising = [family for family in ranked if totals[family] >= least][: policy.max_raising]
-    protecting = [family for family in reversed(ranked) if totals[family] <= -least][: policy.max_protecting]
-    named = {family: _strongest(families[family], totals[family]) for family in raising + protecting}
+        family = _FAMILY_OF.get(name)
+        if family is not None:  # a model of another release may know features that are gone
+            families.setdefault(family, []).append((contribution, name))
+    totals = {family: math.fsum([part for part, _ in parts]) for family, parts in families.items()}
+    ranked: list[Family] = sorted((f for f in FAMILIES if f in totals), key=lambda f: -totals[f])
+    least = _threshold(policy.least_odds_ratio)
+    raising = [f for f in ranked if totals[f] >= least]
+    protecting = [f for f in reversed(ranked) if totals[f] <= -least]
+    del raising[policy.max_raising :], protecting[policy.max_protecting :]
+    # The member that moves the family furthest in the direction it moves as a whole names the reason.
+    named = {f: BY_NAME[max(families[f])[1]] for f in raising}
+    named |= {f: BY_NAME[min(families[f])[1]] for f in protecting}
+    agreeing = {f for f, feature in named.items() if weights[feature.name] * feature.weight > 0.0}
+    reasons = {
+        f: _reason(totals[f], feature, f in agreeing, features, values) for f, feature in named.items()
+    }
     return Explanation(
-        raising=[_reason(totals[family], named[family], features, values) for family in raising],
-        protecting=[_reason(totals[family], named[family], features, values) for family in protecting],
-        no_data=[family for family in FAMILIES if family not in families],
-        conflicts=[part.feature.name for part in named.values() if not part.expected],
+        raising=[reasons[f] for f in raising],
+        protecting=[reasons[f] for f in protecting],
+        no_data=[f for f in FAMILIES if f not in families],
+        conflicts=[feature.name for f, feature in named.items() if f not in agreeing],
     )
 
 
-def _strongest(parts: list[_Part], total: float) -> _Part:
-    """The member that moves the family furthest in the direction it moves as a whole."""
-    return max(parts, key=lambda part: part.contribution * total)
-
-
-def _reason(total: float, part: _Part, features: Mapping[str, float], values: CustomerValues) -> Reason:
-    feature = part.feature
+def _reason(
+    total: float, feature: Feature, agrees: bool, features: Mapping[str, float], values: CustomerValues
+) -> Reason:
     directed = feature.raises if total > 0.0 else feature.protects
     return Reason(
-        code=directed if part.expected else UNDIRECTED[feature.family],
+        code=directed if agrees else UNDIRECTED[feature.family],
         family=feature.family,
         contribution=total,
         odds_ratio=exp(total),

@@ -178,10 +178,5 @@ def known(raw: Mapping[str, object]) -> dict[str, float]:
 
 def evidence(feature: Feature, values: CustomerValues) -> dict[str, Number]:
     """The metric values a reason's text needs, by METRICS.md id; None where not known."""
-    return {path.partition(".")[2]: _lookup(values, path) for path in feature.evidence}
-
-
-def _lookup(values: CustomerValues, path: str) -> Number:
-    domain, _, name = path.partition(".")
-    found: Number = getattr(getattr(values, domain), name, None)
-    return found
+    paths = (path.partition(".") for path in feature.evidence)
+    return {name: getattr(getattr(values, domain), name, None) for domain, _, name in paths}

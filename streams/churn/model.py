@@ -21,7 +21,7 @@ from streams.churn.features import CONSTANTS, PRIOR
 from streams.churn.parameters import Parameters
 from streams.churn.policy import ChurnPolicy
 from streams.churn.rls import RLSLogit
-from streams.churn.scale import Scale, number
+from streams.churn.scale import Constants, Scale, number
 
 MODEL_NAME = "churn-rls"
 RIVER_VERSION: str = river_version
@@ -45,6 +45,11 @@ class ChurnModel:
         self.scale = scale
         self.classifier = classifier
         self.policy = policy
+
+    @property
+    def constants(self) -> Constants:
+        """The features it knows, in the order of the weights."""
+        return self.scale.constants or ()
 
     @classmethod
     def prior(cls, policy: ChurnPolicy) -> "ChurnModel":
@@ -89,7 +94,7 @@ class ChurnModel:
 
     def weights(self) -> dict[str, float]:
         """Log-odds per spread by feature."""
-        names = (name for name, *_ in self.scale.constants)
+        names = (name for name, *_ in self.constants)
         return dict(zip(names, self.classifier.weights[1:], strict=True))
 
     def learn_staying(self, features: Mapping[str, Any], probability: float) -> None:
@@ -104,11 +109,11 @@ class ChurnModel:
         """Probabilities of many customers at once, equal to `probability` to 1e-12; to re-score in bulk."""
         if not rows:
             return np.empty(0)
-        names = [name for name, *_ in self.scale.constants]
+        names = [name for name, *_ in self.constants]
         raw = np.array([[_number(row.get(name)) for name in names] for row in rows], dtype=np.float64)
-        is_log = np.array([kind == "log" for _, kind, *_ in self.scale.constants])
-        typical = np.array([typical for *_, typical, _ in self.scale.constants])
-        spread = np.array([spread for *_, spread in self.scale.constants])
+        is_log = np.array([kind == "log" for _, kind, *_ in self.constants])
+        typical = np.array([typical for *_, typical, _ in self.constants])
+        spread = np.array([spread for *_, spread in self.constants])
         signed = np.where(is_log, _signed_log(raw), raw)
         with np.errstate(over="ignore"):
             z = (signed - np.where(is_log, _signed_log(typical), typical)) / spread

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from streams.churn.rls import Prior, RLSLogit
+from streams.churn.rls import LARGEST_WEIGHT, Prior, RLSLogit
 from streams.churn.scale import Constant, Constants, Scale
 from streams.errors import PoisonError
 
@@ -69,7 +69,7 @@ def read(raw: Mapping[str, object]) -> Parameters:
 
 def builtins(parameters: Parameters) -> dict[str, object]:
     """The plain JSON object of parameters; `read` gives them back bit for bit."""
-    plain: dict[str, object] = msgspec.to_builtins(parameters)
+    plain: dict[str, object] = msgspec.json.decode(msgspec.json.encode(parameters))
     return plain
 
 
@@ -94,7 +94,7 @@ def captured(scale: Scale, classifier: RLSLogit, river: str) -> Parameters:
     """The parameters of estimators."""
     return Parameters(
         river=river,
-        constants=list(scale.constants),
+        constants=list(scale.constants or ()),
         clip=scale.clip,
         weights=list(classifier.weights),
         covariance=_triangle(classifier.covariance),
@@ -114,7 +114,7 @@ def taken_up(parameters: Parameters, scale: Scale, classifier: RLSLogit) -> None
     kept = {row[0]: (position, row) for position, row in enumerate(parameters.constants, start=1)}
     pairs = [(0, 0)] + [
         (position, kept[row[0]][0])
-        for position, row in enumerate(scale.constants, start=1)
+        for position, row in enumerate(scale.constants or (), start=1)
         if row[0] in kept and kept[row[0]][1] == row
     ]
     here, there = [a for a, _ in pairs], [b for _, b in pairs]
@@ -149,6 +149,8 @@ def _problem(p: Parameters) -> str | None:
     numbers = (*p.weights, *p.covariance, *(v for _, _, *pair in p.constants for v in pair))
     if not all(map(math.isfinite, numbers)):
         return "numbers that are not finite"
+    if not max(map(abs, p.weights)) < LARGEST_WEIGHT:
+        return f"a weight of {LARGEST_WEIGHT:g} or more"
     variances = _square(p.covariance, size).diagonal().tolist()
     positive = (*variances, *(spread for *_, spread in p.constants), p.clip, p.variance, p.variance_cap)
     if not min(positive) > 0.0 or not max(positive) < math.inf or not 0.0 < p.forgetting <= 1.0:

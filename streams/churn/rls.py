@@ -16,6 +16,7 @@ Invariants:
 
 import math
 from collections.abc import Hashable, Mapping
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from streams.churn.scale import number
 Prior = tuple[tuple[str, float], ...]
 # Far outside what scaled features reach: a belt for callers without a scaler, not a part of the model.
 _LARGEST = 1e3
+# Beyond all reason, and small enough that no sum over features can overflow.
+LARGEST_WEIGHT = 1e9
 # Under this an example would say nothing: keeps certain predictions correctable.
 _LEAST_CURVATURE = 1e-4
 
@@ -39,14 +42,13 @@ class RLSLogit(base.Classifier):
     weight 0; missing ones count as 0, the typical customer.
 
     Args:
-        prior: feature names with their initial weights, in the order of the covariance.
+        prior: feature names with their initial weights, in the order of the covariance; None for none.
         intercept: initial log-odds of an example whose features are all 0.
         forgetting: factor on the weight of the past per example, (0, 1]; 1 never forgets.
         variance: initial variance of each weight.
         variance_cap: largest variance of any weight; also the intercept's first.
 
     Attributes:
-        names: features in the order of `weights[1:]`.
         weights: intercept, then one per feature.
         covariance: of the weights, symmetric.
         learned: examples taken in; refused: examples that would have broken the numbers.
@@ -61,7 +63,7 @@ class RLSLogit(base.Classifier):
 
     def __init__(
         self,
-        prior: Prior = (),
+        prior: Prior | None = None,
         intercept: float = -3.0,
         forgetting: float = 0.9999,
         variance: float = 0.1,
@@ -72,16 +74,12 @@ class RLSLogit(base.Classifier):
         self.forgetting = forgetting
         self.variance = variance
         self.variance_cap = variance_cap
-        self._index: dict[Hashable, int] = {name: i for i, (name, _) in enumerate(prior, start=1)}
-        self.weights: list[float] = [intercept, *(weight for _, weight in prior)]
-        self.covariance: NDArray[np.float64] = np.diag([variance_cap] + [variance] * len(prior))
+        expected = prior or ()
+        self._index: dict[Hashable, int] = {name: i for i, (name, _) in enumerate(expected, start=1)}
+        self.weights: list[float] = [intercept, *(weight for _, weight in expected)]
+        self.covariance: NDArray[np.float64] = np.diag([variance_cap] + [variance] * len(expected))
         self.learned = 0
         self.refused = 0
-
-    @property
-    def names(self) -> list[Hashable]:
-        """The features in the order of the weights."""
-        return list(self._index)
 
     def predict_proba_one(self, x: dict[Hashable, Any], **kwargs: Any) -> dict[bool | str | int, float]:
         """The probability of each class."""
@@ -114,7 +112,7 @@ class RLSLogit(base.Classifier):
             w: importance of the example, > 0.
         """
         values = self._vector(x)
-        probability = logistic(math.fsum(a * b for a, b in zip(self.weights, values, strict=True)))
+        probability = logistic(math.fsum(map(mul, self.weights, values)))
         curvature = max(probability * (1.0 - probability), _LEAST_CURVATURE) * w
         vector = np.array(values)
         with np.errstate(all="ignore"):  # what overflows is refused below
@@ -131,10 +129,9 @@ class RLSLogit(base.Classifier):
         self._accept(weights, covariance)
 
     def _accept(self, weights: list[float], covariance: NDArray[np.float64]) -> None:
-        variances = covariance.diagonal()
-        # What is not finite off the diagonal is not finite on it either; NaN fails both comparisons.
-        sound = variances.min() > 0.0 and variances.max() < math.inf
-        if not sound or not all(map(math.isfinite, weights)):
+        # What is not finite off the diagonal is not finite on it either; NaN fails every comparison.
+        sound = all(0.0 < variance < math.inf for variance in covariance.diagonal().tolist())
+        if not sound or not sum(map(abs, weights)) < LARGEST_WEIGHT:
             self.refused += 1
             return
         self.weights, self.covariance = weights, covariance
@@ -143,7 +140,7 @@ class RLSLogit(base.Classifier):
     def _capped(self, covariance: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shrinks rows and columns of weights less certain than the cap; stays positive definite."""
         diagonal = covariance.diagonal()
-        if diagonal.max() <= self.variance_cap:
+        if max(diagonal.tolist()) <= self.variance_cap:
             return covariance
         shrink = np.sqrt(np.minimum(1.0, self.variance_cap / diagonal))
         capped: NDArray[np.float64] = covariance * np.multiply.outer(shrink, shrink)
@@ -179,6 +176,6 @@ def _bounded(raw: Any) -> float | None:
 def _sum_of_products(a: list[float], b: list[float]) -> float:
     """Sum of products by fsum, or NaN where fsum would raise (infinities of both signs, overflow)."""
     try:
-        return math.fsum(x * y for x, y in zip(a, b, strict=True))
+        return math.fsum(map(mul, a, b))
     except (OverflowError, ValueError):
         return math.nan

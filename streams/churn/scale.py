@@ -34,7 +34,7 @@ class Scale(base.Transformer):
     """Known features in units of their scale around their typical value, clipped; all else is dropped.
 
     Args:
-        constants: see `Constants`.
+        constants: see `Constant`; what is not among them is dropped.
         clip: bound of the result, scale units.
 
     Example:
@@ -45,10 +45,10 @@ class Scale(base.Transformer):
         {}
     """
 
-    def __init__(self, constants: Constants = (), clip: float = 4.0) -> None:
+    def __init__(self, constants: Constants | None = None, clip: float = 4.0) -> None:
         self.constants = constants
         self.clip = clip
-        self._table = {name: _centred(kind, typical, scale) for name, kind, typical, scale in constants}
+        self._table = {name: _centred(kind, typical, scale) for name, kind, typical, scale in constants or ()}
 
     def transform_one(self, x: dict[Hashable, Any]) -> dict[Hashable, Any]:
         """River's name for `scaled`."""

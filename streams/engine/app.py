@@ -79,7 +79,7 @@ class Engine:
 
     def outbox(self) -> Outbox:
         """A new outbox for an agent without a table (dead letters)."""
-        box = Outbox(self.settings.room_records, self.checkpoint.publish_outputs)
+        box = Outbox(self.settings.room_records, self.checkpoint.publish_outputs, self.checkpoint.wanted)
         self.checkpoint.outboxes.append(box)
         return box
 

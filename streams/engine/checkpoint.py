@@ -63,6 +63,10 @@ class Checkpoint:
         producer: gives the started `AIOKafkaProducer`.
         tables: gives the app's tables.
         written: told the last changelog offset written of each (topic, partition).
+
+    Attributes:
+        outboxes: of agents without a table.
+        wanted: set when something waits for publication.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Checkpoint:
         self._tasks: set[asyncio.Future[Any]] = set()
         self._failed: BaseException | None = None
         self.outboxes: list[Outbox] = []
+        self.wanted = asyncio.Event()
         self._producer = producer
         self._tables = tables
         self._written = written

@@ -5,15 +5,13 @@ becomes a `Poison`, which knows how to become a dead letter. Errors that speak o
 message (transient, configuration) go on.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from streams.engine.outbox import Output
 from streams.errors import ConfigurationError, PoisonError, TransientError
 
 E = TypeVar("E")
-
-Headers = Sequence[tuple[str, bytes]]
 
 #: Kafka Connect's names, so that its tools for dead letters read ours.
 _PREFIX = "__connect.errors."
@@ -85,13 +83,13 @@ class Decoded(NamedTuple, Generic[E]):
 
 
 def decode(
-    records: Iterable[Any], decoder: Callable[[bytes | None, Headers], E], stage: str = "decode"
+    records: Iterable[Any], decoder: Callable[[Any], E], stage: str = "decode"
 ) -> Iterator[Decoded[E]]:
     """Decodes each record, in order; gives its event, or a `Poison` in its place.
 
     Args:
         records: of a batch.
-        decoder: from value and headers to an event; raises for what it cannot read.
+        decoder: from a `ConsumerRecord` to an event; raises for what it cannot read.
         stage: named in the dead letter.
 
     Raises:
@@ -100,7 +98,7 @@ def decode(
     where = f"{decoder.__module__}.{getattr(decoder, '__qualname__', type(decoder).__qualname__)}"
     for record in records:
         try:
-            event: E | Poison = decoder(record.value, record.headers)
+            event: E | Poison = decoder(record)
         except (TransientError, ConfigurationError):
             raise
         except Exception as exc:  # noqa: BLE001 - RecursionError and MemoryError come from hostile nesting, too

@@ -116,11 +116,13 @@ class Outbox:
     Args:
         limit: records beyond which `room()` publishes before it returns.
         publish_now: publishes what is waiting.
+        wanted: set when something waits.
     """
 
-    def __init__(self, limit: int, publish_now: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, limit: int, publish_now: Callable[[], Awaitable[None]], wanted: asyncio.Event) -> None:
         self.limit = limit
         self._publish_now = publish_now
+        self._wanted = wanted
         self._waiting: list[Output] = []
 
     def __len__(self) -> int:
@@ -129,6 +131,7 @@ class Outbox:
     def emit(self, output: Output) -> None:
         """Adds a record; it is published before the next commit of source offsets."""
         self._waiting.append(output)
+        self._wanted.set()
 
     def take(self) -> list[Output]:
         """Empties the outbox; what is taken must be published."""

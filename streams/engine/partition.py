@@ -170,6 +170,11 @@ class Partition(Generic[S, M]):
         self.live = True
         self.advance(self.applied)  # a complete flush: nothing is ahead of its meta
 
+    @property
+    def has_outputs(self) -> bool:
+        """Whether something waits for publication."""
+        return bool(self.outputs or self._marked)
+
     def render_marked(self) -> None:
         """Turns the marks of `publish` into outputs."""
         marked, self._marked = self._marked, {}

@@ -11,7 +11,7 @@ _LOOK_SECONDS = 1.0
 
 
 class Publisher(Service):
-    """Publishes waiting outputs at every publish interval."""
+    """Publishes outputs: at once when nothing was published lately, else at the publish interval."""
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
         self.app = app
@@ -19,14 +19,17 @@ class Publisher(Service):
 
     @Service.task
     async def _publish(self) -> None:
+        checkpoint = self.app.engine.checkpoint
         while not self.should_stop:
-            await self.sleep(self.app.engine.settings.publish_interval_seconds)
+            await self.wait(checkpoint.wanted.wait())
+            checkpoint.wanted.clear()
             try:
-                await self.app.engine.checkpoint.publish_outputs()
+                await checkpoint.publish_outputs()
             except asyncio.CancelledError:
                 raise
             except Exception as exc:  # noqa: BLE001 - whatever was not published must not be committed past
                 await self.app.crash(exc)
+            await self.sleep(self.app.engine.settings.publish_interval_seconds)
 
 
 class Watch(Service):

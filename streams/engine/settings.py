@@ -28,7 +28,8 @@ class EngineSettings:
             broker in flight, so this is also the most a drained partition waits for an idle one.
         fetch_partition_bytes: of one partition in one fetch; must hold the largest message.
         commit_interval_seconds: between commits; bounds what a crash makes us read again.
-        publish_interval_seconds: between publications of conflated values (ARCHITECTURE.md, section 2).
+        publish_interval_seconds: at least this long between two publications, which is how values are
+            conflated (ARCHITECTURE.md, section 2); the first after a pause goes out at once.
         room_records: outputs waiting for publication before `room()` makes an agent wait.
         max_skew_seconds: how far a partition may run ahead of its slowest sibling, in event time.
         skew_patience_seconds: a sibling that does not move for this long holds nobody back.

@@ -75,6 +75,8 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
             self._busy = False
         if run:
             part.advance(run[-1].offset)
+        if part.has_outputs:
+            self._engine.checkpoint.wanted.set()
 
     def _check_usable(self, part: Partition[S, M]) -> None:
         if self._busy:

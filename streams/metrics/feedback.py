@@ -1,8 +1,9 @@
 """The feedback fold: what a customer answers to surveys, and who still waits for a call (METRICS.md 4).
 
-A response is what one person said once; its events are versions of it, kept sorted by (time, event id).
+A response is what one person said once to one survey; its events are versions of it, kept sorted by (time,
+event id). The same `response_id` on another survey is another response.
 
-- The newest version gives survey and score. Respondent and reason are the newest ones any version states,
+- The newest version gives the score. Respondent and reason are the newest ones any version states,
   so an update that leaves them out erases neither, in whatever order the versions arrive.
 - It was answered when its oldest version says: a reason added days later moves no answer into another
   window.
@@ -30,7 +31,7 @@ from msgspec import Meta, Struct
 from schemas.events import FollowUpClosed, SurveyAnswered, SurveyEvent, SurveyKind
 from schemas.metrics import Domain, FeedbackValues, Movement, NpsAnswer
 from streams.metrics.days import Days
-from streams.metrics.nps import nps, nps_class
+from streams.metrics.nps import NpsClass, nps, nps_class
 
 LONGEST_WINDOW_DAYS = 90
 _ORDER = attrgetter("at", "event_id")
@@ -72,13 +73,16 @@ class Response(Struct, array_like=True):
 
 
 class FeedbackState(Struct, array_like=True):
-    """Responses by id.
+    """Responses by kind of survey.
 
     Attributes:
+        nps: by response id, together with the follow-ups on them.
+        others: by survey and response id.
         last_forgotten_at: the newest answer among those forgotten, epoch ms.
     """
 
-    responses: dict[str, Response] = {}
+    nps: dict[str, Response] = {}
+    others: dict[str, Response] = {}
     last_forgotten_at: int | None = None
 
 
@@ -121,24 +125,28 @@ class FeedbackFold:
     def apply(self, state: FeedbackState, event: SurveyEvent, at: int) -> None:
         """Takes an event in; heartbeats and invitations change nothing."""
         if isinstance(event, SurveyAnswered):
-            insort(_response(state, event.response_id).versions, _version(event, at), key=_ORDER)
+            if event.survey == "nps":
+                response = _response(state.nps, event.response_id)
+            else:
+                response = _response(state.others, f"{event.survey} {event.response_id}")
+            insort(response.versions, _version(event, at), key=_ORDER)
         elif isinstance(event, FollowUpClosed):
-            response = _response(state, event.response_id)
+            response = _response(state.nps, event.response_id)
             response.closed_at = at if response.closed_at is None else min(at, response.closed_at)
 
     def values(self, state: FeedbackState, day: int, as_of: int) -> FeedbackValues:
         """What was said before `as_of`."""
         since = self._start(day - 89)
-        answers = _answers(state, as_of)
-        recent = [answer for answer in answers if answer.answered_at >= since]
-        nps_answers = [answer for answer in recent if answer.newest.survey == "nps"]
-        scores = [answer.newest.score for answer in _last_of_each(nps_answers)]
-        classes = [nps_class(int(score)) for score in scores]
+        nps_answers, others = _answers(state.nps, as_of), _answers(state.others, as_of)
+        recent_nps = [answer for answer in nps_answers if answer.answered_at >= since]
+        classes = [_class(answer) for answer in _last_of_each(recent_nps)]
         promoters, detractors = classes.count("promoter"), classes.count("detractor")
         passives = len(classes) - promoters - detractors
-        ratings = [a.newest for a in recent if a.newest.survey in self._positive_from]
+        recent = [answer.newest for answer in others if answer.answered_at >= since]
+        ratings = [rating for rating in recent if rating.survey in self._positive_from]
         positive = sum([rating.score >= self._positive_from[rating.survey] for rating in ratings])
-        efforts = [a.newest.score for a in recent if a.newest.survey == "ces"]
+        efforts = [effort.score for effort in recent if effort.survey == "ces"]
+        answered_at = [answer.answered_at for answer in nps_answers + others]
         return FeedbackValues(
             nps=nps(promoters, passives, detractors),
             promoters_90d=promoters,
@@ -147,34 +155,35 @@ class FeedbackFold:
             csat=positive / len(ratings) if ratings else None,
             csat_positive_90d=positive,
             csat_ratings_90d=len(ratings),
+            # fsum is exact, so the order of the answers cannot move the last digit
             ces_mean=fsum(efforts) / len(efforts) if efforts else None,
-            responses_90d=len(recent),
-            follow_ups_open=sum([_is_detractor(a) and not a.closed for a in nps_answers]),
-            last_answer_at=max([a.answered_at for a in answers], default=state.last_forgotten_at),
-            last_nps=_last_nps(answers),
+            responses_90d=len(recent_nps) + len(recent),
+            follow_ups_open=sum([not a.closed and _class(a) == "detractor" for a in recent_nps]),
+            last_answer_at=_newest_of(answered_at, state.last_forgotten_at),
+            last_nps=_last_nps(nps_answers),
         )
 
     def forget(self, state: FeedbackState, before: int) -> None:
         """Drops answers that no window of a day >= `before` reaches; the newest NPS answer stays."""
         cutoff = self._start(before - LONGEST_WINDOW_DAYS)
-        silent = {name: r for name, r in state.responses.items() if _newest_at(r) < cutoff}
-        answers = _answers(FeedbackState(silent), cutoff)
-        kept = _newest_nps(answers)
-        for response_id in silent:
-            if kept is None or response_id != kept.response_id:
-                del state.responses[response_id]
-        oldest = [] if state.last_forgotten_at is None else [state.last_forgotten_at]
-        state.last_forgotten_at = max([a.answered_at for a in answers] + oldest, default=None)
+        silent_nps, silent = _silent(state.nps, cutoff), _silent(state.others, cutoff)
+        nps_answers = _answers(silent_nps, cutoff)
+        answered_at = [a.answered_at for a in nps_answers + _answers(silent, cutoff)]
+        state.last_forgotten_at = _newest_of(answered_at, state.last_forgotten_at)
+        if nps_answers:
+            del silent_nps[max(nps_answers, key=_age).response_id]
+        state.nps = {name: r for name, r in state.nps.items() if name not in silent_nps}
+        state.others = {name: r for name, r in state.others.items() if name not in silent}
 
     def movements(self, customer_id: str, state: FeedbackState) -> list[Movement]:
         """Feedback moves no revenue."""
         return []
 
 
-def _response(state: FeedbackState, response_id: str) -> Response:
-    response = state.responses.get(response_id)
+def _response(responses: dict[str, Response], key: str) -> Response:
+    response = responses.get(key)
     if response is None:
-        response = state.responses[response_id] = Response()
+        response = responses[key] = Response()
     return response
 
 
@@ -196,10 +205,10 @@ def _position(event: SurveyAnswered) -> float:
     return 1.0 - position if event.polarity == "lower_is_better" else position
 
 
-def _answers(state: FeedbackState, as_of: int) -> list[Answer]:
+def _answers(responses: dict[str, Response], as_of: int) -> list[Answer]:
     """Every response as it was known before `as_of`."""
     answers: list[Answer] = []
-    for response_id, response in state.responses.items():
+    for response_id, response in responses.items():
         versions = response.versions
         if not versions or versions[0].at >= as_of:
             continue
@@ -228,10 +237,18 @@ def _newest(texts: list[str | None]) -> str | None:
     return None
 
 
-def _newest_at(response: Response) -> int:
-    """Time of the newest fact about a response."""
-    answered = response.versions[-1].at if response.versions else 0
-    return max(answered, response.closed_at or 0)
+def _silent(responses: dict[str, Response], cutoff: int) -> dict[str, Response]:
+    """The responses about which nothing has been heard from `cutoff` on."""
+    return {
+        name: response
+        for name, response in responses.items()
+        if (not response.versions or response.versions[-1].at < cutoff)
+        and (response.closed_at is None or response.closed_at < cutoff)
+    }
+
+
+def _newest_of(instants: list[int], other: int | None) -> int | None:
+    return max(instants if other is None else [*instants, other], default=None)
 
 
 def _age(answer: Answer) -> tuple[int, str]:
@@ -249,24 +266,19 @@ def _last_of_each(answers: list[Answer]) -> Iterable[Answer]:
     return last.values()
 
 
-def _is_detractor(answer: Answer) -> bool:
-    return nps_class(int(answer.newest.score)) == "detractor"
-
-
-def _newest_nps(answers: list[Answer]) -> Answer | None:
-    return max([a for a in answers if a.newest.survey == "nps"], key=_age, default=None)
+def _class(answer: Answer) -> NpsClass:
+    return nps_class(int(answer.newest.score))
 
 
 def _last_nps(answers: list[Answer]) -> NpsAnswer | None:
-    answer = _newest_nps(answers)
+    answer = max(answers, key=_age, default=None)
     if answer is None:
         return None
-    score = int(answer.newest.score)
     return NpsAnswer(
         response_id=answer.response_id,
         event_id=answer.newest.event_id,
-        score=score,
-        nps_class=nps_class(score),
+        score=int(answer.newest.score),
+        nps_class=_class(answer),
         answered_at=answer.answered_at,
         respondent_id=answer.respondent_id,
         reason=answer.reason,

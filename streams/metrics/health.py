@@ -13,11 +13,12 @@ from math import ceil
 
 from msgspec import Struct
 
+from schemas.metrics import CustomerValues
 from schemas.scores import Band, Factor, FactorName, Lift
-from streams.metrics.health_factors import FACTORS, DomainValues, Reading
+from streams.metrics.health_factors import FACTORS, Read, Reading
 from streams.metrics.health_policy import HealthPolicy
 
-__all__ = ["DomainValues", "Health", "HealthMemory", "HealthScorer", "band_of"]
+__all__ = ["CustomerValues", "Health", "HealthMemory", "HealthScorer", "band_of"]
 
 _MICRO = 1_000_000  # micro-points in a point
 _WHOLE = 100 * _MICRO  # what all weights sum to
@@ -62,13 +63,13 @@ class HealthScorer:
     def __init__(self, policy: HealthPolicy, name: str) -> None:
         self.name = name
         self._policy = policy
-        weights = {factor: float(getattr(policy.weights, factor)) for factor in FACTORS}
-        self._factors = [
-            (factor, weights[factor], read) for factor, read in FACTORS.items() if weights[factor] > 0
+        weights: dict[FactorName, float] = {name: getattr(policy.weights, name) for name in FACTORS}
+        self._factors: list[tuple[FactorName, float, Read]] = [
+            (name, weights[name], read) for name, read in FACTORS.items() if weights[name] > 0
         ]
         self._total = sum(weight for _, weight, _ in self._factors)
 
-    def score(self, values: DomainValues, as_of: int, day: int, previous: HealthMemory | None) -> Health:
+    def score(self, values: CustomerValues, as_of: int, day: int, previous: HealthMemory | None) -> Health:
         """Health at `as_of`, which ends or lies in `day`; `previous` is of the last aligned day before."""
         policy = self._policy
         readings = [read(policy, values, as_of) for _, _, read in self._factors]
@@ -87,7 +88,7 @@ class HealthScorer:
         band: Band = "unknown"
         if score is not None and coverage >= policy.min_coverage:
             band = band_of(policy, score, previous.band if previous is not None else None)
-        earned = {factor.factor: factor.earned for factor in factors}
+        earned: dict[FactorName, float] = {factor.factor: factor.earned for factor in factors}
         return Health(
             score=score,
             band=band,
@@ -170,14 +171,8 @@ def _lift(policy: HealthPolicy, score: float, band: Band, factors: list[Factor])
     for factor in factors:
         if factor.value is None:
             continue
-        value_to = _value_for(target, score, factor.earned, factor.weight)
+        needed = target - (score - factor.earned)
+        value_to = ceil(needed / factor.weight * _LIFT_STEPS) / _LIFT_STEPS
         if value_to <= 100 and (best is None or value_to - factor.value < best.value_to - best.value_from):
             best = Lift(factor=factor.factor, value_from=factor.value, value_to=value_to, band=goal)
     return best
-
-
-def _value_for(target: float, score: float, earned: float, weight: float) -> float:
-    """What a factor's value must be for the score to reach the target, rounded up."""
-    rest = score - earned
-    value = ceil((target - rest) / weight * _LIFT_STEPS) / _LIFT_STEPS
-    return value if _decimal(rest + _decimal(weight * value)) >= target else value + 1 / _LIFT_STEPS

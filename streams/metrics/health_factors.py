@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from schemas.metrics import AccountValues, FeedbackValues, RevenueValues, SupportValues, UsageValues
+from schemas.metrics import AccountValues, CustomerValues, FeedbackValues, RevenueValues, SupportValues, UsageValues
 from schemas.scores import FactorName
 from streams.metrics.days import DAY_MS
 from streams.metrics.derived import license_utilization
@@ -24,16 +24,6 @@ from streams.metrics.health_policy import (
 Evidence = dict[str, float | int | str | None]
 
 
-class DomainValues(Struct, frozen=True, kw_only=True):
-    """A customer's values of every domain; None where a domain knows nothing of the customer."""
-
-    usage: UsageValues | None = None
-    support: SupportValues | None = None
-    revenue: RevenueValues | None = None
-    feedback: FeedbackValues | None = None
-    account: AccountValues | None = None
-
-
 class Reading(NamedTuple):
     """What a factor says: 0-100 or nothing, the share of its weight age has left, the figures behind it."""
 
@@ -46,7 +36,7 @@ NOTHING = Reading(None, 0.0, {})
 _NPS_OF_CLASS = {"promoter": 100.0, "passive": 0.0, "detractor": -100.0}
 
 
-def engagement(policy: HealthPolicy, values: DomainValues, as_of: int) -> Reading:
+def engagement(policy: HealthPolicy, values: CustomerValues, as_of: int) -> Reading:
     """The engagement score, raised by questions asked."""
     usage = values.usage
     if usage is None:
@@ -66,7 +56,7 @@ def engagement(policy: HealthPolicy, values: DomainValues, as_of: int) -> Readin
     return Reading(value, 1.0, evidence)
 
 
-def adoption(policy: HealthPolicy, values: DomainValues, as_of: int) -> Reading:
+def adoption(policy: HealthPolicy, values: CustomerValues, as_of: int) -> Reading:
     """Features used of those available and users of the seats bought: the mean of what is known."""
     usage = values.usage
     if usage is None:
@@ -85,7 +75,7 @@ def adoption(policy: HealthPolicy, values: DomainValues, as_of: int) -> Reading:
     return Reading(100 * sum(parts) / len(parts) if parts else None, 1.0, evidence)
 
 
-def activation(policy: HealthPolicy, values: DomainValues, as_of: int) -> Reading:
+def activation(policy: HealthPolicy, values: CustomerValues, as_of: int) -> Reading:
     """100 once activated; without it nothing for a while, then less by the day."""
     usage = values.usage
     if usage is None:
@@ -105,7 +95,7 @@ def activation(policy: HealthPolicy, values: DomainValues, as_of: int) -> Readin
     return Reading(max(0.0, 100 * left), 1.0, evidence)
 
 
-def support(policy: HealthPolicy, values: DomainValues, as_of: int) -> Reading:
+def support(policy: HealthPolicy, values: CustomerValues, as_of: int) -> Reading:
     """100 less the points that tickets, escalations and waiting cost; nothing without tickets."""
     tickets = values.support
     if tickets is None or tickets.last_ticket_at is None:
@@ -147,7 +137,7 @@ def _overrun(duration: float | None, limit: float) -> float:
     return 0.0 if duration is None else min(1.0, max(0.0, duration / limit - 1))
 
 
-def relationship(policy: HealthPolicy, values: DomainValues, as_of: int) -> Reading:
+def relationship(policy: HealthPolicy, values: CustomerValues, as_of: int) -> Reading:
     """NPS, CSAT and CES, weighing less the longer the last answer is ago."""
     said = values.feedback
     if said is None or said.last_answer_at is None:
@@ -185,7 +175,7 @@ def _relationship_value(
     return points / weight if weight else None
 
 
-def billing(policy: HealthPolicy, values: DomainValues, as_of: int) -> Reading:
+def billing(policy: HealthPolicy, values: CustomerValues, as_of: int) -> Reading:
     """100 less what overdue invoices, contraction and a coming end cost; 0 after the last end."""
     revenue = values.revenue
     if revenue is None:
@@ -215,7 +205,7 @@ def _billing_lost(parameters: BillingFactor, revenue: RevenueValues) -> float:
     return lost
 
 
-def value(policy: HealthPolicy, values: DomainValues, as_of: int) -> Reading:
+def value(policy: HealthPolicy, values: CustomerValues, as_of: int) -> Reading:
     """Milestones reached of those expected."""
     if values.usage is None:
         return NOTHING
@@ -223,7 +213,7 @@ def value(policy: HealthPolicy, values: DomainValues, as_of: int) -> Reading:
     return Reading(min(100.0, 100 * reached / policy.value.milestones_expected), 1.0, {"milestones": reached})
 
 
-def trend(policy: HealthPolicy, values: DomainValues, as_of: int) -> Reading:
+def trend(policy: HealthPolicy, values: CustomerValues, as_of: int) -> Reading:
     """Use of the last 14 days against the 14 before: none is 0, the same `steady`, twice 4/3 of it."""
     usage = values.usage
     if usage is None:
@@ -239,7 +229,8 @@ def trend(policy: HealthPolicy, values: DomainValues, as_of: int) -> Reading:
     return Reading(min(100.0, policy.trend.steady * 2 * ratio / (1 + ratio)), 1.0, evidence)
 
 
-FACTORS: dict[FactorName, Callable[[HealthPolicy, DomainValues, int], Reading]] = {
+Read = Callable[[HealthPolicy, CustomerValues, int], Reading]
+FACTORS: dict[FactorName, Read] = {
     "engagement": engagement,
     "adoption": adoption,
     "activation": activation,
@@ -262,14 +253,14 @@ def freshness(policy: Freshness, age_ms: int) -> float:
     return 1.0 if overdue_days <= 0 else float(0.5 ** (overdue_days / policy.half_life_days))
 
 
-def seats(values: DomainValues) -> int | None:
+def seats(values: CustomerValues) -> int | None:
     """Seats bought: what billing says, else what the account says; None when neither knows."""
     if values.revenue is not None and values.revenue.seats is not None:
         return values.revenue.seats
     return None if values.account is None else values.account.seats
 
 
-def started_at(values: DomainValues) -> int | None:
+def started_at(values: CustomerValues) -> int | None:
     """When the customer began: sign-up, else first payment, else first use; epoch ms, None when unknown."""
     signed_up = None if values.account is None else values.account.signed_up_at
     first_paid = None if values.revenue is None else values.revenue.first_paid_at

@@ -7,7 +7,7 @@ not exist is an error, so that a typing mistake cannot silently mean a default.
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 import msgspec
 from msgspec import Meta, Struct
@@ -116,8 +116,11 @@ def _explained(message: str, text: bytes, where: str) -> str:
     return f"profile {where}, {path}: {reason}"
 
 
-def _setting(document: Any, path: str) -> object:
+def _setting(document: object, path: str) -> object:
     """What stands at a path like `a.b[0].c` of a document."""
     for step in re.findall(r"[^.\[\]]+", path):
-        document = document[int(step)] if isinstance(document, list) else document[step]
+        if isinstance(document, list):
+            document = cast("list[object]", document)[int(step)]
+        else:
+            document = cast("dict[str, object]", document)[step]
     return document

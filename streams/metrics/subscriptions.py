@@ -102,10 +102,12 @@ class Subscription(Struct, array_like=True):
     def forget(self, cutoff: int) -> None:
         """Drops what was superseded before `cutoff`; the terms that hold there stay."""
         base = self.index_at(cutoff)
+        if base < 0:
+            return
         running = self.terms_after(base) is not None
         runs_since = self.run_start(base) if running else None
         was_set = self.set_before or any(change.terms is not None for change in self.changes[: base + 1])
-        dropped = base + 1 if was_set and not running else max(base, 0)
+        dropped = base + 1 if was_set and not running else base
         self.set_before = self.set_before or any(
             change.terms is not None for change in self.changes[:dropped]
         )

@@ -12,8 +12,6 @@ Use is `feature_used` alone; a milestone is an outcome of use and moves no count
 """
 
 from bisect import bisect_left, bisect_right
-from functools import reduce
-from operator import or_
 
 from msgspec import Struct
 
@@ -174,7 +172,7 @@ class UsageFold:
 
     def _adoption(self, state: UsageState, start: int, end: int) -> tuple[int, float | None]:
         """Distinct features of the window and their share of those available; unlisted names do not count."""
-        used = _union(state.features, start, end)
+        used = _union(_numbers(state.features, start, end))
         names = self._names
         if names is not None and not state.feature_bits.keys() <= names:
             known = sum(1 << bit for name, bit in state.feature_bits.items() if name in names)
@@ -251,8 +249,11 @@ def _numbers(masks: list[bytes], start: int, end: int) -> list[int]:
     return [int.from_bytes(mask, "little") for mask in masks[start:end]]
 
 
-def _union(masks: list[bytes], start: int, end: int) -> int:
-    return reduce(or_, _numbers(masks, start, end), 0)
+def _union(numbers: list[int]) -> int:
+    union = 0
+    for number in numbers:
+        union |= number
+    return union
 
 
 def _active_users(
@@ -264,9 +265,9 @@ def _active_users(
     masks = _numbers(state.users, start, end)
     week = bisect_left(state.days, day - WEEK_DAYS + 1, start, end) - start
     today = masks[-1].bit_count() if masks and state.days[end - 1] == day else 0
-    users = reduce(or_, masks, 0).bit_count()
+    users = _union(masks).bit_count()
     daily = sum(map(int.bit_count, masks)) / WINDOW_DAYS
-    return today, reduce(or_, masks[week:], 0).bit_count(), users, daily / users if users else None
+    return today, _union(masks[week:]).bit_count(), users, daily / users if users else None
 
 
 def _last_use(state: UsageState, end: int) -> int:
@@ -279,7 +280,7 @@ def _last_use(state: UsageState, end: int) -> int:
 
 def _compact(masks: list[bytes], bits: dict[str, int]) -> dict[str, int]:
     """Numbers the names in `masks` anew once most of the names are gone; the masks are rewritten in place."""
-    used = _union(masks, 0, len(masks))
+    used = _union(_numbers(masks, 0, len(masks)))
     if used.bit_count() * 2 >= len(bits):
         return bits
     kept = [(name, bit) for name, bit in bits.items() if used >> bit & 1]

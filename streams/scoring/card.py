@@ -2,8 +2,17 @@
 
 from msgspec import Struct
 
-from schemas.metrics import AccountValues, FeedbackValues, MetricValues, RevenueValues, SupportValues, UsageValues, Values
-from streams.metrics.health import DomainValues, HealthMemory
+from schemas.metrics import (
+    AccountValues,
+    CustomerValues,
+    FeedbackValues,
+    MetricValues,
+    RevenueValues,
+    SupportValues,
+    UsageValues,
+    Values,
+)
+from streams.metrics.health import HealthMemory
 
 
 class Held(Struct, frozen=True):
@@ -63,7 +72,7 @@ def trigger(held: dict[str, Held]) -> str | None:
     return max(dated)[1] if dated else None
 
 
-def together(held: dict[str, Held]) -> DomainValues:
+def together(held: dict[str, Held]) -> CustomerValues:
     """Values by domain as one value, each in its own field."""
     usage = support = revenue = feedback = account = None
     for one in held.values():
@@ -78,4 +87,4 @@ def together(held: dict[str, Held]) -> DomainValues:
                 feedback = one.values
             case AccountValues():
                 account = one.values
-    return DomainValues(usage=usage, support=support, revenue=revenue, feedback=feedback, account=account)
+    return CustomerValues(usage=usage, support=support, revenue=revenue, feedback=feedback, account=account)

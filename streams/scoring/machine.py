@@ -14,12 +14,12 @@ from typing import Literal, NamedTuple
 
 from schemas.codec import encode
 from schemas.envelope import CLOCK_CUSTOMER
-from schemas.metrics import DayClosed, MetricsMessage, MetricValues
+from schemas.metrics import CustomerValues, DayClosed, MetricsMessage, MetricValues
 from schemas.scores import ChurnScore, HealthScore, ObservationsClosed, Outcome, Snapshot
 from streams.churn.features import features
 from streams.churn.scoring import ChurnScorer
 from streams.metrics.days import Days, is_sunday
-from streams.metrics.health import DomainValues, Health, HealthMemory, HealthScorer
+from streams.metrics.health import Health, HealthMemory, HealthScorer
 from streams.metrics.partition import Partition
 from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card, Held, as_of, together, trigger
@@ -184,7 +184,7 @@ class ScoringMachine:
 class _View(NamedTuple):
     """A customer at an instant, scored."""
 
-    values: DomainValues
+    values: CustomerValues
     health: Health
     previous: HealthMemory | None
     as_of: int

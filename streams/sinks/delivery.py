@@ -6,8 +6,9 @@ are stored.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -23,6 +24,8 @@ from streams.sinks.backend import Backend, BlockTooLargeError
 from streams.sinks.rows import Row
 
 _log = structlog.get_logger()
+
+Announce = Callable[[str], AbstractContextManager[object]]
 
 # When so many rows are refused and none is taken, it is the table that is wrong, not the rows. Chosen.
 _HOPELESS = 20
@@ -77,14 +80,23 @@ class Delivery:
 
     Args:
         backend: called in `executor`, so that the event loop is never blocked.
+        waiting: entered with a reason from the first failed attempt of a block to its end.
     """
 
-    def __init__(self, backend: Backend, executor: Executor, policy: RetryPolicy, random: Random) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        executor: Executor,
+        policy: RetryPolicy,
+        random: Random,
+        waiting: Announce = nullcontext,
+    ) -> None:
         self.counters = Counters()
         self._backend = backend
         self._executor = executor
         self._policy = policy
         self._random = random
+        self._announce = waiting
 
     async def deliver(self, rows: Sequence[Row]) -> list[Rejected]:
         """Stores a block of rows of one table.
@@ -119,18 +131,23 @@ class Delivery:
     async def _insert(self, rows: Sequence[Row]) -> bool:
         """Stores a block, however long that takes; False when only smaller ones pass."""
         attempt, warned_at = 0, None
-        while True:
-            try:
-                await self._attempt(rows)
-                return True
-            except TransientError as error:
-                if isinstance(error, BlockTooLargeError) and len(rows) > 1:
-                    return False
-                warned_at = self._warn(rows, error, attempt, warned_at)
-                self.counters.retries += 1
-                pause = self._policy.wait_seconds(attempt, error.retry_after_seconds, self._random.random())
-                await asyncio.sleep(pause)
-                attempt += 1
+        with ExitStack() as waiting:
+            while True:
+                try:
+                    await self._attempt(rows)
+                    return True
+                except TransientError as error:
+                    if isinstance(error, BlockTooLargeError) and len(rows) > 1:
+                        return False
+                    if attempt == 0:
+                        waiting.enter_context(self._announce("clickhouse"))
+                    warned_at = self._warn(rows, error, attempt, warned_at)
+                    await self._pause(attempt, error.retry_after_seconds)
+                    attempt += 1
+
+    async def _pause(self, attempt: int, at_least: float) -> None:
+        self.counters.retries += 1
+        await asyncio.sleep(self._policy.wait_seconds(attempt, at_least, self._random.random()))
 
     async def _attempt(self, rows: Sequence[Row]) -> None:
         started = monotonic()

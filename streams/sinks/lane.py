@@ -28,7 +28,7 @@ class Ticket:
 
     __slots__ = ("_done", "_left")
 
-    def __init__(self, rows: int, done: Callable[[], None]) -> None:
+    def __init__(self, rows: int, done: Callable[[], object]) -> None:
         self._left = rows
         self._done = done
 

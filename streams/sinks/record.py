@@ -7,8 +7,7 @@ from schemas.alerts import DeadLetter
 from schemas.codec import encode
 from streams.metrics.days import Days
 
-# Names of Kafka Connect's dead-letter reporter, so that its tools read ours; `zelo.` for what it does not
-# have.
+# As streams/engine/guard.py writes them: the names of Kafka Connect's dead-letter reporter, and our own.
 DEAD_LETTER_HEADERS = {
     "topic": "__connect.errors.topic",
     "partition": "__connect.errors.partition",
@@ -16,7 +15,7 @@ DEAD_LETTER_HEADERS = {
     "stage": "__connect.errors.stage",
     "error": "__connect.errors.exception.class.name",
     "reason": "__connect.errors.exception.message",
-    "retries": "zelo.retries",
+    "retries": "zelo.retry.count",
 }
 _PERSONS = ("user_id", "respondent_id", "requester_id")
 
@@ -66,6 +65,8 @@ def person(message: Any) -> str | None:
 
 def payload(record: Record, message: Any) -> bytes:
     """The event as one flat JSON object: the bytes as they came; what came as a CloudEvent is flattened."""
+    if not record.headers:
+        return record.value or b""
     cloud_event = any(
         name.lower() == "ce_specversion"
         or (name.lower() == "content-type" and b"cloudevents" in content.lower())

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from schemas import registry
 from schemas.alerts import Alert, DeadLetter
-from schemas.codec import EventDecoder, MessageDecoder, SchemaError
+from schemas.codec import EventDecoder, MessageDecoder
 from schemas.envelope import Event, Heartbeat
 from schemas.metrics import AccountValues, DayClosed, MetricValues, Movement, Progress
 from schemas.registry import Topic
@@ -47,7 +47,7 @@ class Unreadable(NamedTuple):
     """A record that nobody else reports: a dead letter."""
 
     record: Record
-    error: SchemaError
+    error: Exception
 
 
 class Mapped(NamedTuple):
@@ -91,20 +91,24 @@ class RowMapper:
         for record in records:
             topic, decode = self._topic(record.topic)
             try:
-                message = decode(record, now_ms)
-            except SchemaError as error:
+                row = self._row(record, topic, decode(record, now_ms))
+            except Exception as error:  # noqa: BLE001 - nothing in a message may stop the stream (engine/guard.py)
                 if topic in JUDGED:
                     without_row += 1
                 else:
                     mapped.unreadable.append(Unreadable(record, error))
                 continue
-            table = _table(message)
-            if table is None:
+            if row is None:
                 without_row += 1
-                continue
-            entry = Entry(record, message, topic, self._prefix, self._days)
-            mapped.rows.append(Row(table, table.row(entry), record))
+            else:
+                mapped.rows.append(row)
         return mapped._replace(without_row=without_row)
+
+    def _row(self, record: Record, topic: str, message: Any) -> Row | None:
+        table = _table(message)
+        if table is None:
+            return None
+        return Row(table, table.row(Entry(record, message, topic, self._prefix, self._days)), record)
 
     def _topic(self, name: str) -> tuple[str, _Decode]:
         try:

@@ -12,12 +12,13 @@ is met and the intake stops. The driver works in one thread of its own; the even
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from random import Random
 
 from streams.errors import ZeloError
 from streams.sinks.backend import Backend
-from streams.sinks.delivery import Counters, Delivery, Rejected, RetryPolicy
+from streams.sinks.delivery import Announce, Counters, Delivery, Rejected, RetryPolicy
 from streams.sinks.lane import BlockPolicy, Lane, Ticket, Waiting
 from streams.sinks.rows import Row
 from streams.sinks.tables import Table
@@ -49,6 +50,7 @@ class Writer:
             returns.
         failed: called once with the error after which this writer can do nothing more (wrong schema, access
             denied, `reject` failed); `add` and `flush` raise it from then on.
+        waiting: entered with a reason while an insert is put off, for a watchdog that would call it stuck.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class Writer:
         failed: Callable[[BaseException], None],
         policy: WriterPolicy | None = None,
         random: Random | None = None,
+        waiting: Announce = nullcontext,
     ) -> None:
         self.waiting_rows = 0
         self.waiting_bytes = 0
         self._backend = backend
         self._reject = reject
         self._failed = failed
+        self._announce = waiting
         self._policy = policy or WriterPolicy()
         self._random = random or Random()  # noqa: S311 - jitter, not a secret
         self._executor = ThreadPoolExecutor(1, "clickhouse")
@@ -78,7 +82,7 @@ class Writer:
         """Totals by table name."""
         return {name: delivery.counters for name, delivery in self._deliveries.items()}
 
-    async def add(self, rows: Sequence[Row], done: Callable[[], None]) -> None:
+    async def add(self, rows: Sequence[Row], done: Callable[[], object]) -> None:
         """Takes the rows of a batch; `done` is called in the event loop once none of them needs attention.
 
         Raises:
@@ -128,7 +132,9 @@ class Writer:
     def _lane(self, table: Table) -> Lane:
         lane = self._lanes.get(table.name)
         if lane is None:
-            delivery = Delivery(self._backend, self._executor, self._policy.retry, self._random)
+            delivery = Delivery(
+                self._backend, self._executor, self._policy.retry, self._random, self._announce
+            )
             lane = Lane(self._policy.block)
             self._lanes[table.name], self._deliveries[table.name] = lane, delivery
             self._tasks.append(asyncio.create_task(self._run(lane, delivery), name=f"archive-{table.name}"))

@@ -17,7 +17,9 @@ def dated(offline: Offline) -> dict[str, Any]:
     def plain(message: Any) -> Any:
         return msgspec.structs.replace(message, version=0)
 
-    metrics = [m for m in offline.messages(registry.METRICS) if isinstance(m, MetricValues) and m.kind == "day"]
+    metrics = [
+        m for m in offline.messages(registry.METRICS) if isinstance(m, MetricValues) and m.kind == "day"
+    ]
     health = [plain(m) for m in offline.messages(registry.HEALTH) if m.kind == "day"]
     observed = {repr(plain(m)) for m in offline.messages(registry.OBSERVATIONS)}
     models = [plain(m) for m in offline.messages(registry.MODELS)]

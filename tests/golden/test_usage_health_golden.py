@@ -13,7 +13,8 @@ import msgspec
 from schemas.events import FeatureUsed, MilestoneReached
 from schemas.metrics import AccountValues, RevenueValues, UsageValues
 from streams.metrics.days import DAY_MS, Days
-from streams.metrics.health import DomainValues, HealthMemory, HealthScorer
+from schemas.metrics import CustomerValues
+from streams.metrics.health import HealthMemory, HealthScorer
 from streams.metrics.profile import load_profile
 from streams.metrics.usage import UsageFold, UsageState
 
@@ -65,7 +66,7 @@ def figures() -> list[dict[str, object]]:
         as_of = days.start(day + 1)
         values = fold.values(state, day, as_of)
         health = scorer.score(
-            DomainValues(usage=values, revenue=revenue, account=account), as_of, day, memory
+            CustomerValues(usage=values, revenue=revenue, account=account), as_of, day, memory
         )
         memory = health.memory
         if day % 7 == 3:

@@ -1,14 +1,13 @@
 """One suite for both backends: ClickHouse over HTTP, and its twin in memory that other tests rely on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import date, datetime
 from random import Random
 from typing import Any
 
 import pytest
 import pytest_asyncio
-
 from clickhouse_server import running
 from sink_samples import (
     WITH_ROW,
@@ -24,6 +23,7 @@ from sink_samples import (
     snapshot,
     used,
 )
+
 from streams.config import Settings
 from streams.errors import PoisonError
 from streams.metrics.days import DAY_MS, from_date
@@ -94,23 +94,23 @@ def sorted_rows(table: Table, found: list[dict[str, object]]) -> list[dict[str, 
 
 
 @pytest.fixture(params=["memory", "clickhouse"])
-def both(request: pytest.FixtureRequest, settings: Settings) -> tuple[Backend, Final]:
+def both(request: pytest.FixtureRequest, settings: Settings) -> Iterator[tuple[Backend, Final]]:
     if request.param == "memory":
         memory = MemoryBackend()
-        return memory, lambda table: sorted_rows(table, memory.final(table))
-    client = connect(settings)
-    for table in TABLES:
-        client.command(f"TRUNCATE TABLE {table.name}")
-    request.addfinalizer(client.close)
+        yield memory, lambda table: sorted_rows(table, memory.final(table))
+        return
     backend = ClickHouse(settings)
-    request.addfinalizer(backend.close)
+    with connect(settings) as client:
+        for table in TABLES:
+            client.command(f"TRUNCATE TABLE {table.name}")
 
-    def final(table: Table) -> list[dict[str, object]]:
-        sql = f"SELECT * FROM {table.name} FINAL"
-        found = client.query(sql, query_formats={"String": "bytes"}, tz_mode="aware")
-        return sorted_rows(table, list(found.named_results()))
+        def final(table: Table) -> list[dict[str, object]]:
+            sql = f"SELECT * FROM {table.name} FINAL"
+            found = client.query(sql, query_formats={"String": "bytes"}, tz_mode="aware")
+            return sorted_rows(table, list(found.named_results()))
 
-    return backend, final
+        yield backend, final
+    backend.close()
 
 
 async def write(backend: Backend, made: Sequence[Row], batch: int, block: int) -> None:

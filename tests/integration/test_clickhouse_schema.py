@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from clickhouse_connect.driver.client import Client
-
 from clickhouse_server import at, running
+
 from schemas.metrics import AccountValues, FeedbackValues, RevenueValues, SupportValues, UsageValues
 from streams.config import Settings
 from streams.embedded.ports import free_port
@@ -46,7 +46,8 @@ def test_every_column_the_code_writes_exists_with_its_type_and_no_other_does(cli
 
 
 def test_key_version_and_deduplication_window_of_every_table_are_those_of_the_code(client: Client) -> None:
-    sql = "SELECT name, sorting_key, engine, engine_full, comment FROM system.tables WHERE database = currentDatabase()"
+    columns = "name, sorting_key, engine, engine_full, comment"
+    sql = f"SELECT {columns} FROM system.tables WHERE database = currentDatabase()"
     found = {row[0]: row[1:] for row in client.query(sql).result_rows}
     for table in TABLES:
         key, engine, full, comment = found[table.name]

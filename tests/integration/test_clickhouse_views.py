@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from clickhouse_connect.driver.client import Client
-
 from clickhouse_server import running
 from sink_samples import (
     Rec,
@@ -25,6 +24,7 @@ from sink_samples import (
     snapshot,
     values,
 )
+
 from schemas.metrics import FeedbackValues, RevenueValues, UsageValues
 from streams.config import Settings
 from streams.metrics.days import from_date

@@ -3,15 +3,14 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-
 from clickhouse_server import at, running
 from sink_samples import rows, used
+
 from streams.config import Settings
 from streams.embedded.clickhouse.child import clickhouse_child
 from streams.embedded.ports import LOOPBACK, free_port
@@ -40,8 +39,8 @@ def writer_for(settings: Settings, failed: Callable[[BaseException], None], bloc
 def counted(settings: Settings) -> tuple[int, int]:
     """Rows without FINAL, and distinct offsets among them."""
     with connect(settings) as client:
-        found = client.query("SELECT count(), uniqExact(offset) FROM events").first_row
-    return int(found[0]), int(found[1])
+        ((total, distinct),) = client.query("SELECT count(), uniqExact(offset) FROM events").result_rows
+    return total, distinct
 
 
 async def test_nothing_acknowledged_is_lost_and_nothing_is_twice_when_the_server_is_killed(
@@ -78,45 +77,47 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_twice_when_the_server
     assert writer.counters["events"].retries > 0
 
 
-@asynccontextmanager
-async def cutting_proxy(target_port: int, cuts: int) -> AsyncIterator[tuple[int, list[int]]]:
-    """Forwards to the server, but cuts the connection after the server has answered each of the first inserts."""
-    seen: list[int] = []
+class CuttingProxy:
+    """Forwards to the server, but loses its answers to the first inserts together with the connection."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_connection(LOOPBACK, target_port)
-        insert = False
+    def __init__(self, target_port: int, cuts: int) -> None:
+        self.answers = 0
+        self._target_port = target_port
+        self._cuts = cuts
 
-        async def upward() -> None:
-            nonlocal insert
-            while chunk := await reader.read(65_536):
-                insert = insert or b"insert_deduplication_token" in chunk
-                up_writer.write(chunk)
-                await up_writer.drain()
-
-        async def downward() -> None:
-            while chunk := await up_reader.read(65_536):
-                if insert:
-                    seen.append(1)
-                    if len(seen) <= cuts:
-                        writer.transport.abort()
-                        return
-                writer.write(chunk)
-                await writer.drain()
-
-        tasks = [asyncio.create_task(upward()), asyncio.create_task(downward())]
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection(LOOPBACK, self._target_port)
+        inserting = asyncio.Event()
+        tasks = [
+            asyncio.create_task(self._ask(reader, up_writer, inserting)),
+            asyncio.create_task(self._answer(up_reader, writer, inserting)),
+        ]
         await asyncio.wait(tasks, return_when="FIRST_COMPLETED")
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for end in (writer, up_writer):
-            end.close()
+        writer.close()
+        up_writer.close()
 
-    server = await asyncio.start_server(serve, LOOPBACK, 0)
-    try:
-        yield server.sockets[0].getsockname()[1], seen
-    finally:
-        server.close()
+    async def _ask(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inserting: asyncio.Event
+    ) -> None:
+        while chunk := await reader.read(65_536):
+            if b"insert_deduplication_token" in chunk:
+                inserting.set()
+            writer.write(chunk)
+            await writer.drain()
+
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inserting: asyncio.Event
+    ) -> None:
+        while chunk := await reader.read(65_536):
+            self.answers += inserting.is_set()
+            if inserting.is_set() and self.answers <= self._cuts:
+                writer.transport.abort()
+                return
+            writer.write(chunk)
+            await writer.drain()
 
 
 async def test_an_insert_whose_answer_is_lost_is_sent_again_and_stored_once(tmp_path: Path) -> None:
@@ -124,14 +125,16 @@ async def test_an_insert_whose_answer_is_lost_is_sent_again_and_stored_once(tmp_
         await asyncio.to_thread(migrate, settings)
         port = urlsplit(settings.clickhouse_url).port
         assert port is not None
-        async with cutting_proxy(port, cuts=5) as (through, seen):
+        proxy = CuttingProxy(port, cuts=5)
+        server = await asyncio.start_server(proxy, LOOPBACK, 0)
+        async with server:
             failures: list[BaseException] = []
-            writer = writer_for(at(through), failures.append)
+            writer = writer_for(at(server.sockets[0].getsockname()[1]), failures.append)
             done = asyncio.Event()
             await writer.add(rows(*(used(f"e{offset}", offset=offset) for offset in range(300))), done.set)
             await asyncio.wait_for(done.wait(), 30)
             await writer.close()
-        assert len(seen) > 5
+        assert proxy.answers > 5
         assert await asyncio.to_thread(counted, settings) == (300, 300)
         assert failures == []
 

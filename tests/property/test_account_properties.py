@@ -19,10 +19,15 @@ FOLD = AccountFold(DAYS)
 MOMENTS = st.lists(instants(), min_size=1, max_size=4)
 EVENTS = histories(
     st.fixed_dictionaries(
-        {"name": st.sampled_from(["Ada", "Bob"]), "seats": st.sampled_from([None, 3]), "plan": st.sampled_from([None, "Pro"])}
+        {
+            "name": st.sampled_from(["Ada", "Bob"]),
+            "seats": st.sampled_from([None, 3]),
+            "plan": st.sampled_from([None, "Pro"]),
+        }
     ).map(lambda drawn: (AccountSet, drawn)),
     most=10,
-)  # fmt: skip
+)
+NOBODY = AccountSet(event_id="none", customer_id="c", occurred_at=0, name="")
 
 
 @given(EVENTS, MOMENTS)
@@ -31,9 +36,7 @@ def test_the_newest_profile_wins_whole(events, moments):
     for day, as_of in moments:
         values = FOLD.values(state, day, as_of)
         known = [e for e in events if e.occurred_at < as_of]
-        newest = max(known, key=lambda e: (e.occurred_at, e.event_id), default=AccountSet(
-            event_id="none", customer_id="c", occurred_at=0, name=""
-        ))  # fmt: skip
+        newest = max(known, key=lambda e: (e.occurred_at, e.event_id), default=NOBODY)
         assert (values.name, values.seats, values.plan) == (newest.name, newest.seats, newest.plan)
 
 

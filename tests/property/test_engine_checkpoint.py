@@ -363,7 +363,7 @@ async def test_room_publishes_when_too_much_is_waiting() -> None:
 async def test_an_outbox_is_published_with_the_commit() -> None:
     broker = Broker()
     worker = Worker(broker)
-    box = Outbox(2, worker.checkpoint.publish_outputs)
+    box = Outbox(2, worker.checkpoint.publish_outputs, worker.checkpoint.wanted)
     worker.checkpoint.outboxes.append(box)
     box.emit(Output("dead-letters", 0, b"k", b"v"))
     await box.room()

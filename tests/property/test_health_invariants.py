@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.metrics import (
     AccountValues,
+    CustomerValues,
     FeedbackValues,
     NpsAnswer,
     RevenueValues,
@@ -16,7 +17,7 @@ from schemas.metrics import (
 )
 from schemas.scores import Band
 from streams.metrics.days import DAY_MS
-from streams.metrics.health import DomainValues, HealthMemory, HealthScorer, band_of
+from streams.metrics.health import HealthMemory, HealthScorer, band_of
 from streams.metrics.health_policy import HealthPolicy, HealthWeights
 
 DAY = 1000
@@ -74,7 +75,7 @@ feedback = st.builds(
 )
 account = st.builds(AccountValues, name=st.just("Acme"), signed_up_at=st.none() | past)
 domains = st.builds(
-    DomainValues,
+    CustomerValues,
     usage=st.none() | usage,
     support=st.none() | support,
     revenue=st.none() | revenue,
@@ -98,7 +99,7 @@ scorers = weights.map(lambda drawn: HealthScorer(HealthPolicy(weights=drawn, min
 
 @given(scorer=scorers, values=domains)
 def test_contributions_sum_to_the_score_and_to_what_it_lacks(
-    scorer: HealthScorer, values: DomainValues
+    scorer: HealthScorer, values: CustomerValues
 ) -> None:
     health = scorer.score(values, NOW, DAY, None)
     if health.score is None:
@@ -117,7 +118,7 @@ def test_contributions_sum_to_the_score_and_to_what_it_lacks(
 
 @given(scorer=scorers, yesterday=domains, today=domains)
 def test_changes_by_factor_sum_to_the_change_of_the_score(
-    scorer: HealthScorer, yesterday: DomainValues, today: DomainValues
+    scorer: HealthScorer, yesterday: CustomerValues, today: CustomerValues
 ) -> None:
     before = scorer.score(yesterday, NOW - DAY_MS, DAY - 1, None)
     after = scorer.score(today, NOW, DAY, before.memory)
@@ -130,7 +131,7 @@ def test_changes_by_factor_sum_to_the_change_of_the_score(
 
 @given(scorer=scorers, values=domains, gone=st.sampled_from(("usage", "support", "revenue", "feedback")))
 def test_a_domain_without_data_leaves_no_contribution(
-    scorer: HealthScorer, values: DomainValues, gone: str
+    scorer: HealthScorer, values: gone: str
 ) -> None:
     health = scorer.score(msgspec.structs.replace(values, **{gone: None}), NOW, DAY, None)
     resting_on = {
@@ -146,7 +147,7 @@ def test_a_domain_without_data_leaves_no_contribution(
 
 @given(scorer=scorers, values=domains, band=st.sampled_from((None, "red", "yellow", "green", "unknown")))
 def test_coverage_decides_whether_there_is_a_band(
-    scorer: HealthScorer, values: DomainValues, band: Band | None
+    scorer: HealthScorer, values: band: Band | None
 ) -> None:
     previous = None if band is None else HealthMemory(day=DAY - 1, score=50.0, band=band, earned={})
     health = scorer.score(values, NOW, DAY, previous)
@@ -157,7 +158,7 @@ def test_coverage_decides_whether_there_is_a_band(
 
 @given(scorer=scorers, values=domains)
 def test_the_lift_reaches_the_next_band_and_no_other_single_change_is_smaller(
-    scorer: HealthScorer, values: DomainValues
+    scorer: HealthScorer, values: CustomerValues
 ) -> None:
     health = scorer.score(values, NOW, DAY, None)
     policy = HealthPolicy()
@@ -201,7 +202,7 @@ def test_noise_smaller_than_the_hysteresis_flips_a_band_at_most_once(
 
 
 @given(values=domains, low=points, high=points)
-def test_a_better_factor_never_lowers_the_score(values: DomainValues, low: float, high: float) -> None:
+def test_a_better_factor_never_lowers_the_score(values: low: float, high: float) -> None:
     low, high = sorted((low, high))
     scorer = HealthScorer(HealthPolicy(), "default")
     worse, better = (

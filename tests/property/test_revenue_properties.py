@@ -27,7 +27,12 @@ from streams.metrics.days import DAY_MS
 from streams.metrics.revenue import RevenueFold, RevenuePolicy
 
 FOLDS = [RevenueFold(RevenuePolicy(allowed_gap_days=gap), DAYS) for gap in (0, 10)]
-MONTHS = {"day": 1 / Fraction(487, 16), "week": 7 / Fraction(487, 16), "month": Fraction(1), "year": Fraction(12)}
+MONTHS = {
+    "day": 1 / Fraction(487, 16),
+    "week": 7 / Fraction(487, 16),
+    "month": Fraction(1),
+    "year": Fraction(12),
+}
 MOMENTS = st.lists(instants(), min_size=1, max_size=4)
 
 
@@ -54,7 +59,12 @@ def _events():
     )
     reported = st.fixed_dictionaries({"reason": reasons}).map(lambda drawn: (CancellationReported, drawn))
     issued = st.fixed_dictionaries(
-        {"invoice_id": names, "amount_minor": st.sampled_from([0, 5, 5]), "currency": st.just("EUR"), "due_at": TIMES}
+        {
+            "invoice_id": names,
+            "amount_minor": st.sampled_from([0, 5, 5]),
+            "currency": st.just("EUR"),
+            "due_at": TIMES,
+        }
     ).map(lambda drawn: (InvoiceIssued, drawn))
     settled = st.fixed_dictionaries({"invoice_id": names}).map(lambda drawn: (InvoiceSettled, drawn))
     return histories(st.one_of(terms, terms, terms, ended, ended, reported, issued, settled))
@@ -82,7 +92,9 @@ def _mrr(events, before):
         e = _terms(events, name, before)
         if e is not None and not e.trial:
             months = MONTHS[e.interval] * e.interval_count
-            total[e.currency] = total.get(e.currency, 0) + round(Fraction(e.amount_minor * e.quantity) / months)
+            total[e.currency] = total.get(e.currency, 0) + round(
+                Fraction(e.amount_minor * e.quantity) / months
+            )
     return {currency: amount for currency, amount in total.items() if amount}
 
 
@@ -170,7 +182,9 @@ def test_forgetting_billing_facts_changes_no_later_day(fold, events, before, mom
         before,
         moments,
         lambda state: [*(f"s{i}" for i in state.subscriptions), *(f"i{i}" for i in state.invoices)],
-        lambda e: f"s{e.subscription_id}" if hasattr(e, "subscription_id") else f"i{getattr(e, 'invoice_id', '')}",
+        lambda e: (
+            f"s{e.subscription_id}" if hasattr(e, "subscription_id") else f"i{getattr(e, 'invoice_id', '')}"
+        ),
     )
 
 
@@ -202,7 +216,9 @@ def _named(levels):
         for currency in sorted({*before, *after}):
             amount = after.get(currency, 0) - before.get(currency, 0)
             if amount > 0:
-                named.append((at, currency, "expansion" if before else "reactivation" if ever else "new", amount))
+                named.append(
+                    (at, currency, "expansion" if before else "reactivation" if ever else "new", amount)
+                )
             elif amount < 0:
                 named.append((at, currency, "contraction" if after else "churn", amount))
         before, ever = after, ever or bool(after)

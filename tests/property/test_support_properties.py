@@ -40,16 +40,15 @@ def _events():
         TicketOpened, priority=PRIORITIES, kind=KINDS, opened_by=st.sampled_from(["customer", "agent"])
     )
     replied = of(
-        TicketReplied, author=st.sampled_from(["agent", "bot", "customer"]), public=st.sampled_from([True, True, False])
+        TicketReplied,
+        author=st.sampled_from(["agent", "bot", "customer"]),
+        public=st.sampled_from([True, True, False]),
     )
     changed = of(TicketChanged, priority=PRIORITIES, kind=KINDS)
     removed = of(TicketRemoved, reason=st.just("spam"))
-    return histories(
-        st.one_of(
-            opened, opened, replied, replied, replied, of(TicketSolved), of(TicketReopened), of(TicketEscalated),
-            changed, st.one_of(of(TicketSolved), removed),
-        )
-    )  # fmt: skip
+    solved, reopened, escalated = of(TicketSolved), of(TicketReopened), of(TicketEscalated)
+    rare = st.one_of(escalated, changed, solved, removed)
+    return histories(st.one_of(opened, opened, replied, replied, replied, solved, reopened, rare))
 
 
 EVENTS = _events()

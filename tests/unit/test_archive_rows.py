@@ -32,6 +32,7 @@ from sink_samples import (
 from schemas import registry
 from schemas.metrics import UsageValues
 from schemas.registry import Topic
+from streams.engine.guard import RETRY_COUNT_HEADER, Poison
 from streams.errors import ConfigurationError
 from streams.metrics.days import Days
 from streams.sinks.memory import MemoryBackend
@@ -82,7 +83,7 @@ def test_the_day_of_an_event_is_the_companys() -> None:
 
 
 def test_a_cloud_event_is_stored_flat() -> None:
-    content = {
+    content: dict[str, object] = {
         "specversion": "1.0",
         "id": "a1",
         "type": "account_set",
@@ -186,6 +187,17 @@ def test_a_dead_letter_keeps_bytes_and_source_position() -> None:
     assert (row["topic"], row["partition"], row["offset"]) == ("usage.v1", 2, 17)
     assert (row["value"], row["key"], row["dead_letter_offset"]) == (b"\xff\x00 not json", b"\xc3", 5)
     assert (b"x-raw", b"\xfe\xff") in row["headers"]
+
+
+def test_what_the_guard_writes_is_what_the_archive_reads() -> None:
+    failed = used("e1", offset=2**40)
+    letter = Poison(failed, "decode", "here", ValueError("no such thing")).dead_letter("dead", 3, 1_000_000)
+    headers = (*letter.headers, (RETRY_COUNT_HEADER, b"2"))
+    own = Rec(PREFIX + registry.DEAD_LETTERS.name, letter.value, letter.key, 3, 9, AT, headers)
+    (row,) = standing(own)
+    assert (row["topic"], row["partition"], row["offset"]) == ("usage.v1", 0, 2**40)
+    assert (row["stage"], row["error"], row["reason"]) == ("decode", "builtins.ValueError", "no such thing")
+    assert (row["retries"], row["value"]) == (2, failed.value)
 
 
 @pytest.mark.parametrize("wrong", [{"offset": "-1"}, {"offset": "x"}, {"partition": "9" * 20}, {"topic": ""}])

@@ -1,12 +1,17 @@
 """The elementary functions: as good as libm, the same bits on every machine."""
 
+import hashlib
 import math
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.churn import exact
+from streams.churn.features import FEATURES
+from streams.churn.model import ChurnModel
+from streams.churn.policy import ChurnPolicy
 
 
 @given(st.floats(-700, 700))
@@ -35,13 +40,32 @@ def test_logit_undoes_logistic(p: float) -> None:
     assert exact.logistic(exact.logit(p)) == pytest.approx(p, rel=1e-13)
 
 
+# Written down once: a machine that gives others would learn other weights from the same log.
+GOLDEN_EXP = "0x1.9511fc6871044p-6"
+GOLDEN_LOG = "0x1.2d79559791e31p+3"
+GOLDEN_LOGISTIC = "0x1.36b7112534847p-4"
+GOLDEN_WEIGHTS = "ab9d65a6baeb414d9445e81123f740382455d598935c3715511d67c1048d7d40"
+
+
 def test_bits_are_those_of_every_machine() -> None:
-    # Written down once: a machine that gives others would learn other weights from the same log.
     assert exact.exp(-3.7).hex() == GOLDEN_EXP
     assert exact.log(12345.678).hex() == GOLDEN_LOG
     assert exact.logistic(-2.5).hex() == GOLDEN_LOGISTIC
 
 
-GOLDEN_EXP = "0x1.9511fc6871044p-6"
-GOLDEN_LOG = "0x1.2d79559791e31p+3"
-GOLDEN_LOGISTIC = "0x1.36b7112534847p-4"
+def learned_from_a_fixed_log() -> str:
+    """Digest of weights and covariance after 400 examples made of integers only."""
+    model = ChurnModel.prior(ChurnPolicy())
+    for i in range(400):
+        row = {
+            f.name: float((i * 7919 + j * 104_729) % 97) / 3.0 for j, f in enumerate(FEATURES) if (i + j) % 4
+        }
+        model.learn_staying(row, model.probability(row))
+        if i % 5 == 0:
+            model.learn_leaving(row)
+    parameters = model.parameters()
+    return hashlib.sha256(msgspec.json.encode((parameters.weights, parameters.covariance))).hexdigest()
+
+
+def test_weights_learned_from_a_fixed_log_are_those_of_every_machine() -> None:
+    assert learned_from_a_fixed_log() == GOLDEN_WEIGHTS

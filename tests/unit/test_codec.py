@@ -60,7 +60,10 @@ def test_times_may_be_epoch_milliseconds_or_rfc3339_with_an_offset() -> None:
         ({"reason": "a\x00b"}, "$.reason"),
         ({"schema": 2}, "$.schema"),
         ({"survey": "ces", "scale_max": 7.0, "score": 3}, "expected polarity"),
-        ({"survey": "csat", "scale_min": 5.0, "scale_max": 5.0, "score": 5}, "expected scale_min under scale_max"),
+        (
+            {"survey": "csat", "scale_min": 5.0, "scale_max": 5.0, "score": 5},
+            "expected scale_min under scale_max",
+        ),
         ({"customer_id": "_clock"}, "reserved customer_id _clock"),
     ],
 )
@@ -70,7 +73,9 @@ def test_an_impossible_field_is_named(changes: dict[str, Any], said: str) -> Non
     assert said in str(error.value)
 
 
-@pytest.mark.parametrize("field", ["event_id", "customer_id", "occurred_at", "response_id", "survey", "score"])
+@pytest.mark.parametrize(
+    "field", ["event_id", "customer_id", "occurred_at", "response_id", "survey", "score"]
+)
 def test_a_missing_field_is_named(field: str) -> None:
     with pytest.raises(SchemaError, match=field):
         read(raw=json.dumps({k: v for k, v in NPS.items() if k != field}).encode())
@@ -159,7 +164,12 @@ def test_cloudevents_in_structured_mode() -> None:
     }
     headers = [("Content-Type", b"application/cloudevents+json; charset=UTF-8")]
     assert surveys(b"c1", json.dumps(outer).encode(), headers, NOW).customer_id == "c1"
-    for broken in (json.dumps({**outer, "data": 5}).encode(), b"[]", b"{", json.dumps({**outer, "id": None}).encode()):
+    for broken in (
+        json.dumps({**outer, "data": 5}).encode(),
+        b"[]",
+        b"{",
+        json.dumps({**outer, "id": None}).encode(),
+    ):
         with pytest.raises(SchemaError):
             surveys(b"c1", broken, headers, NOW)
 

@@ -4,6 +4,7 @@ import pytest
 
 from schemas.metrics import (
     AccountValues,
+    CustomerValues,
     FeedbackValues,
     NpsAnswer,
     RevenueValues,
@@ -12,27 +13,27 @@ from schemas.metrics import (
 )
 from streams.metrics import health_factors
 from streams.metrics.days import DAY_MS
-from streams.metrics.health_factors import FACTORS, NOTHING, DomainValues, freshness, seats, started_at
+from streams.metrics.health_factors import FACTORS, NOTHING, freshness, seats, started_at
 from streams.metrics.health_policy import Freshness, HealthPolicy
 
 NOW = 1000 * DAY_MS
 POLICY = HealthPolicy()
 
 
-def usage(**values: Any) -> DomainValues:
-    return DomainValues(usage=UsageValues(**values))
+def usage(**values: Any) -> CustomerValues:
+    return CustomerValues(usage=UsageValues(**values))
 
 
-def tickets(**values: Any) -> DomainValues:
-    return DomainValues(support=SupportValues(**{"tickets_total": 1, "last_ticket_at": NOW, **values}))
+def tickets(**values: Any) -> CustomerValues:
+    return CustomerValues(support=SupportValues(**{"tickets_total": 1, "last_ticket_at": NOW, **values}))
 
 
-def paying(**values: Any) -> DomainValues:
-    return DomainValues(revenue=RevenueValues(**{"paying": True, **values}))
+def paying(**values: Any) -> CustomerValues:
+    return CustomerValues(revenue=RevenueValues(**{"paying": True, **values}))
 
 
-def said(**values: Any) -> DomainValues:
-    return DomainValues(feedback=FeedbackValues(**{"last_answer_at": NOW, **values}))
+def said(**values: Any) -> CustomerValues:
+    return CustomerValues(feedback=FeedbackValues(**{"last_answer_at": NOW, **values}))
 
 
 def nps_answer(nps_class: Any, answered_at: int = NOW) -> NpsAnswer:
@@ -41,12 +42,12 @@ def nps_answer(nps_class: Any, answered_at: int = NOW) -> NpsAnswer:
 
 @pytest.mark.parametrize("factor", FACTORS)
 def test_a_factor_without_its_domain_says_nothing(factor: Any) -> None:
-    assert FACTORS[factor](POLICY, DomainValues(), NOW) == NOTHING
+    assert FACTORS[factor](POLICY, CustomerValues(), NOW) == NOTHING
 
 
 def test_questions_raise_engagement_up_to_a_limit() -> None:
     def value(score: float | None, questions: int) -> float | None:
-        values = DomainValues(
+        values = CustomerValues(
             usage=UsageValues(engagement_score=score), support=SupportValues(questions_28d=questions)
         )
         return health_factors.engagement(POLICY, values, NOW).value
@@ -70,7 +71,7 @@ def test_questions_raise_engagement_up_to_a_limit() -> None:
 def test_adoption_is_the_mean_of_features_and_seats_where_known(
     values: dict[str, Any], bought: int | None, expected: float | None
 ) -> None:
-    both = DomainValues(usage=UsageValues(**values), revenue=RevenueValues(seats=bought))
+    both = CustomerValues(usage=UsageValues(**values), revenue=RevenueValues(seats=bought))
     assert health_factors.adoption(POLICY, both, NOW).value == expected
 
 
@@ -81,7 +82,7 @@ def test_activation_has_no_verdict_at_first_and_then_falls_to_its_limit(
     age_days: float, expected: float | None
 ) -> None:
     account = AccountValues(name="Acme", signed_up_at=NOW - round(age_days * DAY_MS))
-    values = DomainValues(usage=UsageValues(), account=account)
+    values = CustomerValues(usage=UsageValues(), account=account)
     assert health_factors.activation(POLICY, values, NOW).value == expected
 
 
@@ -113,7 +114,7 @@ def test_support_loses_points_by_trouble_but_not_by_questions(
 
 
 def test_support_is_unknown_without_tickets_and_ages_from_the_last_one() -> None:
-    assert health_factors.support(POLICY, DomainValues(support=SupportValues()), NOW) == NOTHING
+    assert health_factors.support(POLICY, CustomerValues(support=SupportValues()), NOW) == NOTHING
     old = {"last_ticket_at": NOW - 58 * DAY_MS}
     assert health_factors.support(POLICY, tickets(**old), NOW).freshness == 0.5
     assert health_factors.support(POLICY, tickets(**old, tickets_open=1), NOW).freshness == 1.0
@@ -191,17 +192,17 @@ def test_data_keep_their_weight_while_fresh_and_halve_by_half_life(age: int, sha
 
 def test_seats_come_from_billing_before_the_account() -> None:
     account = AccountValues(name="Acme", seats=7)
-    assert seats(DomainValues(revenue=RevenueValues(seats=5), account=account)) == 5
-    assert seats(DomainValues(revenue=RevenueValues(), account=account)) == 7
-    assert seats(DomainValues()) is None
+    assert seats(CustomerValues(revenue=RevenueValues(seats=5), account=account)) == 5
+    assert seats(CustomerValues(revenue=RevenueValues(), account=account)) == 7
+    assert seats(CustomerValues()) is None
 
 
 def test_a_customer_starts_at_sign_up_else_first_payment_else_first_use() -> None:
     account = AccountValues(name="Acme", signed_up_at=3)
     unknown = AccountValues(name="Acme")
     revenue, used = RevenueValues(first_paid_at=2), UsageValues(first_used_at=1)
-    assert started_at(DomainValues(usage=used, revenue=revenue, account=account)) == 3
-    assert started_at(DomainValues(usage=used, revenue=revenue, account=unknown)) == 2
-    assert started_at(DomainValues(usage=used)) == 1
-    assert started_at(DomainValues(revenue=revenue)) == 2
-    assert started_at(DomainValues()) is None
+    assert started_at(CustomerValues(usage=used, revenue=revenue, account=account)) == 3
+    assert started_at(CustomerValues(usage=used, revenue=revenue, account=unknown)) == 2
+    assert started_at(CustomerValues(usage=used)) == 1
+    assert started_at(CustomerValues(revenue=revenue)) == 2
+    assert started_at(CustomerValues()) is None

@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from schemas.metrics import FeedbackValues, NpsAnswer, RevenueValues, UsageValues
+from schemas.metrics import CustomerValues, FeedbackValues, NpsAnswer, RevenueValues, UsageValues
 from schemas.scores import Band
 from streams.metrics.days import DAY_MS
-from streams.metrics.health import DomainValues, Health, HealthMemory, HealthScorer, band_of
+from streams.metrics.health import Health, HealthMemory, HealthScorer, band_of
 from streams.metrics.health_policy import ActivationFactor, HealthPolicy, HealthWeights, RelationshipFactor
 
 DAY = 1000
@@ -30,7 +30,7 @@ def answered(age_days: int, nps_class: Any = "promoter") -> FeedbackValues:
 
 
 def score(previous: HealthMemory | None = None, **values: Any) -> Health:
-    return SCORER.score(DomainValues(**values), NOW, DAY - 1, previous)
+    return SCORER.score(CustomerValues(**values), NOW, DAY - 1, previous)
 
 
 def memory(band: Band, points: float | None = 50.0) -> HealthMemory:
@@ -128,11 +128,20 @@ def test_the_lift_is_the_smallest_change_that_reaches_and_keeps_the_next_band() 
     assert lifted.band == "yellow"
 
 
+def test_the_lift_goes_by_the_size_of_the_change_not_by_where_it_ends() -> None:
+    health = score(usage=used(60), revenue=RevenueValues(paying=True), feedback=answered(0, "detractor"))
+    assert (health.score, health.band) == (56.0, "yellow")
+    assert health.lift is not None  # relationship would have to rise by 110
+    assert health.lift.factor == "engagement"
+    near = score(usage=used(85), revenue=RevenueValues(paying=True), feedback=answered(0, "detractor"))
+    assert (near.score, near.lift.factor if near.lift else None) == (71.0, "engagement")  # to 97, not to 35
+
+
 def test_no_lift_is_named_when_one_factor_cannot_reach_the_next_band() -> None:
     even = HealthScorer(
         HealthPolicy(weights=HealthWeights(engagement=34, relationship=33, billing=33)), "even"
     )
-    lost = DomainValues(usage=used(0), revenue=RevenueValues(churned_at=5), feedback=answered(0, "detractor"))
+    lost = CustomerValues(usage=used(0), revenue=RevenueValues(churned_at=5), feedback=answered(0, "detractor"))
     health = even.score(lost, NOW, DAY - 1, None)
     assert (health.score, health.band, health.lift) == (0.0, "red", None)
 

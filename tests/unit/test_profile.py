@@ -10,7 +10,7 @@ from streams.metrics.usage import UsagePolicy
 
 HEAD = 'name = "acme"\nversion = 3\n'
 PROFILES = Path(__file__).parents[2] / "streams" / "metrics" / "profiles"
-SECTIONS = ("engagement", "activation", "support", "revenue", "feedback", "health", "churn")
+SECTIONS = ("engagement", "activation", "support", "revenue", "feedback", "health")
 
 
 def parsed(text: str) -> Profile:
@@ -84,8 +84,8 @@ def test_settings_override_one_by_one() -> None:
             "acme.toml, health: expected hysteresis_points <",
         ),
         (
-            HEAD + "[health.weights]\nengagment = 1",
-            "health.weights: object contains unknown field `engagment`",
+            HEAD + "[health.weights]\ncharm = 1",
+            "health.weights: object contains unknown field `charm`",
         ),
         (HEAD + "[healht]", "profile acme.toml: object contains unknown field `healht`"),
         (

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -83,6 +84,24 @@ async def test_a_lasting_error_is_logged_once_per_interval(executor: Executor) -
     assert [entry["event"] for entry in logs] == ["clickhouse_insert_waits"]
 
 
+async def test_a_watchdog_is_told_while_a_block_is_put_off_and_only_then(executor: Executor) -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def waiting(reason: str) -> Iterator[None]:
+        told.append(reason)
+        yield
+        told.append("over")
+
+    backend = MemoryBackend()
+    courier = Delivery(backend, executor, AT_ONCE, Random(0), waiting)
+    await courier.deliver(made(1))
+    assert told == []
+    backend.faults.extend([DOWN, DOWN])
+    await courier.deliver(made(1, start=1))
+    assert told == ["clickhouse", "over"]
+
+
 async def test_poison_rows_are_found_and_their_neighbours_stored(executor: Executor) -> None:
     backend = Choosy(poison=["e3", "e100"])
     block = made(128)
@@ -146,7 +165,7 @@ def test_a_token_names_positions_bytes_and_columns() -> None:
     block = made(10)
     changed = rows(*(used(f"e{number}", offset=number, source="other") for number in range(10)))
     wider = [row._replace(table=replace(EVENTS, columns=EVENTS.columns[1:])) for row in block]
-    moved = rows(*(replace(row.record, partition=1) for row in block))  # type: ignore[type-var]
+    moved = rows(*(replace(used(f"e{number}", offset=number), partition=1) for number in range(10)))
     others = [block[:5], block[5:], changed, wider, moved]
     assert token(block) == token(made(10))
     assert len({token(block), *(token(other) for other in others)}) == 6

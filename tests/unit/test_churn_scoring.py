@@ -1,0 +1,228 @@
+"""Scores and their reasons: additive, with numbers, without false directions; models taken up once."""
+
+import math
+
+import msgspec
+import pytest
+
+from schemas.metrics import RevenueValues, UsageValues
+from schemas.scores import ModelSnapshot, Quality
+from streams.churn.explain import explain
+from streams.churn.features import BY_NAME, FAMILIES, REASON_CODES, UNDIRECTED, features
+from streams.churn.model import MODEL_NAME, RIVER_VERSION, ChurnModel
+from streams.churn.parameters import ForeignModelError
+from streams.churn.policy import ChurnPolicy
+from streams.churn.readings import CustomerValues
+from streams.churn.scoring import ChurnScorer
+
+POLICY = ChurnPolicy()
+VALUES = CustomerValues(
+    usage=UsageValues(
+        events_14d=180,
+        events_prev_14d=310,
+        active_days_14d=7,
+        active_days_prev_14d=12,
+        active_days_28d=19,
+        quantity_28d=490,
+        features_used_28d=5,
+        usage_trend=0.58,
+        days_since_last_use=1,
+    ),
+    revenue=RevenueValues(
+        mrr_minor=50_000,
+        mrr_28d_ago_minor=50_000,
+        tenure_days=800,
+        days_to_renewal=12,
+        subscriptions_active=1,
+    ),
+)
+WORST = {
+    "days_since_last_use": 90.0,
+    "active_days_28d": 0.0,
+    "tenure_days": 20.0,
+    "cancellation_reported": 1.0,
+    "tickets_open": 9.0,
+    "nps": -100.0,
+}
+BEST = {"active_days_28d": 28.0, "tenure_days": 2_000.0, "nps": 100.0, "csat": 1.0, "mrr": 1e7}
+
+
+def published(version: int, policy: ChurnPolicy = POLICY, **changes: object) -> ModelSnapshot:
+    snapshot = ModelSnapshot(
+        model=MODEL_NAME,
+        model_version=version,
+        trained_through=100,
+        horizon_days=30,
+        is_prior=False,
+        quality=Quality(observations=10),
+        parameters=ChurnModel.prior(policy).to_parameters(),
+        river_version=RIVER_VERSION,
+    )
+    return msgspec.structs.replace(snapshot, **changes)
+
+
+def test_without_a_model_the_expert_prior_scores_and_says_so() -> None:
+    scorer = ChurnScorer(POLICY)
+    risk = scorer.score({})
+    assert risk.probability == pytest.approx(POLICY.base_rate)
+    assert (scorer.is_prior, scorer.model_version, scorer.trained_through) == (True, 0, None)
+    assert scorer.quality == Quality()
+    assert risk.no_data == list(FAMILIES)
+    assert risk.raising == risk.protecting == risk.conflicts == []
+
+
+def test_the_expert_ranks_the_worst_customer_over_the_best() -> None:
+    scorer = ChurnScorer(POLICY)
+    worst, best = scorer.score(WORST), scorer.score(BEST)
+    assert (worst.band, best.band) == ("high", "low")
+    assert worst.probability == scorer.probability(WORST)
+    assert scorer.score_many([WORST, BEST]).tolist() == pytest.approx(
+        [worst.probability, best.probability], abs=1e-12
+    )
+    assert scorer.score_many([]).tolist() == []
+
+
+def test_reasons_are_at_most_three_strongest_first_and_protection_at_most_one() -> None:
+    worst, best = ChurnScorer(POLICY).score(WORST), ChurnScorer(POLICY).score(BEST)
+    assert [r.family for r in worst.raising] == ["usage", "billing", "feedback"]
+    assert [r.contribution for r in worst.raising] == sorted(
+        (r.contribution for r in worst.raising), reverse=True
+    )
+    assert worst.protecting == []
+    assert [r.family for r in best.protecting] == ["feedback"]
+    assert best.raising == []
+    assert worst.no_data == []
+    assert best.no_data == ["support"]
+
+
+def test_contributions_of_families_add_up_to_the_log_odds_exactly() -> None:
+    everything = ChurnPolicy(least_odds_ratio=1.0, max_raising=9, max_protecting=9)
+    risk = ChurnScorer(everything).score(features(VALUES), VALUES)
+    total = math.fsum(r.contribution for r in (*risk.raising, *risk.protecting))
+    log_odds = math.log(risk.probability / (1 - risk.probability))
+    assert log_odds == pytest.approx(math.log(0.03 / 0.97) + total, abs=1e-12)
+    assert all(r.odds_ratio == pytest.approx(math.exp(r.contribution)) for r in risk.raising)
+
+
+def test_a_weak_family_is_not_a_reason() -> None:
+    risk = ChurnScorer(POLICY).score({"tickets_opened_28d": 2.0})
+    assert risk.raising == []
+    assert "support" not in risk.no_data
+
+
+def test_a_reason_carries_the_numbers_of_its_text() -> None:
+    falling = msgspec.structs.replace(
+        VALUES,
+        usage=UsageValues(
+            events_14d=18, events_prev_14d=310, usage_trend=1.0, active_days_28d=12, quantity_28d=200
+        ),
+        revenue=None,
+    )
+    reason = ChurnScorer(POLICY).score(features(falling), falling).raising[0]
+    assert reason.code == "usage_falling"
+    assert reason.values == {
+        "usage_change": pytest.approx(math.log(19 / 311)),
+        "typical": 0.0,
+        "events_14d": 18,
+        "events_prev_14d": 310,
+    }
+    assert reason.code in REASON_CODES
+
+
+def test_a_reason_without_values_still_names_its_feature() -> None:
+    reason = ChurnScorer(POLICY).score({"renewal_due": 1.0}).raising[0]
+    assert reason.code == "renewal_due"
+    assert reason.values == {"renewal_due": 1.0, "typical": 0.0, "days_to_renewal": None}
+
+
+def test_a_weight_against_the_expert_is_told_without_a_direction_and_reported() -> None:
+    weight = -BY_NAME["csat"].weight
+    told = explain({"csat": 0.5}, {"csat": weight}, {"csat": 0.95}, POLICY)
+    assert told.raising[0].code == UNDIRECTED["feedback"]
+    assert told.conflicts == ["csat"]
+    expected = explain({"csat": 0.5}, {"csat": -weight}, {"csat": 0.1}, POLICY)
+    assert expected.raising[0].code == "csat_low"
+    assert expected.conflicts == []
+
+
+def test_a_feature_that_is_gone_from_the_registry_is_no_reason() -> None:
+    told = explain({"of_old": 2.0}, {"of_old": 1.0}, {"of_old": 1.0}, POLICY)
+    assert (told.raising, told.no_data) == ([], list(FAMILIES))
+
+
+def test_the_familys_member_in_its_direction_names_the_reason() -> None:
+    weights = {"tickets_open": 1.0, "first_response_hours": 1.0}
+    told = explain(
+        {"tickets_open": -0.2, "first_response_hours": 0.6}, weights, dict.fromkeys(weights, 9.0), POLICY
+    )
+    assert told.raising[0].code == "support_slow"
+    assert told.raising[0].contribution == pytest.approx(0.4)
+
+
+def test_a_newer_model_is_taken_up_once_and_an_older_one_never() -> None:
+    scorer = ChurnScorer(POLICY, published(5, ChurnPolicy(base_rate=0.2)))
+    assert scorer.score({}).probability == pytest.approx(0.2)
+    assert (scorer.model_version, scorer.trained_through, scorer.is_prior) == (5, 100, False)
+    assert scorer.quality.observations == 10
+    assert not scorer.load(published(5))
+    assert not scorer.load(published(4))
+    assert scorer.score({}).probability == pytest.approx(0.2)
+    assert scorer.load(published(6))
+    assert scorer.score({}).probability == pytest.approx(0.03)
+
+
+def test_another_models_snapshot_is_left_alone() -> None:
+    assert not ChurnScorer(POLICY).load(published(9, model="challenger"))
+
+
+def spoiled(**changes: object) -> dict[str, object]:
+    return {**ChurnModel.prior(POLICY).to_parameters(), **changes}
+
+
+PLAIN = ChurnModel.prior(POLICY).to_parameters()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        spoiled(schema="somebody.else/1"),
+        spoiled(weights=[0.0]),
+        spoiled(covariance=[1.0]),
+        spoiled(weights="many"),
+        spoiled(weights=[math.nan, *PLAIN["weights"][1:]]),
+        spoiled(weights=[1e9, *PLAIN["weights"][1:]]),
+        spoiled(covariance=[0.0, *PLAIN["covariance"][1:]]),
+        spoiled(constants=[PLAIN["constants"][0]] * len(PLAIN["constants"])),
+        spoiled(constants=[["nps", "cubic", 1.0, 1.0], *PLAIN["constants"][1:]]),
+        spoiled(constants=[["nps_", "log", 1.0, 0.0], *PLAIN["constants"][1:]]),
+        spoiled(forgetting=1.5),
+        spoiled(clip=-1.0),
+        spoiled(variance_cap=math.inf),
+    ],
+)
+def test_a_foreign_or_corrupt_model_is_refused_and_the_present_one_stays(
+    parameters: dict[str, object],
+) -> None:
+    scorer = ChurnScorer(POLICY)
+    with pytest.raises(ForeignModelError, match="expected"):
+        scorer.load(published(3, parameters=parameters))
+    assert scorer.model_version == 0
+    assert scorer.score({}).probability == pytest.approx(0.03)
+
+
+def test_a_model_of_another_release_keeps_what_still_means_the_same() -> None:
+    model = ChurnModel.prior(POLICY)
+    for _ in range(50):
+        model.learn_leaving({"nps": -100.0, "csat": 0.1, "mrr": 1.0})
+    old = model.parameters()
+    constants = [("gone", "linear", 0.0, 1.0), *old.constants[1:]]
+    constants = [(n, k, t + 1.0 if n == "csat" else t, s) for n, k, t, s in constants]
+    resumed = ChurnModel.resumed(msgspec.structs.replace(old, constants=constants), POLICY)
+    learned, prior, now = model.weights(), ChurnModel.prior(POLICY).weights(), resumed.weights()
+    assert now["nps"] == learned["nps"] != prior["nps"]
+    assert now["csat"] == prior["csat"] != learned["csat"]
+    assert now["active_days_28d"] == prior["active_days_28d"]
+    assert "gone" not in now
+    assert resumed.classifier.learned == 50
+    assert (resumed.classifier.covariance == resumed.classifier.covariance.T).all()

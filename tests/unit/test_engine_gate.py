@@ -1,0 +1,114 @@
+"""The skew gate: who is held back, who never is."""
+
+import pytest
+from faust.types import TP
+
+from streams.engine.gate import SkewGate
+
+DAY = 86_400_000
+USAGE, BILLING, OTHER = TP("usage", 0), TP("billing", 0), TP("usage", 1)
+
+
+class World:
+    """Positions and pending work, set by hand, and a clock."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pending = {USAGE: True, BILLING: True, OTHER: True}
+        self.position = {USAGE: 0, BILLING: 0, OTHER: 0}
+        self.gate = SkewGate(["usage", "billing"], 7 * DAY, patience_seconds=5.0, clock=lambda: self.now)
+        self.gate.attach(lambda tp: (self.position[tp], self.pending[tp]))
+        self.gate.assigned([USAGE, BILLING, OTHER, TP("scores", 0)])
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_partition_too_far_ahead_is_held_back(world: World) -> None:
+    world.gate.advance(USAGE, 20 * DAY)
+    world.gate.advance(BILLING, 10 * DAY)
+    assert not world.gate(USAGE)
+    assert world.gate(BILLING)
+
+
+def test_the_allowed_distance_is_allowed(world: World) -> None:
+    world.gate.advance(USAGE, 17 * DAY)
+    world.gate.advance(BILLING, 10 * DAY)
+    assert world.gate(USAGE)
+
+
+def test_it_goes_on_when_the_slow_one_has_come_closer(world: World) -> None:
+    world.gate.advance(USAGE, 20 * DAY)
+    world.gate.advance(BILLING, 10 * DAY)
+    assert not world.gate(USAGE)
+    world.gate.advance(BILLING, 13 * DAY)
+    assert world.gate(USAGE)
+
+
+def test_a_caught_up_sibling_steps_aside_at_once(world: World) -> None:
+    world.gate.advance(USAGE, 20 * DAY)
+    world.gate.advance(BILLING, 10 * DAY)
+    assert not world.gate(USAGE)
+    world.pending[BILLING] = False
+    assert world.gate(USAGE)
+
+
+def test_a_sibling_that_does_not_move_steps_aside_after_the_patience(world: World) -> None:
+    world.gate.advance(USAGE, 20 * DAY)
+    world.gate.advance(BILLING, 10 * DAY)
+    for second in (0.0, 4.0):
+        world.now = second
+        assert not world.gate(USAGE)
+    world.now = 5.1
+    assert world.gate(USAGE)
+
+
+def test_the_patience_begins_when_the_sibling_gets_something_to_do(world: World) -> None:
+    world.gate.advance(USAGE, 20 * DAY)
+    world.gate.advance(BILLING, 10 * DAY)
+    world.pending[BILLING] = False
+    assert world.gate(USAGE)
+    world.now = 3600.0
+    world.pending[BILLING] = True
+    assert not world.gate(USAGE)
+
+
+def test_a_sibling_that_moves_keeps_holding(world: World) -> None:
+    world.gate.advance(USAGE, 20 * DAY)
+    world.gate.advance(BILLING, 10 * DAY)
+    for second in range(1, 60):
+        world.now = float(second)
+        world.position[BILLING] = second
+        assert not world.gate(USAGE)
+
+
+def test_an_unread_sibling_of_unknown_time_holds_those_whose_time_is_known(world: World) -> None:
+    assert world.gate(USAGE)
+    world.gate.advance(USAGE, DAY)
+    assert not world.gate(USAGE)
+    assert world.gate(BILLING)
+
+
+def test_other_partition_numbers_and_other_topics_do_not_matter(world: World) -> None:
+    world.gate.advance(OTHER, 0)
+    world.gate.advance(USAGE, 20 * DAY)
+    world.pending[BILLING] = False
+    assert world.gate(USAGE)
+    assert world.gate(TP("scores", 0))
+
+
+def test_a_watermark_never_moves_back(world: World) -> None:
+    world.gate.advance(USAGE, 20 * DAY)
+    world.gate.advance(USAGE, 1 * DAY)
+    world.gate.advance(BILLING, 10 * DAY)
+    assert not world.gate(USAGE)
+
+
+def test_a_partition_that_went_away_holds_nobody(world: World) -> None:
+    world.gate.advance(USAGE, 20 * DAY)
+    world.gate.advance(BILLING, 10 * DAY)
+    world.gate.assigned([USAGE, OTHER])
+    world.gate.advance(BILLING, 11 * DAY)
+    assert world.gate(USAGE)

@@ -1,0 +1,188 @@
+import pytest
+
+from schemas.envelope import Heartbeat
+from schemas.events import FollowUpClosed, SurveyAnswered, SurveyInvited
+from streams.metrics.days import DAY_MS, Days
+from streams.metrics.feedback import FeedbackFold, FeedbackPolicy
+
+DAYS = Days()
+DAY = 19_800
+FOLD = FeedbackFold(FeedbackPolicy(), DAYS)
+
+
+class Box:
+    """A customer's answers; `age` is in days before DAY, ids in the order of the calls."""
+
+    def __init__(self, fold=FOLD):
+        self.fold, self.state, self.count = fold, fold.new(), 0
+
+    def add(self, cls, age=0, **fields):
+        self.count += 1
+        at = (DAY - age) * DAY_MS + self.count
+        event = cls(event_id=f"e{self.count}", customer_id="c", occurred_at=at, **fields)
+        self.fold.apply(self.state, event, at)
+        return self
+
+    def nps(self, score, age=0, response=None, **fields):
+        return self.add(
+            SurveyAnswered, age, survey="nps", score=score, response_id=response or f"r{self.count}", **fields
+        )
+
+    def rate(self, survey, score, low, high, age=0, **fields):
+        scale = {"scale_min": low, "scale_max": high}
+        return self.add(
+            SurveyAnswered, age, survey=survey, score=score, response_id=f"r{self.count}", **scale, **fields
+        )
+
+    def close(self, response, age=0):
+        return self.add(FollowUpClosed, age, response_id=response)
+
+    def values(self, day=DAY):
+        return self.fold.values(self.state, day, DAYS.start(day + 1))
+
+
+def test_nothing_is_known_of_a_customer_that_never_answered():
+    values = Box().values()
+    assert (values.nps, values.csat, values.ces_mean, values.last_nps, values.last_answer_at) == (None,) * 5
+
+
+def test_heartbeats_and_invitations_change_nothing():
+    box = Box().add(SurveyInvited, survey="nps", invitation_id="i")
+    FOLD.apply(box.state, Heartbeat(event_id="h", customer_id="_clock", occurred_at=0), 0)
+    assert box.state == FOLD.new()
+    assert FOLD.movements("c", box.state) == []
+
+
+def test_nps_counts_the_last_answer_of_each_respondent():
+    box = Box().nps(2, age=30, respondent_id="ana").nps(9, age=10, respondent_id="ana")
+    box.nps(10, age=5, respondent_id="bia").nps(7, age=5).nps(3, age=4)  # the last two are nobody's
+    values = box.values()
+    assert (values.promoters_90d, values.passives_90d, values.detractors_90d) == (2, 1, 1)
+    assert (values.nps, values.responses_90d) == (25.0, 5)
+
+
+def test_a_respondent_named_like_a_response_is_somebody_else():
+    values = Box().nps(9, respondent_id="x").nps(0, response="x").values()
+    assert (values.promoters_90d, values.detractors_90d) == (1, 1)
+
+
+@pytest.mark.parametrize("age, counted", [(0, 1), (89, 1), (90, 0)])
+def test_answers_count_for_ninety_days(age, counted):
+    box = Box().nps(9, age=age).rate("csat", 5, 1, 5, age=age)
+    values = box.values()
+    assert (values.promoters_90d, values.csat_ratings_90d, values.responses_90d) == (
+        counted,
+        counted,
+        2 * counted,
+    )
+    assert values.last_nps is not None
+
+
+def test_a_later_reason_belongs_to_the_same_answer():
+    box = Box().nps(3, age=5, response="r", respondent_id="ana")
+    first = box.values().last_nps
+    assert (first.reason, first.event_id) == (None, "e1")
+    box.nps(3, age=4, response="r", reason="too slow")
+    answer = box.values().last_nps
+    assert (answer.reason, answer.respondent_id, answer.event_id) == ("too slow", "ana", "e2")
+    assert answer.answered_at == first.answered_at
+    assert box.values(DAY - 5).last_nps == first
+    assert (box.values().responses_90d, box.values().follow_ups_open) == (1, 1)
+
+
+@pytest.mark.parametrize("blank", [None, "", "  "])
+def test_an_update_without_a_reason_erases_none(blank):
+    box = Box().nps(3, age=5, response="r", reason="too slow").nps(4, age=4, response="r", reason=blank)
+    assert (box.values().last_nps.reason, box.values().last_nps.score) == ("too slow", 4)
+
+
+def test_an_update_may_change_the_class():
+    box = Box().nps(3, age=5, response="r").nps(9, age=4, response="r")
+    values = box.values()
+    assert (values.promoters_90d, values.detractors_90d, values.follow_ups_open) == (1, 0, 0)
+
+
+def test_the_same_response_id_on_another_survey_is_another_response():
+    box = Box().nps(3, response="r").add(SurveyAnswered, response_id="r", survey="csat", score=5, scale_max=5)
+    assert box.values().responses_90d == 2
+    assert box.values().last_nps.score == 3
+
+
+def test_generated_answers_are_marked():
+    assert Box().nps(3, source="generated").values().last_nps.generated
+    assert not Box().nps(3, source="delighted").values().last_nps.generated
+
+
+def test_a_detractor_waits_until_somebody_followed_up():
+    box = Box().nps(6, age=10, response="a").nps(7, age=10, response="b").close("unknown")
+    assert box.values().follow_ups_open == 1
+    box.close("a", age=1).close("a", age=3)
+    assert box.values().follow_ups_open == 0
+    assert box.values(DAY - 2).follow_ups_open == 0
+    assert box.values(DAY - 4).follow_ups_open == 1
+
+
+@pytest.mark.parametrize(
+    "survey, score, low, high, polarity, positive",
+    [
+        ("csat", 4, 1, 5, None, 1),
+        ("csat", 3, 1, 5, None, 0),
+        ("csat", 5, 1, 7, None, 0),
+        ("csat", 6, 1, 7, None, 1),
+        ("csat", 2, 1, 5, "lower_is_better", 1),
+        ("smiley", 3, 1, 3, None, 1),
+        ("smiley", 2, 1, 3, None, 0),
+        ("thumbs", 1, 0, 1, None, 1),
+        ("thumbs", 0, 0, 1, None, 0),
+        ("thumbs", -1, -1, 1, None, 0),
+    ],
+)
+def test_ratings_are_positive_by_their_place_on_the_scale(survey, score, low, high, polarity, positive):
+    values = Box().rate(survey, score, low, high, polarity=polarity).values()
+    assert (values.csat_positive_90d, values.csat_ratings_90d, values.csat) == (positive, 1, float(positive))
+
+
+def test_policy_says_what_is_positive():
+    box = Box(FeedbackFold(FeedbackPolicy(csat_positive_from=0.5), DAYS)).rate("csat", 3, 1, 5)
+    assert box.values().csat == 1.0
+
+
+def test_effort_is_normalised_by_scale_and_polarity():
+    box = (
+        Box()
+        .rate("ces", 7, 1, 7, polarity="higher_is_better")
+        .rate("ces", 2, 1, 5, polarity="lower_is_better")
+    )
+    assert box.values().ces_mean == 0.875
+    assert box.values().csat is None
+
+
+def test_the_day_before_the_first_answer_knows_nothing():
+    assert Box().nps(3).values(DAY - 1) == Box().values(DAY - 1)
+
+
+class TestForgetting:
+    def test_of_recent_answers_drops_nothing(self):
+        box = Box().nps(3, age=20)
+        FOLD.forget(box.state, DAY)
+        assert len(box.state.nps) == 1
+
+    def test_the_newest_nps_answer_and_the_newest_time_stay(self):
+        box = (
+            Box()
+            .nps(3, age=400, response="old")
+            .nps(9, age=300, response="new")
+            .rate("csat", 5, 1, 5, age=250)
+        )
+        box.close("never answered", age=300)
+        before = box.values()
+        FOLD.forget(box.state, DAY)
+        FOLD.forget(box.state, DAY)
+        assert box.values() == before
+        assert (list(box.state.nps), box.state.others) == (["new"], {})
+
+    def test_recently_closed_ones_stay(self):
+        box = Box().nps(3, age=200, response="a").close("a", age=20).nps(3, age=150, response="b")
+        FOLD.forget(box.state, DAY)
+        assert sorted(box.state.nps) == ["a", "b"]
+        assert box.values().last_nps.response_id == "b"
