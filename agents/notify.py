@@ -1,7 +1,12 @@
-"""Alerts to Slack, one at a time and in order; a message that Slack will never take is logged and passed over."""
+"""Alerts to Slack, one at a time and in order; decides nothing (streams.sinks.notifier does).
+
+Never lost: an alert is acknowledged once it is dealt with. Posted twice only when Slack's answer is lost, or
+the worker dies between it and the next commit; that is one commit interval when batches hold one record.
+"""
 
 import asyncio
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import structlog
@@ -10,19 +15,26 @@ from schemas.alerts import Alert
 from schemas.codec import MessageDecoder, SchemaError
 from schemas.registry import ALERTS
 from streams.app import Zelo
-from streams.errors import PoisonError, TransientError
-from streams.sinks.delivered import Delivered, Deliveries, wanted
-from streams.sinks.slack import Posted, delivery
+from streams.sinks.delivered import Delivered, Deliveries
+from streams.sinks.delivery import RetryPolicy
+from streams.sinks.notifier import Notifier, Pace
+from streams.sinks.slack import delivery
 
 _log = structlog.get_logger(__name__)
+_RETRY = RetryPolicy(first_seconds=1.0, most_seconds=60.0)
 
 
 def register(zelo: Zelo) -> None:
     """Declares the agent of the alerts."""
     table = zelo.table("delivered", ALERTS, Delivered, Deliveries, lambda part, key: None)
-    read = MessageDecoder[Alert](Alert)
-    way = delivery(zelo.settings)
-    oldest = oldest_told(zelo)
+    engine, read = zelo.app.engine, MessageDecoder[Alert](Alert)
+    way, random = delivery(zelo.settings), Random()  # noqa: S311 - spreads retries
+
+    async def wait(seconds: float) -> None:
+        with engine.waiting("slack"):
+            await asyncio.sleep(seconds)
+
+    notifier = Notifier(way, oldest_told(zelo), _RETRY, random, Pace(way.seconds_between), wait)
 
     async def notify(stream: Any) -> None:
         async for event in stream.noack().events():
@@ -32,31 +44,15 @@ def register(zelo: Zelo) -> None:
 
     async def take(event: Any, record: Any) -> None:
         part = table.partition(event.message.partition)
-        if record.offset <= part.applied or record.value is None:
-            return
-        try:
-            alert = read(record.value)
-        except SchemaError as error:
-            _log.error("alert_unreadable", offset=record.offset, reason=str(error))
+        alert = None if record.offset <= part.applied else _alert(read, record)
+        if alert is None:
             return
         held = part.get(alert.customer_id) or Delivered()
-        told = wanted(held, alert, oldest())
-        posted = await deliver(alert, held.posted.get(alert.episode_id)) if told else None
+        after = await notifier.tell(alert, held, lambda: engine.is_current(event.message))
         with table.batch(event, [record]) as (mine, records):
-            if records:
-                mine.put(alert.customer_id, held.after(alert, posted))
-
-    async def deliver(alert: Alert, posted: Posted | None) -> Posted | None:
-        while True:
-            try:
-                return await way.deliver(alert, posted)
-            except TransientError as error:
-                _log.warning("slack_waits", reason=str(error), seconds=error.retry_after_seconds)
-                with zelo.app.engine.waiting("slack"):
-                    await asyncio.sleep(error.retry_after_seconds)
-            except PoisonError as error:
-                _log.error("slack_refused", alert=alert.alert_id, reason=str(error))
-                return posted
+            if records and after is not None and after is not held:
+                mine.put(alert.customer_id, after)
+                mine.meta.told += 1
 
     zelo.app.agent(zelo.source(ALERTS), name="zelo.notify")(notify)
 
@@ -67,3 +63,12 @@ def oldest_told(zelo: Zelo) -> Callable[[], int]:
         return lambda: 0
     max_age_ms = round(zelo.settings.slack_max_age_hours * 3_600_000)
     return lambda: zelo.clock.now_ms() - max_age_ms
+
+
+def _alert(read: MessageDecoder[Alert], record: Any) -> Alert | None:
+    """The alert in a record; our own messages are readable, or somebody else writes to the topic."""
+    try:
+        return read(record.value)
+    except SchemaError as error:
+        _log.error("alert_unreadable", partition=record.partition, offset=record.offset, reason=str(error))
+        return None

@@ -122,4 +122,5 @@ def engine_settings(settings: Settings) -> EngineSettings:
         session_timeout_seconds=settings.session_timeout_seconds,
         heartbeat_interval_seconds=min(3.0, settings.session_timeout_seconds / 6),
         rebalance_timeout_seconds=settings.rebalance_timeout_seconds,
+        compression="snappy",
     )

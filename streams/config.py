@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     commit_interval_seconds: Seconds = Field(1.0, description="state and offsets are saved this often")
     rebalance_timeout_seconds: Seconds = Field(60.0, description="Kafka group rebalance timeout; 3 on the embedded broker")
     session_timeout_seconds: Seconds = Field(30.0, description="Kafka group session timeout")
-    max_poll_records: int = Field(5000, ge=1, le=100_000, description="records of one partition taken at once")
+    max_poll_records: int = Field(500, ge=1, le=100_000, description="records of one partition taken at once")
     rescore_seconds: Seconds = Field(5.0, description="after a new model, all customers are re-scored at most this often")
 
     # --- archive

@@ -20,7 +20,7 @@ from schemas.codec import encode
 from schemas.scores import HealthScore
 from streams.alerts.episodes import Episode, Sight, advance
 from streams.alerts.messages import Telling, compose
-from streams.alerts.rules import RULES, Before, Facts, Rule
+from streams.alerts.rules import RULES, Before, Facts, Rule, Trigger
 from streams.alerts.texts import Locale, locale_of
 from streams.metrics.days import DAY_MS
 from streams.metrics.partition import Partition
@@ -92,29 +92,25 @@ class AlertMachine:
         self, part: Partition[Watched, Watch], watched: Watched, rule: Rule, score: HealthScore
     ) -> None:
         trigger, past = rule.fires(score, _before(watched, score)), score.as_of < watched.as_of
-        fired = None if trigger is None else f"{rule.rule}:{trigger.cause}"
-        causes = [key for key in watched.episodes if key.startswith(f"{rule.rule}:")]
-        for key in dict.fromkeys([*causes, fired] if fired else causes):
+        for cause in _causes(watched, rule, trigger):
+            key = _key(rule, cause)
             episode = watched.episodes.get(key)
             ending = None if past or episode is None else rule.ends(score, episode.told)
-            sight = Sight(score.as_of, trigger if key == fired else None, ending, past)
+            seen = trigger if trigger is not None and trigger.cause == cause else None
+            sight = Sight(score.as_of, seen, ending, past)
             episode, step = advance(episode, rule, sight)
             if episode is not None:
                 watched.episodes[key] = episode
                 if step is not None:
                     self._tell(
-                        part,
-                        Telling(rule, step, score, _facts(episode, sight, score), episode.opened_at),
-                        key,
-                        episode,
+                        part, cause, Telling(rule, step, score, _facts(episode, sight, score), episode)
                     )
 
-    def _tell(self, part: Partition[Watched, Watch], telling: Telling, key: str, episode: Episode) -> None:
-        score, rule = telling.score, telling.rule
+    def _tell(self, part: Partition[Watched, Watch], cause: str, telling: Telling) -> None:
+        rule, step, score, facts, episode = telling
         locale = locale_of(score.locale, self._locale)
         message = compose(telling, locale)
-        event_id = telling.facts.get("event_id")
-        cause = key.removeprefix(f"{rule.rule}:")
+        event_id = facts.get("event_id")
         episode_id = f"{rule.rule}:{score.customer_id}:{episode.opened_at}" + (f":{cause}" if cause else "")
         alert = Alert(
             alert_id=f"{episode_id}:{episode.steps}",
@@ -122,11 +118,11 @@ class AlertMachine:
             customer_id=score.customer_id,
             rule=rule.rule,
             severity=rule.severity,
-            status=telling.step,
+            status=step,
             opened_at=episode.opened_at,
             at=score.as_of,
             trigger_event_id=str(event_id) if event_id else score.trigger_event_id,
-            facts=telling.facts,
+            facts=facts,
             next_step=rule.next_step,
             locale=locale,
             text=message.text,
@@ -134,6 +130,17 @@ class AlertMachine:
             version=part.offset,
         )
         part.emit(self._topic, score.customer_id.encode(), encode(alert), timestamp_ms=score.as_of)
+
+
+def _key(rule: Rule, cause: str) -> str:
+    return f"{rule.rule}:{cause}"
+
+
+def _causes(watched: Watched, rule: Rule, trigger: Trigger | None) -> list[str]:
+    """Causes of a rule with an episode, and the one that the score speaks of."""
+    prefix = _key(rule, "")
+    causes = [key.removeprefix(prefix) for key in watched.episodes if key.startswith(prefix)]
+    return causes if trigger is None or trigger.cause in causes else [*causes, trigger.cause]
 
 
 def _is_new(watched: Watched, score: HealthScore) -> bool:

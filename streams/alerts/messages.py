@@ -20,7 +20,7 @@ from slack_sdk.models.blocks import (
 
 from schemas.scores import HealthScore
 from streams.alerts.amounts import NONE, lasted, money, number
-from streams.alerts.episodes import Step
+from streams.alerts.episodes import Episode, Step
 from streams.alerts.rules import Facts, Rule
 from streams.alerts.texts import Locale, text
 from streams.alerts.untrusted import clean, cut
@@ -38,14 +38,14 @@ class Telling(NamedTuple):
 
     Attributes:
         facts: of the rule; of a resolved episode also `ended`, how, and what was last told.
-        opened_at: of the episode, epoch ms.
+        episode: as it is after this step.
     """
 
     rule: Rule
     step: Step
     score: HealthScore
     facts: Facts
-    opened_at: int
+    episode: Episode
 
 
 class Message(NamedTuple):
@@ -110,7 +110,7 @@ def _values(telling: Telling, locale: Locale) -> dict[str, object]:
         "losses": ", ".join(losses) or NONE,
         "nps_score": number(facts.get("nps_score"), locale),
         "reason": _said(facts.get("reason"), _REASON_LENGTH) or text("no_reason", locale),
-        "lasted": lasted(score.as_of - telling.opened_at, locale),
+        "lasted": lasted(score.as_of - telling.episode.opened_at, locale),
     }
 
 

@@ -23,9 +23,9 @@ TEXTS: dict[str, dict[Locale, str]] = {
         "en": "{name}: health is out of red",
     },
     "health_red.left": {
-        "pt": "{name}: deixou de ser pagante enquanto a saúde estava no vermelho",
-        "es": "{name}: dejó de pagar mientras la salud estaba en rojo",
-        "en": "{name}: stopped paying while health was red",
+        "pt": "{name}: encerrou a assinatura com a saúde no vermelho",
+        "es": "{name}: terminó su suscripción con la salud en rojo",
+        "en": "{name}: left while health was red",
     },
     "health_red.body": {
         "pt": "Saúde {score} de 100 (antes {previous_score}). Onde mais perde pontos: {losses}.",

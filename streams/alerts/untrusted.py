@@ -35,12 +35,9 @@ def cut(content: str, length: int) -> str:
     """
     if width(content) <= length:
         return content
-    kept, room = "", length - 1
-    for character in content:
-        room -= width(character)
-        if room < 0:
-            break
-        kept += character
+    kept = content[: length - 1]
+    while width(kept) > length - 1:
+        kept = kept[:-1]
     return kept.rstrip() + "…"
 
 

@@ -15,13 +15,13 @@ from msgspec import Struct
 
 from schemas.scores import Reason
 from streams.churn.exact import exp, log
-from streams.churn.features import BY_NAME, FAMILIES, FEATURES, UNDIRECTED, Family, Feature, evidence
+from streams.churn.features import BY_NAME, FAMILIES, FEATURES, UNDIRECTED, Feature, evidence
 from streams.churn.policy import ChurnPolicy
-from streams.churn.readings import CustomerValues
+from schemas.metrics import CustomerValues
 
 _NOTHING = CustomerValues()
 _threshold = lru_cache(maxsize=16)(log)
-_FAMILY_OF: Mapping[str, Family] = {feature.name: feature.family for feature in FEATURES}
+_FAMILY_OF: Mapping[str, str] = {feature.name: feature.family for feature in FEATURES}
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
@@ -55,13 +55,15 @@ def explain(
         policy: how many reasons, and how strong they must be.
         values: metric values, for the numbers in the reasons' texts.
     """
-    families: dict[Family, list[tuple[float, str]]] = {}
+    families: dict[str, list[tuple[float, str]]] = {}
     for name, contribution in contributions.items():
         family = _FAMILY_OF.get(name)
         if family is not None:  # a model of another release may know features that are gone
             families.setdefault(family, []).append((contribution, name))
-    totals = {family: math.fsum([part for part, _ in parts]) for family, parts in families.items()}
-    ranked: list[Family] = sorted((f for f in FAMILIES if f in totals), key=lambda f: -totals[f])
+    totals: dict[str, float] = {
+        family: math.fsum([part for part, _ in parts]) for family, parts in families.items()
+    }
+    ranked = sorted((f for f in FAMILIES if f in totals), key=lambda f: -totals[f])
     least = _threshold(policy.least_odds_ratio)
     raising = [f for f in ranked if totals[f] >= least]
     protecting = [f for f in reversed(ranked) if totals[f] <= -least]

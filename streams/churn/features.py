@@ -12,11 +12,11 @@ from typing import Literal
 
 from msgspec import Struct
 
+from schemas.metrics import CustomerValues
 from streams.churn import readings
 from streams.churn.readings import (
     TYPICAL_MRR_PER_USER,
     TYPICAL_USAGE_PER_USER,
-    CustomerValues,
     Number,
     Reading,
     field,
@@ -144,7 +144,7 @@ BY_NAME: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES}
 CONSTANTS: Constants = tuple((f.name, f.transform, f.typical, f.scale) for f in FEATURES)
 PRIOR: Prior = tuple((f.name, f.weight) for f in FEATURES)
 # What a family's reason is called when its weight points against the expert: shown, but without a direction.
-UNDIRECTED: Mapping[Family, str] = {family: f"{family}_pattern" for family in FAMILIES}
+UNDIRECTED: Mapping[str, str] = {family: f"{family}_pattern" for family in FAMILIES}
 REASON_CODES: frozenset[str] = frozenset(
     {*(f.raises for f in FEATURES), *(f.protects for f in FEATURES), *UNDIRECTED.values()}
 )

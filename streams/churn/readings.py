@@ -7,9 +7,7 @@ of the day for snapshots, so no reading can see past it.
 from collections.abc import Callable
 from operator import attrgetter
 
-from msgspec import Struct
-
-from schemas.metrics import AccountValues, Domain, FeedbackValues, RevenueValues, SupportValues, UsageValues
+from schemas.metrics import CustomerValues, Domain
 from streams.churn.exact import log
 
 Number = float | int | None
@@ -17,16 +15,6 @@ RENEWAL_DUE_DAYS = 30  # part of the features' definition: a model learned with 
 _ONBOARDING_DAYS = 120
 TYPICAL_USAGE_PER_USER = 50.0
 TYPICAL_MRR_PER_USER = 5_000.0
-
-
-class CustomerValues(Struct, frozen=True, kw_only=True):
-    """The newest values of each domain of a customer, or those of one day; None where nothing is known."""
-
-    usage: UsageValues | None = None
-    support: SupportValues | None = None
-    revenue: RevenueValues | None = None
-    feedback: FeedbackValues | None = None
-    account: AccountValues | None = None
 
 
 Reading = Callable[[CustomerValues], Number]

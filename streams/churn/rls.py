@@ -81,7 +81,7 @@ class RLSLogit(base.Classifier):
         self.learned = 0
         self.refused = 0
 
-    def predict_proba_one(self, x: dict[Hashable, Any], **kwargs: Any) -> dict[bool | str | int, float]:
+    def predict_proba_one(self, x: dict[Hashable, Any], **_kwargs: Any) -> dict[bool | str | int, float]:
         """The probability of each class."""
         probability = logistic(self.logit(x))
         return {False: 1.0 - probability, True: probability}
@@ -120,8 +120,11 @@ class RLSLogit(base.Classifier):
             # Row by row, never a dot product: the order of additions must not depend on the BLAS.
             direction = np.add.reduce(inflated * vector[:, None], axis=0)
             steps = direction.tolist()
-            spread = _sum_of_products(steps, values)
-            gain = 1.0 / (1.0 + curvature * spread)
+            inverse_gain = 1.0 + curvature * _sum_of_products(steps, values)
+            if not inverse_gain >= 1.0:  # NaN, a negative importance, a covariance that is none
+                self.refused += 1
+                return
+            gain = 1.0 / inverse_gain
             covariance = inflated - np.multiply.outer(direction, direction) * (curvature * gain)
             covariance = self._capped(covariance)
         move = gain * w * ((1.0 if y else 0.0) - probability)

@@ -13,7 +13,7 @@ from schemas.scores import ModelSnapshot, Quality, Reason
 from streams.churn.explain import explain
 from streams.churn.model import MODEL_NAME, ChurnModel
 from streams.churn.policy import Band, ChurnPolicy
-from streams.churn.readings import CustomerValues
+from schemas.metrics import CustomerValues
 
 _NOTHING = CustomerValues()
 

@@ -96,8 +96,9 @@ class _Rows:
 
 def _read(rows: _Rows) -> Board:
     mrr = rows.one(
-        "SELECT sum(mrr_minor) AS mrr_minor, anyIf(currency, mrr_minor > 0) AS currency, toString(max(day)) AS as_of "
-        "FROM revenue_daily FINAL WHERE day = (SELECT max(day) FROM revenue_daily)"
+        "SELECT sum(r.mrr_minor) AS mrr_minor, anyIf(r.currency, r.mrr_minor > 0) AS currency, "
+        "toString(max(r.day)) AS as_of FROM revenue_daily AS r FINAL "
+        "WHERE r.day = (SELECT max(day) FROM revenue_daily)"
     )
     return Board(
         as_of=mrr.get("as_of"),

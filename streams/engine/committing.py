@@ -56,7 +56,7 @@ class CommittingConsumer(driver.Consumer):
         committed = self._committed_offset[tp]
         return committed is None or offset > committed
 
-    async def _commit_tps(self, tps: Any, start_new_transaction: bool) -> bool:
+    async def _commit_tps(self, tps: Any, *_: Any, **__: Any) -> bool:
         try:
             saved: bool = await self.engine.checkpoint.save(
                 lambda: self._filter_committable_offsets(tps), self._commit_offsets
@@ -67,7 +67,7 @@ class CommittingConsumer(driver.Consumer):
             await self.app.crash(exc)
             return False
 
-    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+    async def _commit_offsets(self, offsets: Mapping[TP, int], *_: Any, **__: Any) -> bool:
         assignment = self.assignment()
         ours = {tp: offset for tp, offset in offsets.items() if tp in assignment}
         if not ours:

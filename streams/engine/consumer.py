@@ -1,8 +1,8 @@
 """Faust's consumer over whole batches: delivery and seeking (committing.py has the rest).
 
 The invariants are stated in the package; the decisions are in batches.py. This module adds the I/O
-around them. Delivery is synchronous from the epoch check to the agent's queue, so nothing can change
-in between.
+around them. Delivery is synchronous from the check of the position to the agent's queue, so nothing can
+change in between.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from faust.types import TP
 from streams.engine.batches import BatchMessage, RawBatch, Reread
 from streams.engine.committing import CommittingConsumer
 from streams.engine.fetching import BatchThread
+from streams.engine.gate import Standing
 from streams.engine.watchdog import Sight
 
 #: A partition that becomes drainable meanwhile waits this long at most.
@@ -149,12 +150,13 @@ class BatchConsumer(CommittingConsumer):
         except (AssertionError, AttributeError, KeyError, IllegalStateError):
             return None  # not assigned any more
 
-    def standing(self, tp: TP) -> tuple[int | None, bool]:
-        """Position after the last delivered batch, and whether anything is left to read or to process."""
+    def standing(self, tp: TP) -> Standing:
+        """What a gate wants to know of a partition."""
         track = self.positions.track(tp)
         high = self._high_watermark(tp)
         unread = high is None or track.expected is None or track.expected < high
-        return track.expected, unread or any(not message.acked for message in track.inflight)
+        in_flight = sum(not message.acked for message in track.inflight)
+        return Standing(track.expected, unread or in_flight > 0, in_flight)
 
     def sights(self) -> dict[TP, Sight]:
         """What the watchdog looks at: every source partition of this worker."""

@@ -56,7 +56,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer: aiokafka.AIOKafkaConsumer,
         active_partitions: set[TP] | None,
         timeout: float | None = None,  # noqa: ASYNC109
-        max_records: int | None = None,
+        **_: Any,
     ) -> dict[TP, RawBatch]:
         fetcher = consumer._fetcher
         subscriptions = fetcher._subscriptions

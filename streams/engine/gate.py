@@ -9,7 +9,7 @@ steps aside at once, and one that does not move steps aside after a patience.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from faust.types import TP
 
@@ -20,12 +20,22 @@ class Gate(Protocol):
     def __call__(self, tp: TP) -> bool: ...
 
 
-class Standing(Protocol):
-    """What a gate may ask about a partition."""
+class Standing(NamedTuple):
+    """Where a partition stands.
 
-    def __call__(self, tp: TP) -> tuple[int | None, bool]:
-        """Position after the last delivered batch, and whether anything is left to read or to process."""
-        ...
+    Attributes:
+        position: after the last batch handed to agents; None when not known.
+        pending: whether anything is left to read or to process.
+        in_flight: batches handed to agents and not done.
+    """
+
+    position: int | None
+    pending: bool
+    in_flight: int = 0
+
+
+#: Batches in flight whose time is not known yet, while a sibling is behind: one in work, one waiting.
+_BATCHES_AHEAD = 2
 
 
 def always_open(tp: TP) -> bool:
@@ -63,17 +73,16 @@ class SkewGate:
         self.patience_seconds = patience_seconds
         self._clock = clock
         self._siblings: dict[TP, _Sibling] = {}
-        self._assigned: frozenset[TP] = frozenset()
-        self._standing: Standing | None = None
+        self._standing: Callable[[TP], Standing] | None = None
 
-    def attach(self, standing: Standing) -> None:
-        """Called by the consumer: how to ask where a partition stands."""
+    def attach(self, standing: Callable[[TP], Standing]) -> None:
+        """Called by the engine: how to ask where a partition stands."""
         self._standing = standing
 
     def assigned(self, tps: Iterable[TP]) -> None:
         """Called by the consumer: the partitions of this worker; others are forgotten."""
-        self._assigned = frozenset(tp for tp in tps if tp.topic in self.topics)
-        self._siblings = {tp: self._siblings.get(tp) or self._new() for tp in self._assigned}
+        ours = [tp for tp in tps if tp.topic in self.topics]
+        self._siblings = {tp: self._siblings.get(tp) or self._new() for tp in ours}
 
     def advance(self, tp: TP, watermark_ms: int) -> None:
         """Called by the agent after each batch with the partition's watermark; it never moves back."""
@@ -83,23 +92,30 @@ class SkewGate:
             sibling.moved_at = self._clock()
 
     def __call__(self, tp: TP) -> bool:
-        own = self._siblings.get(tp)
-        if own is None or own.watermark_ms is None or self._standing is None:
+        own, standing = self._siblings.get(tp), self._standing
+        if own is None or standing is None:
             return True
-        return not any(self._holds(own.watermark_ms, other) for other in self._others(tp))
-
-    def _others(self, tp: TP) -> Iterable[TP]:
-        return (o for o in self._assigned if o.partition == tp.partition and o.topic != tp.topic)
-
-    def _holds(self, watermark_ms: int, other: TP) -> bool:
-        assert self._standing is not None
-        sibling = self._siblings[other]
-        position, pending = self._standing(other)
-        if position != sibling.position or pending != sibling.pending:
-            sibling.position, sibling.pending, sibling.moved_at = position, pending, self._clock()
-        if not pending or self._clock() - sibling.moved_at > self.patience_seconds:
+        slow = [sibling for other, sibling in self._others(tp) if self._is_busy(sibling, standing(other))]
+        if slow and standing(tp).in_flight >= _BATCHES_AHEAD:
             return False
-        return sibling.watermark_ms is None or watermark_ms - sibling.watermark_ms > self.max_skew_ms
+        return all(self._is_near(own, sibling) for sibling in slow)
+
+    def _others(self, tp: TP) -> Iterable[tuple[TP, _Sibling]]:
+        return (
+            (other, sibling)
+            for other, sibling in self._siblings.items()
+            if other.partition == tp.partition and other.topic != tp.topic
+        )
+
+    def _is_busy(self, sibling: _Sibling, now: Standing) -> bool:
+        if (now.position, now.pending) != (sibling.position, sibling.pending):
+            sibling.position, sibling.pending, sibling.moved_at = now.position, now.pending, self._clock()
+        return now.pending and self._clock() - sibling.moved_at <= self.patience_seconds
+
+    def _is_near(self, own: _Sibling, other: _Sibling) -> bool:
+        if own.watermark_ms is None:
+            return True
+        return other.watermark_ms is not None and own.watermark_ms - other.watermark_ms <= self.max_skew_ms
 
     def _new(self) -> _Sibling:
         return _Sibling(moved_at=self._clock())

@@ -32,7 +32,6 @@ class BulkRecovery(Recovery):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._last_generation: int | None = None
-        self._were_active: frozenset[TP] = frozenset()
         self._were_standby: frozenset[TP] = frozenset()
 
     # ----------------------------------------------------------- ownership
@@ -40,6 +39,11 @@ class BulkRecovery(Recovery):
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
     ) -> None:
+        if generation_id != self.app.consumer_generation_id:
+            # another rebalance has begun, and the assignor may already speak of that one: this
+            # generation does not count, so nothing is a direct successor of it
+            await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+            return
         assignor = self.app.assignor
         actives, standbys = frozenset(assignor.assigned_actives()), frozenset(assignor.assigned_standbys())
         direct = self._last_generation is not None and generation_id == self._last_generation + 1
@@ -48,7 +52,7 @@ class BulkRecovery(Recovery):
             for table in self._state_tables()
             for tp, offset in self._keep(table, actives, standbys, direct)
         }
-        self._last_generation, self._were_active, self._were_standby = generation_id, actives, standbys
+        self._last_generation, self._were_standby = generation_id, standbys
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
         for tp, offset in kept.items():
             (self.active_offsets if tp in self.active_tps else self.standby_offsets)[tp] = cast(int, offset)
@@ -59,7 +63,7 @@ class BulkRecovery(Recovery):
         """Drops what may not be kept; gives the rest with the changelog offset it contains."""
         for part in table.partitions_here():
             tp = TP(table.changelog_topic_name, part.number)
-            if part.live and direct and tp in actives and tp in self._were_active:
+            if part.live and direct and tp in actives:
                 yield tp, self.active_offsets.get(tp)
             elif not part.live and tp in self._were_standby and (tp in actives or tp in standbys):
                 yield tp, self.standby_offsets.get(tp)
@@ -91,7 +95,7 @@ class BulkRecovery(Recovery):
         if tp in self.active_tps and (seen is None or offset > seen):
             self.active_offsets[tp] = offset
 
-    async def _seek_offsets(self, consumer: Any, tps: set[TP], offsets: Any, title: str) -> None:
+    async def _seek_offsets(self, consumer: Any, tps: set[TP], offsets: Any, *_: Any) -> None:
         # the stock version seeks to the last offset it has, one too low
         await consumer.seek_wait({tp: max(0, offsets[tp] + 1) for tp in tps})
 

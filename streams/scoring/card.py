@@ -55,9 +55,12 @@ class Card(Struct):
             self.waiting.setdefault(day, {})[domain] = values
 
     def align(self, day: int) -> bool:
-        """Moves the aligned values on to `day`; False while nothing is known of the customer."""
-        for past in sorted(d for d in self.waiting if d <= day):
-            self.aligned.update(self.waiting.pop(past))
+        """Moves the aligned values on to `day`; False while nothing is known of the customer.
+
+        Days are aligned one by one, so only the first time older ones may wait.
+        """
+        for past in (day,) if self.aligned else sorted(d for d in self.waiting if d <= day):
+            self.aligned.update(self.waiting.pop(past, {}))
         return bool(self.aligned)
 
 

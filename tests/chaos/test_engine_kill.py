@@ -35,6 +35,7 @@ async def feed(job: Job, stop: asyncio.Event) -> None:
 
 
 async def test_kills_at_random_points_change_nothing(job: Job) -> None:
+    job.batch_bytes = 600
     await prepare(job)
     chance = random.Random(20261122)
     stop = asyncio.Event()

@@ -64,6 +64,11 @@ def values(*facts, day=DAY):
         ),
         pytest.param([opened(0, "agent"), reply(30, "agent")], None, id="agent-opened: nobody asked yet"),
         pytest.param(
+            [opened(0, "agent"), reply(5, "bot"), reply(30, "agent")],
+            None,
+            id="agent-opened: bots ask nothing",
+        ),
+        pytest.param(
             [opened(0, "agent"), reply(5, "agent"), reply(60, "customer"), reply(90, "agent")],
             30,
             id="agent-opened: from the customer's next reply",

@@ -28,6 +28,7 @@ from faust.types import TP
 
 from streams.engine.app import EngineApp, engine_app
 from streams.engine.offsets import committed_offsets, end_offsets
+from streams.engine.outbox import Output
 from streams.engine.partition import Partition, StateCodec
 from streams.engine.settings import EngineSettings
 from streams.engine.table import changelog_name, state_table
@@ -58,8 +59,12 @@ class Job:
     name: str = "counter"
     partitions: int = 4
     standby_replicas: int = 0
+    #: Of one record batch; a small one tears every flush into many, none of which is atomic with the others.
+    batch_bytes: int = 512 * 1024
     #: A second agent on the same topic, which counts in a table of its own.
     twice: bool = False
+    #: The agent has no table; it hands every record on through an outbox.
+    hands_on: bool = False
     #: The agent raises when it meets this key; empty for never.
     fails_at: str = ""
     #: The agent never comes back from the batch with this key.
@@ -71,11 +76,15 @@ def build(job: Job) -> EngineApp:
     settings = replace(
         settings,
         standby_replicas=job.standby_replicas,
+        producer_batch_bytes=job.batch_bytes,
         rebalance_timeout_seconds=2.0,  # every join and every death costs these
         session_timeout_seconds=4.0,
         heartbeat_interval_seconds=0.5,
     )
     app = engine_app(job.name, settings)
+    if job.hands_on:
+        hand_on(app, job)
+        return app
     count(app, job, "counts")
     if job.twice:
         count(app, job, "again")
@@ -100,6 +109,18 @@ def count(app: EngineApp, job: Job, name: str) -> None:
                     for record in records:
                         fold(part, record, job.fails_at)
                 await table.room()
+            event.ack()
+
+
+def hand_on(app: EngineApp, job: Job) -> None:
+    outbox = app.engine.outbox()
+
+    @app.agent(batch_topic(app, SOURCE, partitions=job.partitions), name="agent-hand-on")
+    async def agent(stream: Any) -> None:
+        async for event in stream.noack().events():
+            for record in event.value:
+                outbox.emit(Output(OUT, record.partition, record.key, record.value))
+            await outbox.room()
             event.ack()
 
 

@@ -77,6 +77,18 @@ async def test_two_agents_on_one_topic_are_both_exact(job: Job) -> None:
     await check_exact(job, "again")
 
 
+async def test_an_agent_without_a_table_hands_everything_on_in_order(job: Job) -> None:
+    job.hands_on = True
+    await prepare(job)
+    await produce(job, [f"c{n}" for n in range(4_000)])
+    with Worker(job):
+        await poll(lambda: is_drained(job))
+    source, out = await read_all(job, SOURCE), await read_all(job, OUT)
+    assert {n: [r.key for r in records] for n, records in out.items()} == {
+        n: [r.key for r in records] for n, records in source.items()
+    }
+
+
 async def test_a_message_larger_than_a_fetch_is_read(job: Job) -> None:
     await prepare(job)
     large = 6 * 1024 * 1024

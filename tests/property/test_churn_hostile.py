@@ -94,6 +94,12 @@ def test_an_update_that_would_overflow_is_refused_and_counted(variance: float) -
     assert classifier.weights == [classifier.intercept, 0.0, 0.0]
 
 
+def test_an_example_of_negative_importance_is_refused() -> None:
+    classifier = RLSLogit()
+    classifier.learn_one({"a": 1.0}, True, w=-1.0)
+    assert (classifier.learned, classifier.refused) == (0, 1)
+
+
 def test_a_stream_of_poison_leaves_a_model_that_still_learns() -> None:
     model = ChurnModel.prior(POLICY)
     for _ in range(2_000):

@@ -125,7 +125,7 @@ def with_repetitions(script: Script, source: random.Random) -> Script:
 SCRIPTS = stream(seed=11, customers=36, weeks=20, partitions=3, signal=1.2, rate=0.04)
 ALL = interleaved(SCRIPTS, random.Random(0))
 REFERENCE = Run(3).feed(ALL).essence()
-few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @few

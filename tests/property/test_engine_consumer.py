@@ -168,7 +168,7 @@ class Rig:
         await self.consumer.perform_seek()
 
     async def commit(self, size: int = 0) -> None:
-        await self.consumer._commit_tps(TPS, False)
+        await self.consumer._commit_tps(TPS)
         self.check()
 
     async def fail(self, size: int = 0) -> None:
@@ -179,7 +179,7 @@ class Rig:
         consumer = self.consumer
         for queue in self.queues:
             queue.clear()
-        await consumer._commit_tps(TPS, False)
+        await consumer._commit_tps(TPS)
         consumer.positions.forget()
         consumer.app.consumer_generation_id += 1
         for tp in TPS:
@@ -349,10 +349,10 @@ async def test_a_batch_is_done_when_both_channels_have_acknowledged_it() -> None
     await rig.consumer.perform_seek()
     await rig.drain()
     rig.finish(queue=0)
-    await rig.consumer._commit_tps(TPS, False)
+    await rig.consumer._commit_tps(TPS)
     assert TPS[0] not in rig.thread.committed
     rig.finish(queue=1)
-    await rig.consumer._commit_tps(TPS, False)
+    await rig.consumer._commit_tps(TPS)
     assert rig.thread.committed[TPS[0]] == 3
 
 

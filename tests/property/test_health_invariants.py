@@ -131,7 +131,7 @@ def test_changes_by_factor_sum_to_the_change_of_the_score(
 
 @given(scorer=scorers, values=domains, gone=st.sampled_from(("usage", "support", "revenue", "feedback")))
 def test_a_domain_without_data_leaves_no_contribution(
-    scorer: HealthScorer, values: gone: str
+    scorer: HealthScorer, values: CustomerValues, gone: str
 ) -> None:
     health = scorer.score(msgspec.structs.replace(values, **{gone: None}), NOW, DAY, None)
     resting_on = {
@@ -147,7 +147,7 @@ def test_a_domain_without_data_leaves_no_contribution(
 
 @given(scorer=scorers, values=domains, band=st.sampled_from((None, "red", "yellow", "green", "unknown")))
 def test_coverage_decides_whether_there_is_a_band(
-    scorer: HealthScorer, values: band: Band | None
+    scorer: HealthScorer, values: CustomerValues, band: Band | None
 ) -> None:
     previous = None if band is None else HealthMemory(day=DAY - 1, score=50.0, band=band, earned={})
     health = scorer.score(values, NOW, DAY, previous)
@@ -202,7 +202,7 @@ def test_noise_smaller_than_the_hysteresis_flips_a_band_at_most_once(
 
 
 @given(values=domains, low=points, high=points)
-def test_a_better_factor_never_lowers_the_score(values: low: float, high: float) -> None:
+def test_a_better_factor_never_lowers_the_score(values: CustomerValues, low: float, high: float) -> None:
     low, high = sorted((low, high))
     scorer = HealthScorer(HealthPolicy(), "default")
     worse, better = (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.metrics import AccountValues, FeedbackValues, RevenueValues, SupportValues, UsageValues
 from streams.churn.features import BY_NAME, FAMILIES, FEATURES, REASON_CODES, evidence, features, known
-from streams.churn.readings import CustomerValues
+from schemas.metrics import CustomerValues
 from streams.churn.scale import number
 
 USAGE = UsageValues(

@@ -12,7 +12,7 @@ from streams.churn.features import BY_NAME, FAMILIES, REASON_CODES, UNDIRECTED, 
 from streams.churn.model import MODEL_NAME, RIVER_VERSION, ChurnModel
 from streams.churn.parameters import ForeignModelError
 from streams.churn.policy import ChurnPolicy
-from streams.churn.readings import CustomerValues
+from schemas.metrics import CustomerValues
 from streams.churn.scoring import ChurnScorer
 
 POLICY = ChurnPolicy()

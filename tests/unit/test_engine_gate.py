@@ -3,7 +3,7 @@
 import pytest
 from faust.types import TP
 
-from streams.engine.gate import SkewGate
+from streams.engine.gate import SkewGate, Standing
 
 DAY = 86_400_000
 USAGE, BILLING, OTHER = TP("usage", 0), TP("billing", 0), TP("usage", 1)
@@ -17,7 +17,8 @@ class World:
         self.pending = {USAGE: True, BILLING: True, OTHER: True}
         self.position = {USAGE: 0, BILLING: 0, OTHER: 0}
         self.gate = SkewGate(["usage", "billing"], 7 * DAY, patience_seconds=5.0, clock=lambda: self.now)
-        self.gate.attach(lambda tp: (self.position[tp], self.pending[tp]))
+        self.in_flight = {USAGE: 0, BILLING: 0, OTHER: 0}
+        self.gate.attach(lambda tp: Standing(self.position[tp], self.pending[tp], self.in_flight[tp]))
         self.gate.assigned([USAGE, BILLING, OTHER, TP("scores", 0)])
 
 
@@ -97,6 +98,16 @@ def test_other_partition_numbers_and_other_topics_do_not_matter(world: World) ->
     world.pending[BILLING] = False
     assert world.gate(USAGE)
     assert world.gate(TP("scores", 0))
+
+
+def test_unprocessed_batches_do_not_pile_up_while_a_sibling_is_behind(world: World) -> None:
+    world.in_flight[USAGE] = 2
+    assert not world.gate(USAGE)
+    world.in_flight[USAGE] = 1
+    assert world.gate(USAGE)
+    world.in_flight[USAGE] = 16
+    world.pending[BILLING] = False
+    assert world.gate(USAGE)
 
 
 def test_a_watermark_never_moves_back(world: World) -> None:

@@ -43,9 +43,10 @@ class World:
         recovery.active_highwaters, recovery.standby_highwaters = Counter(), Counter()
         recovery.tp_to_table = {}
         recovery._last_generation = None
-        recovery._were_active = recovery._were_standby = frozenset()
+        recovery._were_standby = frozenset()
         self.actives: set[TP] = set()
         self.standbys: set[TP] = set()
+        self.overtaken_by: int | None = None
 
     def assigned_actives(self) -> set[TP]:
         return self.actives
@@ -55,6 +56,7 @@ class World:
 
     async def rebalance(self, generation: int, actives: set[int], standbys: set[int] = frozenset()) -> None:  # type: ignore[assignment]
         self.actives, self.standbys = {tp(n) for n in actives}, {tp(n) for n in standbys}
+        self.recovery.app.consumer_generation_id = self.overtaken_by or generation
         await self.recovery.on_rebalance(set(), set(), set(), generation)
 
     def finish(self) -> None:
@@ -71,7 +73,9 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
 
-    async def on_rebalance(self: Any, *args: Any) -> None:
+    async def on_rebalance(self: Any, assigned: Any, revoked: Any, added: Any, generation: int) -> None:
+        if generation != self.app.consumer_generation_id:
+            return
         # as the stock version: who is what now, and offsets of whatever is not kept start empty
         self.active_tps, self.standby_tps = set(world.actives), set(world.standbys)
         self.tp_to_table = dict.fromkeys(world.actives | world.standbys, world.table)
@@ -100,10 +104,21 @@ async def test_memory_is_kept_when_nobody_else_can_have_written(world: World) ->
 async def test_memory_is_dropped_after_a_generation_without_us(world: World) -> None:
     await world.rebalance(1, {0})
     world.finish()
+    world.recovery.written(CHANGELOG, 0, 41)
     kept = world.table.partition(0)
     await world.rebalance(3, {0})
     assert world.table.partition(0) is not kept
     assert world.recovery.active_offsets[tp(0)] is None
+
+
+async def test_an_overtaken_generation_does_not_count_as_ours(world: World) -> None:
+    await world.rebalance(1, {0})
+    world.finish()
+    kept = world.table.partition(0)
+    world.overtaken_by = 3
+    await world.rebalance(2, {0})
+    await world.rebalance(3, {0})
+    assert world.table.partition(0) is not kept
 
 
 async def test_memory_is_dropped_when_the_partition_goes_and_when_it_comes_back(world: World) -> None:

@@ -161,6 +161,29 @@ def test_the_day_before_the_first_answer_knows_nothing():
     assert Box().nps(3).values(DAY - 1) == Box().values(DAY - 1)
 
 
+def test_the_order_of_answers_moves_no_digit_of_the_mean():
+    scores = [1, 2, 3]  # 0.1 + 0.2 + 0.3 is not 0.3 + 0.2 + 0.1 in floats
+    means = set()
+    for order in (scores, scores[::-1]):
+        box = Box()
+        for score in order:
+            box.rate("ces", score, 0, 10, polarity="higher_is_better")
+        means.add(box.values().ces_mean)
+    assert len(means) == 1
+
+
+def test_of_two_answers_at_once_the_greater_event_id_is_the_last():
+    for ids in ("ab", "ba"):
+        state = FOLD.new()
+        for event_id in ids:
+            answer = {"response_id": event_id, "respondent_id": "ana", "score": 9 if event_id == "b" else 0}
+            at = DAY * DAY_MS
+            event = SurveyAnswered(event_id=event_id, customer_id="c", occurred_at=at, survey="nps", **answer)
+            FOLD.apply(state, event, at)
+        values = FOLD.values(state, DAY, at + 1)
+        assert (values.nps, values.last_nps.event_id) == (100.0, "b")
+
+
 class TestForgetting:
     def test_of_recent_answers_drops_nothing(self):
         box = Box().nps(3, age=20)

@@ -89,6 +89,14 @@ class TestForgetting:
         assert FOLD.movements("c", state)[:-1] == movements
         assert FOLD.movements("c", state)[-1].movement == "churn"
 
+    def test_a_step_at_the_border_is_neither_lost_nor_doubled(self):
+        state = folded(terms("a", DAY - 100), terms("b", DAY - 90, amount=2_000))
+        movements = FOLD.movements("c", state)
+        FOLD.forget(state, DAY)
+        FOLD.apply(state, terms("c", DAY, amount=3_000), DAY * DAY_MS)
+        assert FOLD.movements("c", state)[:2] == movements
+        assert [m.amount_minor for m in FOLD.movements("c", state)] == [1_000, 1_000, 1_000]
+
     def test_an_end_before_its_terms_keeps_them_at_zero_length(self):
         state = folded(ended("a", DAY - 300), terms("b", DAY - 10))
         FOLD.forget(state, DAY)
