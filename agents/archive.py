@@ -28,9 +28,7 @@ def register(zelo: Zelo) -> None:
 
     mapper = RowMapper(settings.topic_prefix, zelo.days, round(settings.max_future_seconds * 1000))
     archive = Archive(mapper, zelo.clock, dead_letter)
-    writer = Writer(
-        ClickHouse(settings), archive.reject, failed, writer_policy(settings), waiting=app.engine.waiting
-    )
+    writer = Writer(ClickHouse(settings), archive.reject, failed, writer_policy(settings), waiting=app.engine.waiting)
 
     def serve(topic: Topic) -> None:
         async def take(stream: Any) -> None:

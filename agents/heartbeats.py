@@ -11,48 +11,54 @@ from schemas.envelope import CLOCK_CUSTOMER, Heartbeat
 from streams.app import Zelo
 from streams.engine.outbox import Output
 from streams.metrics.heartbeats import HeartbeatPolicy, Standing, heartbeats_due
+from streams.metrics.ledger import Ledger
 
 LOOK_SECONDS = 1.0
 
 
-def register(zelo: Zelo) -> None:
-    """Declares the timer."""
-    settings = zelo.settings
-    if settings.clock == "log":
-        return
-    policy = HeartbeatPolicy(
-        idle_ms=round(settings.idle_seconds * 1000), lateness_ms=round(settings.lateness_seconds * 1000)
-    )
-    outbox = zelo.app.engine.outbox()
-    seen: dict[tuple[str, int], tuple[int, float]] = {}
+class Pulse:
+    """Watches this worker's input partitions and beats for the silent ones.
 
-    def quiet_ms(topic: str, number: int, read: int) -> int:
-        last, since = seen.get((topic, number), (-1, 0.0))
-        if read != last:
-            last, since = seen[topic, number] = read, monotonic()
-        return round((monotonic() - since) * 1000)
+    Args:
+        zelo: the worker.
+    """
 
-    def standings() -> dict[int, dict[str, Standing]]:
+    def __init__(self, zelo: Zelo) -> None:
+        settings = zelo.settings
+        self._zelo = zelo
+        self._policy = HeartbeatPolicy(
+            idle_ms=round(settings.idle_seconds * 1000), lateness_ms=round(settings.lateness_seconds * 1000)
+        )
+        self._outbox = zelo.app.engine.outbox()
+        self._seen: dict[TP, tuple[int, float]] = {}
+
+    async def beat(self, *_: Any) -> None:
+        """Looks once and writes what is due."""
+        now = self._zelo.clock.now_ms()
+        for number, siblings in self._standings().items():
+            for topic, at in heartbeats_due(self._policy, siblings, now).items():
+                event_id = f"heartbeat:{topic}:{number}:{at}"
+                event = Heartbeat(event_id=event_id, customer_id=CLOCK_CUSTOMER, occurred_at=at, source="zelo")
+                self._outbox.emit(Output(topic, number, CLOCK_CUSTOMER.encode(), encode(event), (), at))
+
+    def _standings(self) -> dict[int, dict[str, Standing]]:
         found: dict[int, dict[str, Standing]] = defaultdict(dict)
-        for topic, table in zelo.inputs.items():
+        for topic, table in self._zelo.inputs.items():
             for part in table.partitions_here():
                 if part.live:
-                    _, pending = zelo.app.consumer.standing(TP(topic, part.number))  # type: ignore[attr-defined]
-                    ledger = part.meta
-                    quiet = quiet_ms(topic, part.number, ledger.read)
-                    found[part.number][topic] = Standing(ledger.watermark, quiet, pending)
+                    found[part.number][topic] = self._standing(TP(topic, part.number), part.meta)
         return found
 
-    async def beat(*_: Any) -> None:
-        for number, siblings in standings().items():
-            for topic, at in heartbeats_due(policy, siblings, zelo.clock.now_ms()).items():
-                event = Heartbeat(
-                    event_id=f"heartbeat:{topic}:{number}:{at}",
-                    customer_id=CLOCK_CUSTOMER,
-                    occurred_at=at,
-                    source="zelo",
-                )
-                key = CLOCK_CUSTOMER.encode()
-                outbox.emit(Output(topic, number, key, encode(event), (), at))
+    def _standing(self, tp: TP, ledger: Ledger) -> Standing:
+        consumer: Any = self._zelo.app.consumer
+        _, pending = consumer.standing(tp)
+        last, since = self._seen.get(tp, (-1, 0.0))
+        if ledger.read != last:
+            _, since = self._seen[tp] = ledger.read, monotonic()
+        return Standing(ledger.watermark, round((monotonic() - since) * 1000), pending)
 
-    zelo.app.timer(LOOK_SECONDS, name="zelo.heartbeats")(beat)
+
+def register(zelo: Zelo) -> None:
+    """Declares the timer; in clock mode `log` only the log moves time."""
+    if zelo.settings.clock == "wall":
+        zelo.app.timer(LOOK_SECONDS, name="zelo.heartbeats")(Pulse(zelo).beat)

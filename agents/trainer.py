@@ -11,9 +11,7 @@ from streams.messages import serve
 
 def register(zelo: Zelo) -> None:
     """Declares the agent of the observations topic."""
-    machine = TrainerMachine(
-        zelo.profile.churn, zelo.settings.partitions, zelo.name(OBSERVATIONS), zelo.name(MODELS)
-    )
+    machine = TrainerMachine(zelo.profile.churn, zelo.settings.partitions, zelo.name(OBSERVATIONS), zelo.name(MODELS))
     table = zelo.table("trainer", OBSERVATIONS, CustomerRecords, TrainerLedger, machine.render)
     read = MessageDecoder[Observation](Observation)
     serve(zelo, OBSERVATIONS, table, lambda record: read(record.value), machine.step, machine.dead)

@@ -5,7 +5,7 @@ Input events come as flat JSON, or as CloudEvents 1.0 in binary mode (`ce_*` hea
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 import orjson
@@ -163,10 +163,10 @@ def _flat(attributes: Mapping[str, Any], data: Any) -> dict[str, Any]:
 
 
 def _object(value: bytes) -> dict[str, Any]:
-    loaded = orjson.loads(value)
+    loaded: dict[str, Any] | Any = orjson.loads(value)
     if not isinstance(loaded, dict):
         raise SchemaError("expected an object - at `$`")
-    return loaded
+    return cast(dict[str, Any], loaded)
 
 
 def _text(content: bytes) -> str:

@@ -7,7 +7,19 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from schemas.envelope import Count, Currency, Event, Heartbeat, Id, Instant, Minor, Name, Quantity, Seconds, Text
+from schemas.envelope import (
+    Count,
+    Currency,
+    Event,
+    Heartbeat,
+    Id,
+    Instant,
+    Minor,
+    Name,
+    Quantity,
+    Seconds,
+    Text,
+)
 
 Priority = Literal["low", "medium", "high", "urgent"]
 TicketKind = Literal["question", "incident", "problem", "task"]
@@ -228,9 +240,7 @@ TicketEvent = (
     | TicketRemoved
     | Heartbeat
 )
-BillingEvent = (
-    SubscriptionSet | SubscriptionEnded | CancellationReported | InvoiceIssued | InvoiceSettled | Heartbeat
-)
+BillingEvent = SubscriptionSet | SubscriptionEnded | CancellationReported | InvoiceIssued | InvoiceSettled | Heartbeat
 SurveyEvent = SurveyAnswered | SurveyInvited | FollowUpClosed | Heartbeat
 AccountEvent = AccountSet | Heartbeat
 SpendEvent = SpendRecorded | Heartbeat

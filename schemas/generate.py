@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import yaml
 
 from schemas.registry import TOPICS, Topic
 
@@ -81,8 +82,6 @@ def _component(topic: Topic) -> dict[str, Any]:
 
 def rendered() -> dict[Path, str]:
     """Every generated file with its content."""
-    import yaml
-
     files = {
         _HERE / "json" / f"{topic.name}.json": json.dumps(json_schema(topic), indent=1, sort_keys=True) + "\n"
         for topic in TOPICS
@@ -104,7 +103,7 @@ def main(arguments: list[str]) -> int:
     stale = [path.name for path, text in files.items() if not path.exists() or path.read_text("utf-8") != text]
     stale += [path.name for path in (_HERE / "json").glob("*.json") if path not in files]
     for name in stale:
-        print(f"{name} is not what the types say: run python -m schemas.generate", file=sys.stderr)  # noqa: T201
+        print(f"{name} is not what the types say: run python -m schemas.generate", file=sys.stderr)
     return 1 if stale else 0
 
 

@@ -30,10 +30,18 @@ class Topic(Struct, frozen=True, kw_only=True):
 
 
 USAGE = Topic(
-    name="usage.v1", key="customer_id", message=events.UsageEvent, input=True, summary="Product usage and milestones."
+    name="usage.v1",
+    key="customer_id",
+    message=events.UsageEvent,
+    input=True,
+    summary="Product usage and milestones.",
 )
 TICKETS = Topic(
-    name="tickets.v1", key="customer_id", message=events.TicketEvent, input=True, summary="Life of support tickets."
+    name="tickets.v1",
+    key="customer_id",
+    message=events.TicketEvent,
+    input=True,
+    summary="Life of support tickets.",
 )
 BILLING = Topic(
     name="billing.v1",
@@ -43,7 +51,11 @@ BILLING = Topic(
     summary="Subscriptions, invoices, cancellations.",
 )
 SURVEYS = Topic(
-    name="surveys.v1", key="customer_id", message=events.SurveyEvent, input=True, summary="NPS, CSAT and CES answers."
+    name="surveys.v1",
+    key="customer_id",
+    message=events.SurveyEvent,
+    input=True,
+    summary="NPS, CSAT and CES answers.",
 )
 ACCOUNTS = Topic(
     name="accounts.v1",
@@ -53,9 +65,7 @@ ACCOUNTS = Topic(
     cleanup="compact",
     summary="Profile of each customer.",
 )
-SPEND = Topic(
-    name="spend.v1", key="customer_id", message=events.SpendEvent, input=True, summary="Acquisition spend."
-)
+SPEND = Topic(name="spend.v1", key="customer_id", message=events.SpendEvent, input=True, summary="Acquisition spend.")
 METRICS = Topic(
     name="metrics.v1",
     key="customer_id",

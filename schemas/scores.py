@@ -7,9 +7,7 @@ from msgspec import Struct
 from schemas.metrics import NpsAnswer
 
 Band = Literal["red", "yellow", "green", "unknown"]
-FactorName = Literal[
-    "engagement", "adoption", "activation", "support", "relationship", "billing", "value", "trend"
-]
+FactorName = Literal["engagement", "adoption", "activation", "support", "relationship", "billing", "value", "trend"]
 
 
 class Factor(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ Agents are modules with a `register(zelo)`; they are found by name, this module 
 
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from schemas.registry import INPUT_TOPICS, OBSERVATIONS, Topic
 from streams.clock import Clock, SystemClock
@@ -40,12 +40,6 @@ ROLES: dict[Role, tuple[str, ...]] = {
 }
 
 
-class Agent(Protocol):
-    """An agent module."""
-
-    def register(self, zelo: "Zelo") -> None: ...
-
-
 @dataclass(frozen=True)
 class Zelo:
     """What an agent is given.
@@ -73,9 +67,7 @@ class Zelo:
 
     def table(self, name: str, topic: Topic, state: Any, meta: type[Any], render: Render) -> StateTable[Any, Any]:
         """A table fed by `topic`."""
-        return state_table(
-            self.app, name, self.name(topic), partitions(self.settings, topic), state, meta, render
-        )
+        return state_table(self.app, name, self.name(topic), partitions(self.settings, topic), state, meta, render)
 
 
 def group(settings: Settings, role: Role) -> str:
@@ -86,7 +78,7 @@ def group(settings: Settings, role: Role) -> str:
 def changelog_specs(settings: Settings) -> list[TopicSpec]:
     """The changelog topics, one per table."""
     one_per_customer = ["usage", "support", "revenue", "feedback", "account", "scoring", "alerts"]
-    numbers = {name: settings.partitions for name in one_per_customer}
+    numbers = dict.fromkeys(one_per_customer, settings.partitions)
     numbers["trainer"] = partitions(settings, OBSERVATIONS)
     names = {changelog_name(group(settings, "stream"), name): number for name, number in numbers.items()}
     names[changelog_name(group(settings, "notify"), "delivered")] = settings.partitions
@@ -100,7 +92,8 @@ def create_app(settings: Settings, role: Role, clock: Clock | None = None) -> Ze
         ConfigurationError: the profile or a setting cannot work.
     """
     gate = SkewGate([topic_name(settings, topic) for topic in INPUT_TOPICS], settings.max_skew_days * DAY_MS)
-    app = engine_app(group(settings, role), engine_settings(settings), gate=gate)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    app = engine_app(group(settings, role), engine_settings(settings, role), gate=gate)
     zelo = Zelo(settings, app, clock or SystemClock(), Days(settings.timezone), load_profile(settings.profile), gate)
     for name in ROLES[role]:
         agent: Any = import_module(name)
@@ -108,14 +101,15 @@ def create_app(settings: Settings, role: Role, clock: Clock | None = None) -> Ze
     return zelo
 
 
-def engine_settings(settings: Settings) -> EngineSettings:
+def engine_settings(settings: Settings, role: Role) -> EngineSettings:
     """Our settings in the engine's words."""
     return EngineSettings(
         bootstrap=settings.kafka_bootstrap,
         datadir=settings.data_dir / "faust",
         partitions=settings.partitions,
         replication_factor=settings.replication_factor,
-        batch_records=settings.max_poll_records,
+        # Nothing is committed inside a batch, and a message posted is better committed before the next.
+        batch_records=1 if role == "notify" else settings.max_poll_records,
         commit_interval_seconds=settings.commit_interval_seconds,
         publish_interval_seconds=settings.publish_interval_seconds,
         max_skew_seconds=settings.max_skew_days * 86_400.0,

@@ -6,6 +6,7 @@ Every field has a unit, a default and a line of help; `zelo config` prints them,
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -21,8 +22,6 @@ Seconds = Annotated[float, Field(ge=0.0, le=86_400.0)]
 
 
 def _zone(name: str) -> str:
-    from zoneinfo import ZoneInfo
-
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
@@ -53,7 +52,8 @@ class Settings(BaseSettings):
 
     # --- time
     clock: Literal["wall", "log"] = Field(
-        "wall", description="wall: idle partitions follow the clock; log: only events and heartbeats move time"
+        "wall",
+        description="wall: idle partitions follow the clock; log: only events and heartbeats move time",
     )
     timezone: Annotated[str, AfterValidator(_zone)] = Field("UTC", description="time zone of the company's days")
     lateness_seconds: Seconds = Field(3600.0, description="how much an event may be out of order before its day closes")
@@ -70,17 +70,23 @@ class Settings(BaseSettings):
     # --- engine
     publish_interval_seconds: Seconds = Field(0.25, description="newest values of a customer go out at most this often")
     commit_interval_seconds: Seconds = Field(1.0, description="state and offsets are saved this often")
-    rebalance_timeout_seconds: Seconds = Field(60.0, description="Kafka group rebalance timeout; 3 on the embedded broker")
+    rebalance_timeout_seconds: Seconds = Field(
+        60.0, description="Kafka group rebalance timeout; 3 on the embedded broker"
+    )
     session_timeout_seconds: Seconds = Field(30.0, description="Kafka group session timeout")
     max_poll_records: int = Field(500, ge=1, le=100_000, description="records of one partition taken at once")
-    rescore_seconds: Seconds = Field(5.0, description="after a new model, all customers are re-scored at most this often")
+    rescore_seconds: Seconds = Field(
+        5.0, description="after a new model, all customers are re-scored at most this often"
+    )
 
     # --- archive
     archive_rows: int = Field(20_000, ge=1, le=1_000_000, description="rows of a table per ClickHouse insert, at most")
     archive_seconds: Seconds = Field(1.0, description="age at which fewer rows are inserted")
 
     # --- Slack
-    slack_token: SecretStr | None = Field(None, description="bot token (xoxb-...); without it alerts go to the log only")
+    slack_token: SecretStr | None = Field(
+        None, description="bot token (xoxb-...); without it alerts go to the log only"
+    )
     slack_channel: str = Field("#customer-success", min_length=1, description="channel alerts are posted to")
     slack_max_age_hours: float = Field(24.0, ge=0.0, description="older alerts (a replay of the past) are not posted")
     slack_url: str = Field("https://slack.com/api/", description="Slack Web API, another one in tests")
@@ -140,7 +146,11 @@ def load_settings(**overrides: object) -> Settings:
 def _explain(problem: object) -> str:
     assert isinstance(problem, dict)
     name = "ZELO_" + "_".join(str(part) for part in problem["loc"]).upper() if problem["loc"] else "settings"
-    got = "" if "password" in name.lower() or "token" in name.lower() or not problem["loc"] else f", it was {problem['input']!r}"
+    got = (
+        ""
+        if "password" in name.lower() or "token" in name.lower() or not problem["loc"]
+        else f", it was {problem['input']!r}"
+    )
     return f"{name}: {problem['msg']}{got}"
 
 

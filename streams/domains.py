@@ -5,15 +5,15 @@ from typing import Any
 from schemas.codec import EventDecoder
 from schemas.registry import METRICS, Topic
 from streams.app import Zelo
+from streams.config import Settings
 from streams.messages import serve
 from streams.metrics.domain import Customer, DomainMachine, TimePolicy
 from streams.metrics.fold import Fold
 from streams.metrics.ledger import Ledger
 
 
-def time_policy(zelo: Zelo) -> TimePolicy:
+def time_policy(settings: Settings) -> TimePolicy:
     """The settings that say how time is treated."""
-    settings = zelo.settings
     return TimePolicy(
         lateness_ms=round(settings.lateness_seconds * 1000),
         horizon_days=settings.horizon_days,
@@ -24,7 +24,7 @@ def time_policy(zelo: Zelo) -> TimePolicy:
 def serve_domain(zelo: Zelo, topic: Topic, fold: Fold[Any, Any]) -> None:
     """Declares the agent that keeps the table of `fold` from `topic`."""
     machine: DomainMachine[Any] = DomainMachine(
-        fold, zelo.days, time_policy(zelo), zelo.name(topic), zelo.name(METRICS)
+        fold, zelo.days, time_policy(zelo.settings), zelo.name(topic), zelo.name(METRICS)
     )
     table = zelo.table(fold.domain, topic, Customer[fold.state_type], Ledger, machine.render)  # type: ignore[name-defined]
     decode = EventDecoder[Any](topic.message, round(zelo.settings.max_future_seconds * 1000))

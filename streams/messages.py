@@ -33,6 +33,9 @@ def serve(
     """Declares the agent of a topic.
 
     Args:
+        zelo: the worker.
+        topic: whose batches are served.
+        table: fed by the topic.
         decoder: from a record to a message; what it raises makes the record a dead letter.
         step: `step(partition, offset, message)`.
         dead: `dead(partition, offset)`, told of every record that could not be read.
@@ -54,10 +57,16 @@ def serve(
                 if isinstance(found, Poison):
                     dead(part, record.offset)
                     letter = found.dead_letter(dead_letters, part.number, largest)
-                    part.emit(letter.topic, letter.key, letter.value, letter.partition, letter.headers, letter.timestamp_ms)
+                    part.emit(
+                        letter.topic,
+                        letter.key,
+                        letter.value,
+                        letter.partition,
+                        letter.headers,
+                        letter.timestamp_ms,
+                    )
                 else:
                     step(part, record.offset, found)
         done(event.message.tp, part)
 
     zelo.app.agent(zelo.source(topic), name=f"zelo.{table.name}")(agent)
-

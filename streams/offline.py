@@ -62,9 +62,7 @@ class Offline:
         self._partitions = partitions
         self._now_ms = now_ms
         self._publishers: list[MemoryPartition[Any, Any]] = []
-        self._domains = {
-            topic.name: self._domain(topic, fold, time, days) for topic, fold in _folds(profile, days)
-        }
+        self._domains = {topic.name: self._domain(topic, fold, time, days) for topic, fold in _folds(profile, days)}
         self._readers: dict[str, Take] = {
             registry.METRICS.name: self._scoring(profile, days),
             registry.OBSERVATIONS.name: self._trainer(profile),
@@ -107,9 +105,7 @@ class Offline:
     def _parts(self, number: int, meta: type[Any], render: Any) -> list[MemoryPartition[Any, Any]]:
         return [MemoryPartition(n, meta(), render, self._route) for n in range(number)]
 
-    def _domain(
-        self, topic: registry.Topic, fold: Any, time: TimePolicy, days: Days
-    ) -> Callable[[int, Input], None]:
+    def _domain(self, topic: registry.Topic, fold: Any, time: TimePolicy, days: Days) -> Callable[[int, Input], None]:
         machine: DomainMachine[Any] = DomainMachine(fold, days, time, topic.name, registry.METRICS.name)
         decode = EventDecoder[Any](topic.message)
         parts = self._parts(self._partitions, Ledger, machine.render)
@@ -140,9 +136,7 @@ class Offline:
         return take
 
     def _trainer(self, profile: Profile) -> Take:
-        machine = TrainerMachine(
-            profile.churn, self._partitions, registry.OBSERVATIONS.name, registry.MODELS.name
-        )
+        machine = TrainerMachine(profile.churn, self._partitions, registry.OBSERVATIONS.name, registry.MODELS.name)
         decode = MessageDecoder[Observation](Observation)
         (part,) = self._parts(1, TrainerLedger, machine.render)
         self._publishers.append(part)

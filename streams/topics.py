@@ -27,6 +27,5 @@ def partitions(settings: Settings, topic: Topic) -> int:
 def topic_specs(settings: Settings, topics: Iterable[Topic] = TOPICS) -> list[TopicSpec]:
     """What `zelo topics --create` makes."""
     return [
-        TopicSpec(topic_name(settings, topic), partitions(settings, topic), _CONFIG[topic.cleanup])
-        for topic in topics
+        TopicSpec(topic_name(settings, topic), partitions(settings, topic), _CONFIG[topic.cleanup]) for topic in topics
     ]

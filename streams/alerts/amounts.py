@@ -1,6 +1,5 @@
 """Money, numbers and lengths of time in words of a language (CLDR by babel; minor units by ISO 4217)."""
 
-from copy import copy
 from decimal import Decimal
 
 from babel import Locale as BabelLocale
@@ -50,8 +49,8 @@ def money(amount_minor: int, currency: str | None, locale: Locale) -> str:
     if currency is None:
         return NONE
     digits = minor_digits(currency)
-    pattern = copy(_BABEL[locale].currency_formats["standard"])
-    pattern.frac_prec = (digits, digits)
+    usual: str = _BABEL[locale].currency_formats["standard"].pattern
+    pattern = parse_pattern(usual.replace(".00", f".{'0' * digits}" if digits else ""))
     amount = Decimal(amount_minor).scaleb(-digits)
     return str(pattern.apply(amount, _BABEL[locale], currency=currency, currency_digits=False))
 

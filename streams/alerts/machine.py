@@ -150,7 +150,7 @@ def _is_new(watched: Watched, score: HealthScore) -> bool:
     mark = (score.as_of, score.version)
     if mark == watched.live:  # scored again after the close of a day, against another previous day
         return Before(score.previous_band, score.previous_score) == watched.previous
-    return mark > watched.live and score.as_of >= watched.as_of
+    return mark > watched.live
 
 
 def _before(watched: Watched, score: HealthScore) -> Before:

@@ -13,11 +13,11 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from schemas.metrics import CustomerValues
 from schemas.scores import Reason
 from streams.churn.exact import exp, log
 from streams.churn.features import BY_NAME, FAMILIES, FEATURES, UNDIRECTED, Feature, evidence
 from streams.churn.policy import ChurnPolicy
-from schemas.metrics import CustomerValues
 
 _NOTHING = CustomerValues()
 _threshold = lru_cache(maxsize=16)(log)

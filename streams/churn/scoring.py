@@ -9,11 +9,11 @@ from msgspec import Struct
 from numpy import float64
 from numpy.typing import NDArray
 
+from schemas.metrics import CustomerValues
 from schemas.scores import ModelSnapshot, Quality, Reason
 from streams.churn.explain import explain
 from streams.churn.model import MODEL_NAME, ChurnModel
 from streams.churn.policy import Band, ChurnPolicy
-from schemas.metrics import CustomerValues
 
 _NOTHING = CustomerValues()
 

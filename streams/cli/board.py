@@ -12,7 +12,6 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from streams.config import Settings
 from streams.sinks.clickhouse import connect, translated
 
-_FALL_DAYS = 28
 _ACCOUNTING = (
     "SELECT toInt64(sum(read)) AS read, toInt64(sum(applied)) AS applied, toInt64(sum(duplicate)) AS duplicate, "
     "toInt64(sum(late)) AS late, toInt64(sum(dead)) AS dead FROM accounting FINAL"
@@ -156,7 +155,7 @@ def _falling(rows: _Rows) -> list[dict[str, Any]]:
         "arrayMap((n, p) -> n - p, now.factors.earned, past.factors.earned)) AS changes "
         "FROM (SELECT * FROM health_daily FINAL WHERE day = (SELECT max(day) FROM health_daily)) AS now "
         "INNER JOIN (SELECT * FROM health_daily FINAL "
-        f"WHERE day = (SELECT max(day) - {_FALL_DAYS} FROM health_daily)) AS past "
+        "WHERE day = (SELECT max(day) - 28 FROM health_daily)) AS past "
         "USING customer_id WHERE now.paying AND now.score < past.score ORDER BY change, customer_id LIMIT 5"
     )
 
@@ -177,7 +176,9 @@ def _risks(rows: _Rows) -> list[dict[str, Any]]:
         "SELECT customer_id, name, probability, band, raising, protecting, mrr_minor, currency, is_prior "
         "FROM churn_current FINAL ORDER BY probability DESC, customer_id LIMIT 5"
     )
-    return [{**row, "raising": orjson.loads(row["raising"]), "protecting": orjson.loads(row["protecting"])} for row in found]
+    return [
+        {**row, "raising": orjson.loads(row["raising"]), "protecting": orjson.loads(row["protecting"])} for row in found
+    ]
 
 
 def _counts(rows: _Rows) -> dict[str, int]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from streams.app import Role
+from streams.cli import running
 from streams.cli.board import Board, read_board
 from streams.cli.flow import Standing, drained
 from streams.cli.render import print_board
@@ -21,6 +22,7 @@ from streams.errors import ConfigurationError
 from streams.intake.importer import ImportReport
 from streams.intake.produce import Target, import_into
 from streams.intake.ravenstack import Ravenstack
+from streams.logs import configure_logging
 from streams.metrics.days import Days
 
 #: History, not the present: the log alone moves time, and two years of ids are remembered.
@@ -44,7 +46,8 @@ def command(
     folder = data or sample_data()
     console = Console(stderr=as_json)
     started = monotonic()
-    board, report = asyncio.run(run(settings, folder, console))
+    configure_logging("WARNING")
+    board, report = running.run(run(settings, folder, console))
     seconds = monotonic() - started
     if as_json:
         typer.echo(json.dumps(board.to_json(seconds)))

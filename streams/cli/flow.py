@@ -73,9 +73,7 @@ async def drained(
 
 def _partitions(settings: Settings, topics: tuple[Topic, ...]) -> list[TP]:
     return [
-        TP(topic_name(settings, topic), number)
-        for topic in topics
-        for number in range(partitions(settings, topic))
+        TP(topic_name(settings, topic), number) for topic in topics for number in range(partitions(settings, topic))
     ]
 
 

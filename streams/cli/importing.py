@@ -29,7 +29,8 @@ def ravenstack(
 
 @app.command("jsonl")
 def jsonl(
-    file: Annotated[Path, typer.Argument(help="one event in envelope form per line, .gz or plain")], rate: Rate = None
+    file: Annotated[Path, typer.Argument(help="one event in envelope form per line, .gz or plain")],
+    rate: Rate = None,
 ) -> None:
     """Import a file of events."""
     _import(JsonLines(), file, rate)

@@ -6,7 +6,7 @@ import sys
 import typer
 from rich.console import Console
 
-from streams.cli import dead_letters, demo, importing, inspection, up, worker
+from streams.cli import dead_letters, demo, folding, importing, inspection, up, worker
 from streams.errors import ZeloError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command("demo")(demo.command)
 app.command("up")(up.command)
 app.command("worker")(worker.command)
 app.add_typer(importing.app, name="import")
+app.command("fold")(folding.command)
 app.command("migrate")(inspection.migrate_command)
 app.command("topics")(inspection.topics_command)
 app.command("doctor")(inspection.doctor_command)

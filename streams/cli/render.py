@@ -31,7 +31,13 @@ def _head(console: Console, text: str) -> None:
 
 def _people(console: Console, title: str, people: list[dict[str, Any]], reason: Any) -> None:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
-    for column, justify in (("customer", "left"), ("name", "left"), ("score", "right"), ("band", "left"), ("why", "left")):
+    for column, justify in (
+        ("customer", "left"),
+        ("name", "left"),
+        ("score", "right"),
+        ("band", "left"),
+        ("why", "left"),
+    ):
         table.add_column(column, justify="right" if justify == "right" else "left")
     for person in people:
         band = person["band"]

@@ -1,4 +1,4 @@
-"""The local stack of `zelo demo` and `zelo up`: embedded broker and ClickHouse, schema, topics, and the three workers."""
+"""The local stack of `zelo demo` and `zelo up`: embedded broker and ClickHouse, schema, topics, the three workers."""
 
 import asyncio
 import sys
@@ -70,7 +70,7 @@ def ready_probe(page: str) -> Callable[[], Awaitable[bool]]:
         async with aiohttp.ClientSession(timeout=timeout) as session:
             try:
                 async with session.get(f"{page}/readyz") as response:
-                    return response.status == 200  # noqa: PLR2004
+                    return response.status == 200
             except aiohttp.ClientError:
                 return False
 
@@ -110,4 +110,3 @@ async def local_stack(settings: Settings, data_dir: Path | None, say: Callable[[
 def _page_of(child: Child) -> str:
     env = child.env or {}
     return f"http://{env['ZELO_HTTP_HOST']}:{env['ZELO_HTTP_PORT']}"
-

@@ -15,17 +15,23 @@ from streams.cli.demo import DEMO_SETTINGS, flow, sample_data
 from streams.cli.flow import standings
 from streams.cli.stack import LocalStack, local_stack
 from streams.config import Settings, load_settings
+from streams.logs import configure_logging
 
 _EVERY_SECONDS = 2.0
 
 
 def command(
-    sample: Annotated[bool, typer.Option("--sample", help="import the sample data first, with the demo's settings")] = False,
-    data_dir: Annotated[Path | None, typer.Option(help="folder for ClickHouse data and logs; default: a temporary one")] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="import the sample data first, with the demo's settings")
+    ] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="folder for ClickHouse data and logs; default: a temporary one")
+    ] = None,
 ) -> None:
     """Run broker, ClickHouse and workers on this machine, print their addresses, stop all with Ctrl-C."""
     overrides: dict[str, Any] = DEMO_SETTINGS if sample else {}
     settings = load_settings(**overrides)
+    configure_logging("WARNING")
     asyncio.run(_run(settings, data_dir, sample, Console()))
 
 

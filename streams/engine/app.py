@@ -17,7 +17,8 @@ from streams.engine.batches import Positions
 from streams.engine.checkpoint import Checkpoint
 from streams.engine.counters import Counters
 from streams.engine.gate import Gate, SkewGate, always_open
-from streams.engine.outbox import Outbox
+from streams.engine.outbox import Outbox, Output, Written
+from streams.engine.pace import Pace
 from streams.engine.recovery import BulkTables
 from streams.engine.services import Publisher, Watch
 from streams.engine.settings import EngineSettings
@@ -34,6 +35,7 @@ class Engine:
         positions: of every partition in this worker.
         checkpoint: saves outputs and state.
         gate: consulted before a partition is drained.
+        pace: gives agents their turns.
     """
 
     def __init__(self, settings: EngineSettings, gate: Gate) -> None:
@@ -41,6 +43,7 @@ class Engine:
         self.counters = Counters()
         self.positions = Positions(self.counters)
         self.gate = gate
+        self.pace = Pace()
         self.checkpoint: Checkpoint
         self.waiting_for: list[str] = []
         self._app: Any = None
@@ -51,15 +54,16 @@ class Engine:
         self.checkpoint = Checkpoint(
             self.settings,
             self.counters,
-            producer=self._producer,
+            write=self._write,
             tables=self._tables,
             written=self._written,
         )
 
     # Faust builds these on first use, and its settings must be complete by then: ask late
 
-    def _producer(self) -> Any:
-        return self._app.producer._producer
+    async def _write(self, steps: list[list[Output]]) -> list[Written]:
+        written: list[Written] = await self._app.producer.write(steps)
+        return written
 
     def _tables(self) -> Iterable[Any]:
         return cast("Iterable[Any]", self._app.tables.values())
@@ -79,8 +83,10 @@ class Engine:
 
     def outbox(self) -> Outbox:
         """A new outbox for an agent without a table (dead letters)."""
-        box = Outbox(self.settings.room_records, self.checkpoint.publish_outputs, self.checkpoint.wanted)
-        self.checkpoint.outboxes.append(box)
+        checkpoint = self.checkpoint
+        limit = self.settings.room_records
+        box = Outbox(limit, checkpoint.publish_outputs, checkpoint.wanted, self.pace.turn)
+        checkpoint.outboxes.append(box)
         return box
 
     @contextmanager

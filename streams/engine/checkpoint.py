@@ -10,8 +10,8 @@ Any failure crashes the worker with nothing committed, now or later: what was ta
 not written is nowhere else. For the same reason a cancellation (shutdown, a rebalance that cannot wait)
 does not reach a save that has begun; it goes on, and the next one waits for it.
 
-After a crash at any point the state is recovered to the last meta; keys that are further say so by their
-own offset, and their outputs were published in step 2 of the flush that wrote them.
+After a crash at any point the state is recovered to the last meta record, which completes a flush
+(staging.py); the replay makes again whatever came after it, outputs included.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
 from streams.engine.counters import Counters
-from streams.engine.outbox import Outbox, Output, publish
+from streams.engine.outbox import Outbox, Output, Written
 from streams.engine.partition import META_KEY
 from streams.engine.settings import EngineSettings
 from streams.engine.table import StateTable
@@ -60,7 +60,8 @@ class Checkpoint:
     """Saves outputs and state of all tables and outboxes of an app, one save at a time.
 
     Args:
-        producer: gives the started `AIOKafkaProducer`.
+        write: sends lists of records, each list when the broker has the one before, and gives the last
+            offset written of each (topic, partition).
         tables: gives the app's tables.
         written: told the last changelog offset written of each (topic, partition).
 
@@ -73,7 +74,7 @@ class Checkpoint:
         self,
         settings: EngineSettings,
         counters: Counters,
-        producer: Callable[[], Any],
+        write: Callable[[list[list[Output]]], Awaitable[list[Written]]],
         tables: Callable[[], Iterable[Any]],
         written: Callable[[str, int, int], None],
     ) -> None:
@@ -81,10 +82,11 @@ class Checkpoint:
         self.counters = counters
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Future[Any]] = set()
+        self._publication: asyncio.Future[None] | None = None
         self._failed: BaseException | None = None
         self.outboxes: list[Outbox] = []
         self.wanted = asyncio.Event()
-        self._producer = producer
+        self._send = write
         self._tables = tables
         self._written = written
 
@@ -98,11 +100,16 @@ class Checkpoint:
         Returns:
             Whether something was committed.
         """
-        return await self._undisturbed(self._save(committable, commit))
+        return await asyncio.shield(self._begin(self._save(committable, commit)))
 
     async def publish_outputs(self) -> None:
-        """Publishes what is waiting, without saving state: the state's flush will come after it."""
-        await self._undisturbed(self._publish_outputs())
+        """Publishes what is waiting, without saving state: the state's flush will come after it.
+
+        One publication at most waits for its turn, however many agents ask for one.
+        """
+        if self._publication is None:
+            self._publication = self._begin(self._publish_outputs())
+        await asyncio.shield(self._publication)
 
     async def _save(self, committable: Callable[[], T], commit: Callable[[T], Awaitable[bool]]) -> bool:
         async with self._lock:
@@ -116,13 +123,14 @@ class Checkpoint:
 
     async def _publish_outputs(self) -> None:
         async with self._lock:
+            self._publication = None  # what is emitted from here on needs another one
             await self._write(Snapshot(self._take_outputs()))
 
-    async def _undisturbed(self, work: Coroutine[Any, Any, R]) -> R:
+    def _begin(self, work: Coroutine[Any, Any, R]) -> asyncio.Future[R]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)  # the loop alone would not keep it
         task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
+        return task
 
     def snapshot(self) -> Snapshot:
         """Step 1. Synchronous: no agent runs between what is committable and what is saved."""
@@ -135,26 +143,28 @@ class Checkpoint:
         return snapshot
 
     async def _write(self, snapshot: Snapshot) -> None:
+        started = monotonic()
+        steps = [snapshot.outputs, *self._state_steps(snapshot.flushes)]
         try:
-            await self._send(snapshot.outputs)
-            self.counters.outputs += len(snapshot.outputs)
-            if snapshot.flushes:
-                await self._write_state(snapshot.flushes)
+            written = await self._send(steps) if any(steps) else []
         except BaseException as exc:
             self._failed = exc
             raise
+        self.counters.outputs += len(snapshot.outputs)
+        if not snapshot.flushes:
+            return
+        for (topic, partition), offset in (item for step in written[1:] for item in step.items()):
+            self._written(topic, partition, offset)
+        self.counters.flushes += 1
+        self.counters.keys += sum(len(flush.keys) for flush in snapshot.flushes)
+        self.counters.flush_seconds += monotonic() - started
 
-    async def _write_state(self, flushes: list[Flush]) -> None:
-        started = monotonic()
+    def _state_steps(self, flushes: list[Flush]) -> list[list[Output]]:
         limit = self.settings.producer_batch_bytes
         large = [flush for flush in flushes if not flush.fits(limit)]
         small = [flush for flush in flushes if flush.fits(limit)]
-        await self._send_state([record for flush in large for record in flush.keys])
         whole = [record for flush in small for record in (*flush.keys, flush.meta)]
-        await self._send_state(whole + [flush.meta for flush in large])
-        self.counters.flushes += 1
-        self.counters.keys += sum(len(flush.keys) for flush in flushes)
-        self.counters.flush_seconds += monotonic() - started
+        return [[record for flush in large for record in flush.keys], whole + [flush.meta for flush in large]]
 
     def _state_tables(self) -> list[StateTable[Any, Any]]:
         return [table for table in self._tables() if isinstance(table, StateTable)]
@@ -169,15 +179,6 @@ class Checkpoint:
         for outbox in self.outboxes:
             outputs += outbox.take()
         return outputs
-
-    async def _send(self, outputs: list[Output]) -> dict[tuple[str, int], int]:
-        if not outputs:
-            return {}
-        return await publish(self._producer(), outputs, self.settings.producer_request_bytes)
-
-    async def _send_state(self, records: list[Output]) -> None:
-        for (topic, partition), offset in (await self._send(records)).items():
-            self._written(topic, partition, offset)
 
 
 def _flush(topic: str, number: int, keys: list[tuple[bytes, bytes | None]], meta: bytes) -> Flush:

@@ -17,6 +17,7 @@ class Counters:
         lost: offsets that the broker had deleted before we read them (retention).
         flushes, flush_seconds, keys: checkpoints written, time in them, state records written.
         outputs: output records written.
+        acknowledged: records of any kind that the broker has taken; moves with every batch.
         commits, failed_commits: of source offsets.
         last_commit_at_monotonic: `time.monotonic()` of the last commit; None before the first.
         lag: records on the broker after the committable offset, per source partition.
@@ -32,6 +33,7 @@ class Counters:
     flush_seconds: float = 0.0
     keys: int = 0
     outputs: int = 0
+    acknowledged: int = 0
     commits: int = 0
     failed_commits: int = 0
     last_commit_at_monotonic: float | None = None

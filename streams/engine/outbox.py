@@ -37,15 +37,37 @@ class RecordTooLargeError(ConfigurationError):
     """A record that no produce request can carry."""
 
 
+#: Offset of the last record written, per (topic, partition).
+Written = dict[tuple[str, int], int]
+
+
+def _ignore(records: int) -> None:
+    pass
+
+
+async def publish_steps(
+    producer: Any,
+    steps: Iterable[Iterable[Output]],
+    max_request_bytes: int,
+    acknowledged: Callable[[int], None] = _ignore,
+) -> list[Written]:
+    """Sends each step when the broker has the one before (see `publish`)."""
+    return [await publish(producer, step, max_request_bytes, acknowledged) for step in steps]
+
+
 async def publish(
-    producer: Any, outputs: Iterable[Output], max_request_bytes: int
-) -> dict[tuple[str, int], int]:
+    producer: Any,
+    outputs: Iterable[Output],
+    max_request_bytes: int,
+    acknowledged: Callable[[int], None] = _ignore,
+) -> Written:
     """Sends the outputs and waits until the broker has them all.
 
     Args:
         producer: a started `AIOKafkaProducer`.
         outputs: in the order in which each partition must see them.
         max_request_bytes: a larger record is refused.
+        acknowledged: told the number of records of each batch that the broker has taken.
 
     Returns:
         Offset of the last record written, per (topic, partition).
@@ -62,7 +84,8 @@ async def publish(
     try:
         async with asyncio.TaskGroup() as group:
             tasks = {
-                where: group.create_task(_publish_run(producer, *where, run)) for where, run in runs.items()
+                where: group.create_task(_publish_run(producer, *where, run, acknowledged))
+                for where, run in runs.items()
             }
     except* Exception as errors:  # noqa: BLE001 - raised again
         raise errors.exceptions[0] from None  # the first is the cause, the rest follows from it
@@ -79,7 +102,9 @@ def _check_sizes(run: Iterable[Output], max_request_bytes: int) -> None:
             )
 
 
-async def _publish_run(producer: Any, topic: str, partition: int, run: Sequence[Output]) -> int:
+async def _publish_run(
+    producer: Any, topic: str, partition: int, run: Sequence[Output], acknowledged: Callable[[int], None]
+) -> int:
     pending = []
     batch = producer.create_batch()
     for output in run:
@@ -91,6 +116,7 @@ async def _publish_run(producer: Any, topic: str, partition: int, run: Sequence[
     last = -1
     for future, count in pending:
         written = await future
+        acknowledged(count)
         last = max(last, written.offset + count - 1)
     return last
 
@@ -117,12 +143,20 @@ class Outbox:
         limit: records beyond which `room()` publishes before it returns.
         publish_now: publishes what is waiting.
         wanted: set when something waits.
+        turn: gives agents their turns.
     """
 
-    def __init__(self, limit: int, publish_now: Callable[[], Awaitable[None]], wanted: asyncio.Event) -> None:
+    def __init__(
+        self,
+        limit: int,
+        publish_now: Callable[[], Awaitable[None]],
+        wanted: asyncio.Event,
+        turn: Callable[[], Awaitable[None]],
+    ) -> None:
         self.limit = limit
         self._publish_now = publish_now
         self._wanted = wanted
+        self._turn = turn
         self._waiting: list[Output] = []
 
     def __len__(self) -> int:
@@ -139,6 +173,7 @@ class Outbox:
         return taken
 
     async def room(self) -> None:
-        """Returns when there are fewer records than the limit."""
+        """Returns when there are fewer records than the limit, and it is this agent's turn."""
         while len(self._waiting) >= self.limit:
             await self._publish_now()
+        await self._turn()

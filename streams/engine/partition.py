@@ -1,17 +1,18 @@
 """State of one partition of a table: what a pure machine sees of the engine.
 
-Values stay the bytes of the changelog until they are touched, so recovery costs no decoding. Every
-value is stored with the source offset up to which it is right (8 bytes, big endian, in front); the
-record under the key `META_KEY` says the same of the whole partition. No method awaits anything.
+Values stay the bytes of the changelog until they are touched, so recovery costs no decoding. In front of
+every value stand the source offset up to which it is right and its writer (staging.PREFIX); the record under
+the key `META_KEY` says the same of the whole partition and completes the flush. No method awaits anything.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from struct import Struct
+from secrets import randbits
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
 from streams.engine.outbox import Output
+from streams.engine.staging import PREFIX, Staging
 from streams.errors import ConfigurationError
 
 S = TypeVar("S")
@@ -20,8 +21,6 @@ M = TypeVar("M")
 
 #: 0xff occurs in no UTF-8 text, so no key of the application can be this one.
 META_KEY = b"\xffmeta"
-
-_OFFSET = Struct(">q")
 
 
 class StateCodec(Generic[S, M]):
@@ -37,12 +36,12 @@ class StateCodec(Generic[S, M]):
         """The state in a changelog value."""
         return self._decode(self._state, packed)
 
-    def meta(self, packed: memoryview) -> M:
-        """The meta record in a changelog value."""
+    def meta(self, packed: bytes) -> M:
+        """The meta record in a changelog value, without its prefix."""
         return self._decode(self._meta, packed)
 
     @staticmethod
-    def _decode(decoder: msgspec.msgpack.Decoder[T], packed: memoryview) -> T:
+    def _decode(decoder: msgspec.msgpack.Decoder[T], packed: bytes | memoryview) -> T:
         try:
             return decoder.decode(packed)
         except msgspec.MsgspecError as exc:
@@ -82,6 +81,8 @@ class Partition(Generic[S, M]):
         self._recovered: dict[str, int] = {}
         self._horizon = -1
         self._deleted: dict[str, None] = {}
+        self._writer = randbits(32)
+        self._staging = Staging()
 
     # what a machine uses
 
@@ -89,7 +90,7 @@ class Partition(Generic[S, M]):
         """The state of a key, None when there is none. Change it, then `put` it."""
         value = self._values.get(key)
         if type(value) is bytes:
-            value = self._values[key] = self._codec.state(memoryview(value)[8:])
+            value = self._values[key] = self._codec.state(memoryview(value)[PREFIX.size :])
         return cast("S | None", value)
 
     def put(self, key: str, state: S) -> None:
@@ -138,37 +139,34 @@ class Partition(Generic[S, M]):
         if self.applied >= self._horizon >= 0:
             self._horizon, self._recovered = -1, {}
 
-    def load(self, key: bytes, value: bytes | None) -> None:
-        """Takes one changelog record; the highest stored offset wins over a zombie's late flush."""
-        if key == META_KEY:
-            self._load_meta(value)
-            return
-        name = key.decode()
-        if value is None:  # the tombstone of a deletion; its marker has set the offset
-            self._values.pop(name, None)
-            return
-        (offset,) = _OFFSET.unpack_from(value)
-        if offset < self._recovered.get(name, -1):
-            return
-        self._recovered[name] = offset
-        self._horizon = max(self._horizon, offset)
-        if len(value) == _OFFSET.size:
-            self._values.pop(name, None)
-        else:
-            self._values[name] = value
+    def load(self, position: int, key: bytes, value: bytes | None) -> None:
+        """Takes the changelog record at log offset `position`."""
+        if key != META_KEY:
+            self._staging.key(position, key.decode(), value)
+        elif value is not None:
+            self._staging.flushed(position, value)
 
-    def _load_meta(self, value: bytes | None) -> None:
-        if value is None:
-            return
-        (offset,) = _OFFSET.unpack_from(value)
-        if offset >= self.applied:
-            self.meta = self._codec.meta(memoryview(value)[8:])
-            self.applied = self.saved = offset
+    def passed(self, end: int) -> None:
+        """The changelog has been read up to `end`."""
+        self._staging.passed(end)
 
     def recovered(self) -> None:
-        """Recovery is over: from now on this memory is the truth."""
+        """Recovery is over: the newest complete flush becomes the state, and this memory is the truth."""
+        if self.live:
+            return
+        log, self._staging = self._staging, Staging()
+        left = log.end()
         self.live = True
-        self.advance(self.applied)  # a complete flush: nothing is ahead of its meta
+        if log.meta is not None:
+            self.meta = self._codec.meta(log.meta)
+        self.applied = self.saved = log.applied
+        for name, version in (log.complete | left.ahead).items():
+            if version.value is not None:
+                self._values[name] = version.value
+        self._dirty = dict.fromkeys(left.torn)
+        self._recovered = {name: version.offset for name, version in left.ahead.items()}
+        self._horizon = max(self._recovered.values(), default=-1)
+        self.advance(self.applied)
 
     @property
     def has_outputs(self) -> bool:
@@ -193,7 +191,7 @@ class Partition(Generic[S, M]):
         """What this commit saves: keys and tombstones, and the meta record that completes them; or None."""
         if not self._dirty and self.applied == self.saved:
             return None
-        prefix, encode = _OFFSET.pack(self.applied), self._codec.encode
+        prefix, encode = PREFIX.pack(self.applied, self._writer), self._codec.encode
         records: list[tuple[bytes, bytes | None]] = [
             (key.encode(), None)
             for key in self._deleted
@@ -207,7 +205,7 @@ class Partition(Generic[S, M]):
                 records.append((key.encode(), prefix))
                 self._deleted[key] = None
             elif type(value) is bytes:
-                records.append((key.encode(), prefix + value[8:]))
+                records.append((key.encode(), prefix + value[PREFIX.size :]))
             else:
                 records.append((key.encode(), prefix + encode(value)))
         self._dirty = {}
@@ -216,5 +214,5 @@ class Partition(Generic[S, M]):
 
     @property
     def key_offsets(self) -> Iterable[tuple[str, int]]:
-        """Recovered keys and the source offsets they contain (for tests and `zelo doctor`)."""
+        """Keys that are ahead of the partition, and the source offsets they contain."""
         return self._recovered.items()

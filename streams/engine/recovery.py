@@ -81,7 +81,7 @@ class BulkRecovery(Recovery):
         offsets = self.active_offsets if tp in self.active_tps else self.standby_offsets
         if tp not in self.active_tps and tp not in self.standby_tps:
             return
-        cast("StateTable[Any, Any]", self.tp_to_table[tp]).load(tp.partition, batch.records)
+        cast("StateTable[Any, Any]", self.tp_to_table[tp]).load(tp.partition, batch)
         seen = offsets.get(tp)
         # the end of the batch, not its last record: markers and compacted tails carry no record
         if seen is None or batch.end - 1 > seen:

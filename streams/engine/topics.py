@@ -14,8 +14,9 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from streams.errors import ConfigurationError, TransientError
 
-#: A zombie's late flush must meet the newer record still in the log (highest stored offset wins).
-CHANGELOG_CONFIG: Mapping[str, str] = {"cleanup.policy": "compact", "min.compaction.lag.ms": "3600000"}
+#: A day without compaction: a zombie's late flush must meet the newer record still in the log, and a flush
+#: torn by a crash must not have displaced what it did not replace before somebody recovers (staging.py).
+CHANGELOG_CONFIG: Mapping[str, str] = {"cleanup.policy": "compact", "min.compaction.lag.ms": "86400000"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TopicT
 
 from streams.engine.consumer import BatchConsumer
+from streams.engine.producer import ThreadProducer
 
 SCHEME = "zelo"
 
@@ -18,6 +19,7 @@ class Transport(driver.Transport):
     """Kafka, one Faust event per (partition, fetch)."""
 
     Consumer = BatchConsumer
+    Producer = ThreadProducer
 
 
 def install() -> None:

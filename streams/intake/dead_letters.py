@@ -57,6 +57,7 @@ async def replay_dead_letters(settings: Settings, topic: str | None = None) -> i
     """Sends the letters not yet replayed to their topics again; gives how many.
 
     Args:
+        settings: where the broker is.
         topic: only letters of this source topic; the others are passed over for good.
     """
     consumer = _consumer(settings, f"{settings.app_id}-replay")
@@ -98,7 +99,7 @@ async def _read(
         start = None if from_start else await consumer.committed(tp)
         consumer.seek(tp, start or 0)
     found: list[tuple[Letter, tuple[TopicPartition, int]]] = []
-    while any([await consumer.position(tp) < ends[TP(*tp)] for tp in tps]):  # noqa: C419 - await inside
+    while any([await consumer.position(tp) < ends[TP(*tp)] for tp in tps]):
         for tp, records in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
             found += [(_letter(record), (tp, record.offset)) for record in records]
     return found

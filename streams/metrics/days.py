@@ -62,4 +62,4 @@ def from_date(value: date) -> int:
 
 def is_sunday(day: int) -> bool:
     """True on Sundays; 1970-01-01 was a Thursday."""
-    return day % 7 == 3  # noqa: PLR2004 - 1970-01-04, the first Sunday, is day 3
+    return day % 7 == 3  # 1970-01-04, the first Sunday, is day 3

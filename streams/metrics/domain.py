@@ -77,7 +77,9 @@ class DomainMachine(Generic[S]):
         metrics_topic: where values go, to the same partition number.
     """
 
-    def __init__(self, fold: Fold[S, Any], days: Days, policy: TimePolicy, source: str, metrics_topic: str) -> None:
+    def __init__(
+        self, fold: Fold[S, Any], days: Days, policy: TimePolicy, source: str, metrics_topic: str
+    ) -> None:
         self.fold = fold
         self._days = days
         self._policy = policy
@@ -163,7 +165,12 @@ class DomainMachine(Generic[S]):
         return self.fold.values(customer.facts, day, self._days.start(day + 1))
 
     def _restate(
-        self, part: Partition[Customer[S], Ledger], key: str, customer: Customer[S], day: int, before: Values | None
+        self,
+        part: Partition[Customer[S], Ledger],
+        key: str,
+        customer: Customer[S],
+        day: int,
+        before: Values | None,
     ) -> None:
         values = self._values_at_end(customer, day)
         if values == before:

@@ -7,9 +7,12 @@ and which figures it rests on; it never invents a value for what is unknown.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from msgspec import Struct
-
-from schemas.metrics import AccountValues, CustomerValues, FeedbackValues, RevenueValues, SupportValues, UsageValues
+from schemas.metrics import (
+    CustomerValues,
+    FeedbackValues,
+    RevenueValues,
+    SupportValues,
+)
 from schemas.scores import FactorName
 from streams.metrics.days import DAY_MS
 from streams.metrics.derived import license_utilization

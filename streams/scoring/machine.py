@@ -124,7 +124,12 @@ class ScoringMachine:
         part.emit(topic, key.encode(), value, partition=OBSERVATIONS_PARTITION, timestamp_ms=at)
 
     def _send_health(
-        self, part: Partition[Card, Alignment], key: str, view: "_View", kind: Literal["live", "day"], version: int
+        self,
+        part: Partition[Card, Alignment],
+        key: str,
+        view: "_View",
+        kind: Literal["live", "day"],
+        version: int,
     ) -> None:
         account, revenue, feedback = view.values.account, view.values.revenue, view.values.feedback
         previous, health = view.previous, view.health

@@ -33,5 +33,5 @@ class Rescoring:
             return
         self._due, self._last_ms = False, now_ms
         for part in partitions:
-            for key in part.keys():
+            for key in list(part.keys()):
                 part.publish(key)

@@ -136,6 +136,13 @@ async def test_nobody_listening_is_transient() -> None:
         await bot(slack).deliver(OPENED, None)
 
 
+async def test_a_proxy_is_not_asked_for_what_is_on_this_machine(
+    slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    assert await bot(slack).deliver(OPENED, None)
+
+
 async def test_a_lost_answer_posts_twice_and_the_pair_can_be_found(slack: FakeSlack) -> None:
     slack.failures.append(Failure("lost"))
     with pytest.raises(TransientError):

@@ -1,13 +1,14 @@
-"""A small piece of the sample data, folded offline in any interleaving of its topic-partitions."""
+"""A piece of the sample data, folded offline in any interleaving of its topic-partitions."""
 
 import random
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from schemas import registry
+from streams.intake.ordering import Record
 from streams.intake.ravenstack import ravenstack_events
-from streams.metrics.days import Days
+from streams.metrics.days import DAY_MS, Days
 from streams.metrics.domain import TimePolicy
 from streams.metrics.profile import load_profile
 from streams.offline import Input, Offline
@@ -15,39 +16,49 @@ from streams.offline import Input, Offline
 DATA = Path(__file__).resolve().parents[2] / "demo" / "ravenstack"
 PARTITIONS = 2
 NOW = 1_795_328_660_000
+_CLOCK = b"_clock"
 
 
 @cache
-def all_records() -> tuple[Input, ...]:
+def all_records() -> tuple[Record, ...]:
     """Every record of the import."""
-    return tuple(Input(*record[:4]) for record in ravenstack_events(DATA, PARTITIONS))
+    return tuple(ravenstack_events(DATA, PARTITIONS))
 
 
 @cache
-def some_records(customers: int, days: int) -> tuple[Input, ...]:
-    """The records of a few customers over the last days of the data, with all heartbeats of that time."""
-    records = [(record, record_time(record)) for record in all_records()]
-    start = max(at for _, at in records) - days * 86_400_000
-    keys = sorted({r.key for r, _ in records if r.key != b"_clock"})[:customers]
-    return tuple(r for r, at in records if r.key == b"_clock" and at >= start or r.key in keys)
+def some_records(customers: int, days: int) -> tuple[Record, ...]:
+    """All records of a few customers, and the heartbeats of the last days.
+
+    Every fourth customer by id is taken: of the few who leave for good, two are among the first eight.
+    """
+    start = all_records()[-1].timestamp_ms - days * DAY_MS
+    keys = set(sorted({record.key for record in all_records()} - {_CLOCK})[::4][:customers])
+    return tuple(
+        record
+        for record in all_records()
+        if record.key in keys or (record.key == _CLOCK and record.timestamp_ms >= start)
+    )
 
 
-def record_time(record: Input) -> int:
-    """When the event in a record happened."""
-    import orjson
-    from datetime import datetime
+@cache
+def last_records(customers: int, days: int) -> tuple[Record, ...]:
+    """The records of a few customers over the last days; what they bought and who they are, from the beginning."""
+    start = all_records()[-1].timestamp_ms - days * DAY_MS
+    kept = {"billing.v1", "accounts.v1"}
+    return tuple(
+        record
+        for record in some_records(customers, days)
+        if record.timestamp_ms >= start or record.topic in kept
+    )
 
-    at = orjson.loads(record.value or b"{}")["occurred_at"]
-    return at if isinstance(at, int) else int(datetime.fromisoformat(at).timestamp() * 1000)
 
-
-def interleaved(records: tuple[Input, ...], seed: int) -> list[Input]:
+def interleaved(records: Sequence[Record], seed: int) -> list[Record]:
     """The same records with every topic-partition in its own order, taken in another turn."""
     turns = random.Random(seed)
-    queues: dict[tuple[str, int], list[Input]] = defaultdict(list)
+    queues: dict[tuple[str, int], list[Record]] = defaultdict(list)
     for record in reversed(records):
         queues[record.topic, record.partition].append(record)
-    out: list[Input] = []
+    out: list[Record] = []
     while queues:
         chosen = turns.choice(sorted(queues))
         for _ in range(min(turns.randrange(1, 200), len(queues[chosen]))):
@@ -57,12 +68,24 @@ def interleaved(records: tuple[Input, ...], seed: int) -> list[Input]:
     return out
 
 
-def folded(records: list[Input] | tuple[Input, ...]) -> Offline:
-    """Everything that comes out."""
+def one_topic_after_the_other(records: Sequence[Record], seed: int) -> list[Record]:
+    """The worst of all turns: a topic-partition comes whole, then the next."""
+    places = sorted({(record.topic, record.partition) for record in records})
+    random.Random(seed).shuffle(places)
+    return sorted(records, key=lambda record: places.index((record.topic, record.partition)))
+
+
+def folded(records: Iterable[Record], flush_every: int | None = None) -> Offline:
+    """Everything that comes out.
+
+    Args:
+        records: in order.
+        flush_every: records between two publications of live values; None publishes at the end only.
+    """
     offline = Offline(load_profile("demo"), PARTITIONS, TimePolicy(dedup_days=1100), Days(), NOW)
-    offline.feed(records)
-    offline.flush()
+    inputs = [Input(*record[:4]) for record in records]
+    step = flush_every or len(inputs) or 1
+    for start in range(0, len(inputs), step):
+        offline.feed(inputs[start : start + step])
+        offline.flush()
     return offline
-
-
-__all__ = ["DATA", "PARTITIONS", "all_records", "folded", "interleaved", "registry", "some_records"]

@@ -150,6 +150,21 @@ def test_workers_start_after_the_migration_and_come_back_after_a_crash() -> None
     assert SERVICES["migrate"]["depends_on"] == {name: {"condition": "service_healthy"} for name in FOREIGN}
 
 
+def test_the_migration_makes_tables_and_topics_and_fails_when_either_does() -> None:
+    service = SERVICES["migrate"]
+    assert service["entrypoint"] == ["/bin/sh", "-ec"]
+    assert service["command"] == ["zelo migrate && zelo topics --create"]
+    assert service["restart"].startswith("on-failure")
+    assert {"ZELO_PARTITIONS", "ZELO_REPLICATION_FACTOR", "ZELO_TOPIC_PREFIX"} <= set(service["environment"])
+
+
+def test_workers_use_the_command_of_the_image() -> None:
+    assert instructions("ENTRYPOINT") == ['["zelo"]']
+    for name in set(OURS) - {"migrate"}:
+        assert SERVICES[name]["command"] == ["worker", "--role", name]
+        assert "entrypoint" not in SERVICES[name]
+
+
 def test_what_must_survive_a_restart_is_on_a_volume() -> None:
     mounts = dict(mount.split(":")[::-1] for name in FOREIGN for mount in SERVICES[name]["volumes"])
     assert SERVICES["kafka"]["environment"]["KAFKA_LOG_DIRS"] in mounts
@@ -178,6 +193,6 @@ def test_every_setting_of_the_image_is_ours_and_its_health_check_asks_the_port_i
     asked = re.search(r"http://127\.0\.0\.1:(\d+)(/\w+)'", instructions("HEALTHCHECK")[0])
     assert asked
     assert asked[1] == port
-    assert f'"{asked[2]}"' in (ROOT / "streams/telemetry.py").read_text()
+    assert f'"{asked[2]}"' in (ROOT / "streams/page.py").read_text()
     assert instructions("EXPOSE") == [port]
     assert all(port == mapping.split(":")[-1] for name in OURS for mapping in SERVICES[name].get("ports", []))

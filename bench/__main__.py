@@ -1,0 +1,97 @@
+"""The command: `python -m bench --help`."""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from pathlib import Path
+from time import monotonic
+
+import structlog
+from rich.console import Console
+
+from bench import report, trials
+from bench.contestants import CONTESTANTS, Contestant
+from bench.report import Row
+from bench.rig import Rig
+from streams.errors import ZeloError
+
+RESULT = Path(__file__).parent / "results" / "latest.json"
+
+
+def main() -> int:
+    options = _options()
+    _be_quiet()
+    shown, said = Console(stderr=options.json), Console(stderr=True)
+    machine, began = report.machine(), monotonic()
+    try:
+        rows = asyncio.run(_run(options, said))
+    except TimeoutError:
+        said.print(f"not done after {options.limit_minutes:g} minutes: fewer --events, or more --limit-minutes")
+        return 1
+    except ZeloError as error:
+        said.print(str(error), markup=False)
+        return 1
+    result = report.as_json(rows, machine, vars(options), monotonic() - began)
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    shown.print(report.table(rows, options.repeat))
+    if options.json:
+        print(json.dumps(result))
+    return 0
+
+
+async def _run(options: argparse.Namespace, said: Console) -> list[Row]:
+    rows = [
+        Row(contestant, customers) for customers in options.customers for contestant in report.contestants(options.only)
+    ]
+    most = max(options.customers)
+    async with asyncio.timeout(options.limit_minutes * 60), Rig() as rig:
+        # one after the other within each repeat, so that a busy minute of the machine hits them alike
+        for repeat in range(1, options.repeat + 1):
+            for row in rows:
+                said.print(f"repeat {repeat}: {row.contestant.title}, {row.customers:,} customers")
+                events = _events(row.contestant, options.events)
+                row.throughputs.append(await trials.throughput(rig, row.contestant, events, row.customers))
+        for row in (row for row in rows if row.customers == most):
+            for _ in range(options.repeat if options.latency_seconds else 0):
+                said.print(f"event to score: {row.contestant.title}")
+                row.latencies.append(await _latency(rig, row, options))
+            for _ in range(options.kills):
+                said.print(f"kill -9: {row.contestant.title}")
+                events = _events(row.contestant, options.events)
+                row.kills.append(await trials.kill(rig, row.contestant, events, most))
+    return rows
+
+
+async def _latency(rig: Rig, row: Row, options: argparse.Namespace) -> trials.Latency:
+    return await trials.latency(rig, row.contestant, row.customers, options.rate, options.latency_seconds)
+
+
+def _events(contestant: Contestant, events: int) -> int:
+    return max(1, round(events * contestant.share))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    add = parser.add_argument
+    add("--events", type=int, default=200_000, help="in the topic; stock Faust gets a twentieth (default %(default)s)")
+    add("--customers", type=int, nargs="+", default=[1_000, 5_000], help="one table row each (default %(default)s)")
+    add("--repeat", type=int, default=3, help="measurements of each figure (default %(default)s)")
+    add("--kills", type=int, default=1, help="kill -9 trials of each contestant (default %(default)s)")
+    add("--rate", type=int, default=1_000, help="events/s of the latency trial (default %(default)s)")
+    add("--latency-seconds", type=float, default=20.0, help="length of it, 0 for none (default %(default)s)")
+    add("--only", action="append", default=[], choices=[one.name for one in CONTESTANTS], help="may be repeated")
+    add("--limit-minutes", type=float, default=15.0, help="the run is given up after these (default %(default)s)")
+    add("--json", action="store_true", help="the result on standard output; the table goes to standard error")
+    return parser.parse_args()
+
+
+def _be_quiet() -> None:
+    logging.basicConfig(level="ERROR")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

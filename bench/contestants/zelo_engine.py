@@ -1,0 +1,82 @@
+"""The job on our engine, as the product's agents use it: guard, slices, exact table, conflated publication."""
+
+from pathlib import Path
+from typing import Any
+
+import faust
+import msgspec
+
+from bench.contestants import Task
+from bench.job import PARTITIONS, Customer, UsageEvent, fold, score_of
+from bench.progress import Progress
+from streams.engine.app import EngineApp, engine_app
+from streams.engine.guard import Poison, decode
+from streams.engine.settings import EngineSettings
+from streams.engine.table import StateTable, state_table
+from streams.engine.transport import batch_topic
+
+SLICE = 500  # as in streams/messages.py
+
+
+class Ledger(msgspec.Struct):
+    """Meta of a partition."""
+
+    read: int = 0
+    unreadable: int = 0
+
+
+def run(task: Task, progress: Progress) -> None:
+    app = build(task, progress)
+    faust.Worker(app, loglevel="WARNING", redirect_stdouts=False).execute_from_commandline()
+
+
+def build(task: Task, progress: Progress) -> EngineApp:
+    app = engine_app(task.group, EngineSettings.embedded(task.bootstrap, Path(task.folder), PARTITIONS))
+    encode = msgspec.json.Encoder().encode
+
+    def render(part: Any, customer_id: str) -> None:
+        part.emit(task.scores, customer_id.encode(), encode(score_of(customer_id, part.get(customer_id))))
+
+    table = state_table(app, "csj", task.source, PARTITIONS, Customer, Ledger, render)
+    parse = msgspec.json.Decoder(UsageEvent).decode
+
+    def decoder(record: Any) -> UsageEvent:
+        return parse(record.value)
+
+    async def agent(stream: Any) -> None:
+        async for event in stream.noack().events():
+            progress.begin()
+            for start in range(0, len(event.value), SLICE):
+                await table.room()
+                with table.batch(event, event.value[start : start + SLICE]) as (part, records):
+                    step(part, decode(records, decoder))
+            progress.applied(len(event.value))
+            event.ack()
+
+    app.agent(batch_topic(app, task.source, partitions=PARTITIONS), name="csj")(agent)
+    app.task(lambda: progress.answer(lambda: states(table)))
+    return app
+
+
+def step(part: Any, decoded: Any) -> None:
+    for record, event in decoded:
+        part.meta.read += 1
+        if isinstance(event, Poison):
+            part.meta.unreadable += 1
+            continue
+        customer_id = event.customer_id
+        if part.ahead(customer_id, record.offset):
+            continue
+        customer = part.get(customer_id) or Customer()
+        fold(customer, event)
+        part.put(customer_id, customer)
+        part.publish(customer_id)
+
+
+def states(table: StateTable[Customer, Ledger]) -> dict[str, Customer]:
+    return {
+        name: customer
+        for part in table.partitions_here()
+        for name in part.keys()
+        if (customer := part.get(name)) is not None
+    }

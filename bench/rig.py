@@ -1,0 +1,228 @@
+"""The broker, the topics and the workers of a run; everything is gone when the block is left."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.structs import TopicPartition
+from faust.types import TP
+
+from bench.contestants import Contestant, Task
+from bench.job import PARTITIONS, Customer, Score, fold, generate
+from bench.progress import Progress
+from streams.embedded.broker import broker_child
+from streams.embedded.ports import LOOPBACK, free_port
+from streams.embedded.supervise import Child, Supervisor
+from streams.engine.offsets import committed_offsets
+from streams.engine.outbox import Output, publish
+from streams.engine.table import changelog_name
+from streams.engine.topics import CHANGELOG_CONFIG, TopicSpec, create_topics
+from streams.errors import ZeloError
+
+ROOT = Path(__file__).parents[1]
+_POLL_SECONDS = 0.005
+_COMMIT_POLL_SECONDS = 0.05
+_PRODUCE_AT_ONCE = 20_000
+_REQUEST_BYTES = 4 * 1024 * 1024
+
+
+class BenchError(ZeloError):
+    """The benchmark cannot say anything; the message names who did not do what in time."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """Events in a topic and what folding them gives."""
+
+    topic: str
+    ends: dict[TP, int]
+    expected: dict[str, Customer]
+
+    @property
+    def events(self) -> int:
+        return sum(self.ends.values())
+
+
+@dataclass(frozen=True)
+class Run:
+    """Names and files of one contestant in one trial; a restarted worker has the same."""
+
+    contestant: Contestant
+    task: Task
+
+
+class Rig:
+    """One broker, and workers one after the other."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self._loads: dict[tuple[int, int], Load] = {}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix="zelo-bench-"))
+        self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        try:
+            self._supervisor = await self._stack.enter_async_context(Supervisor())
+            port = free_port()
+            cluster = f"bench-{secrets.token_hex(4)}"
+            await self._supervisor.start(broker_child(port, cluster, self.folder / "broker.log"))
+            self.bootstrap = f"{LOOPBACK}:{port}"
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    # topics
+
+    async def load(self, events: int, customers: int) -> Load:
+        """A topic with these events; the same one for everybody who asks for the same."""
+        if (events, customers) not in self._loads:
+            self._loads[events, customers] = await self._fill(f"csj-{events}-{customers}", events, customers)
+        return self._loads[events, customers]
+
+    async def _fill(self, topic: str, events: int, customers: int) -> Load:
+        await self.empty_topic(topic)
+        ends = {TP(topic, number): 0 for number in range(PARTITIONS)}
+        expected: dict[str, Customer] = {}
+        encode = msgspec.json.Encoder().encode
+        waiting: list[Output] = []
+        async with self.producer() as producer:
+            for partition, event in generate(events, customers):
+                waiting.append(Output(topic, partition, event.customer_id.encode(), encode(event)))
+                ends[TP(topic, partition)] += 1
+                fold(expected.setdefault(event.customer_id, Customer()), event)
+                if len(waiting) >= _PRODUCE_AT_ONCE:
+                    await publish(producer, waiting, _REQUEST_BYTES)
+                    waiting = []
+            await publish(producer, waiting, _REQUEST_BYTES)
+        return Load(topic, ends, expected)
+
+    async def empty_topic(self, topic: str) -> None:
+        await create_topics(self.bootstrap, [TopicSpec(topic, PARTITIONS)])
+
+    def producer(self) -> AbstractAsyncContextManager[Any]:
+        """A producer of the harness."""
+        producer: AbstractAsyncContextManager[Any] = AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap, max_batch_size=512 * 1024
+        )
+        return producer
+
+    @asynccontextmanager
+    async def scores(self, run: Run) -> AsyncIterator[Callable[[], Any]]:
+        """Gives a function that returns the scores that came since the last call, within 25 ms or so."""
+        decode = msgspec.json.Decoder(Score).decode
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False, fetch_max_wait_ms=25)
+        async with consumer:
+            consumer.assign([TopicPartition(run.task.scores, number) for number in range(PARTITIONS)])
+            await consumer.seek_to_beginning()
+
+            async def newest() -> list[Score]:
+                found = await consumer.getmany(timeout_ms=25)
+                return [decode(record.value) for records in found.values() for record in records]
+
+            yield newest
+
+    # workers
+
+    async def prepare(self, contestant: Contestant, source: str) -> Run:
+        """Makes the topics a contestant writes to."""
+        group = f"{contestant.name}-{next(self._numbers)}"
+        scores = f"{group}-scores"
+        await create_topics(
+            self.bootstrap,
+            [
+                TopicSpec(scores, PARTITIONS),
+                TopicSpec(changelog_name(group, "csj"), PARTITIONS, CHANGELOG_CONFIG),
+            ],
+        )
+        return Run(contestant, Task(self.bootstrap, group, source, scores, str(self.folder / group)))
+
+    @asynccontextmanager
+    async def worker(self, run: Run) -> AsyncIterator["Worker"]:
+        """A running worker process of this contestant."""
+        name = f"{run.task.group}-{next(self._numbers)}"
+        progress = Progress(self.folder / name)
+        worker = Worker(run, progress, self.folder / f"{name}.log")
+
+        async def ready() -> bool:
+            return progress.pid > 0
+
+        command = ["-m", "bench.worker", run.contestant.module, msgspec.json.encode(run.task).decode()]
+        child = Child(
+            name=name,
+            argv=[sys.executable, *command, str(progress.path)],
+            ready=ready,
+            log_path=worker.log,
+            cwd=ROOT,
+        )
+        await self._supervisor.start(child)
+        try:
+            yield worker
+        finally:
+            await self._supervisor.stop(name)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker process as the harness sees it."""
+
+    run: Run
+    progress: Progress
+    log: Path
+
+    def kill(self) -> None:
+        """SIGKILL to the worker itself."""
+        os.kill(self.progress.pid, signal.SIGKILL)
+
+    async def until_applied(self, records: int, seconds: float) -> None:
+        """Waits until this process has applied so many records."""
+        await self.until(lambda: self.progress.records >= records, seconds, f"apply {records:,} events")
+
+    async def until_committed(self, load: Load, seconds: float) -> None:
+        """Waits until the group has committed everything."""
+        end = monotonic() + seconds
+        while await committed_offsets(self.run.task.bootstrap, self.run.task.group, load.ends) != load.ends:
+            self.check(end, f"commit {load.events:,} events")
+            await asyncio.sleep(_COMMIT_POLL_SECONDS)
+
+    async def state(self, seconds: float = 20.0) -> dict[str, Customer]:
+        """The state the worker holds."""
+        self.progress.ask()
+        path = self.progress.answer_path
+        await self.until(path.exists, seconds, "tell its state")
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Customer])
+
+    async def until(self, done: Callable[[], bool], seconds: float, what: str) -> None:
+        end = monotonic() + seconds
+        while not done():
+            self.check(end, what)
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def check(self, end: float, what: str) -> None:
+        """Raises when the time for something is over."""
+        if monotonic() > end:
+            said = self.log.read_text(errors="replace").strip().splitlines()[-20:]
+            raise BenchError(
+                f"{self.run.contestant.title} did not {what} in time (it stands at "
+                f"{self.progress.records:,}); its last log lines:\n" + "\n".join(said)
+            )

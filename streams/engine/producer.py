@@ -1,0 +1,77 @@
+"""Faust's producer with aiokafka's in a thread of its own.
+
+One write of outputs or state takes several round trips, and each of them several turns of the event loop
+it runs in. In the agents' loop a turn lasts as long as the agents' slices, so under load a save took
+seconds of waiting for milliseconds of work. Here a whole write is one call from that loop.
+
+Faust's own way of sending, message by message, is not offered: agents emit through tables and outboxes.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from threading import Thread
+from typing import Any, TypeVar
+
+from faust.transport.drivers import aiokafka as driver
+
+from streams.engine.outbox import Output, publish_steps
+from streams.errors import ConfigurationError, TransientError
+
+T = TypeVar("T")
+
+
+class ThreadProducer(driver.Producer):
+    """Writes whole lists of records; `start` and `stop` are Faust's."""
+
+    _home: asyncio.AbstractEventLoop | None = None
+    _thread: Thread
+
+    async def on_start(self) -> None:
+        self._home = asyncio.new_event_loop()
+        self._thread = Thread(target=self._home.run_forever, name="zelo-producer", daemon=True)
+        self._thread.start()
+        await self._there(self._connect())
+
+    async def _connect(self) -> None:
+        self._producer = self._new_producer()
+        await self._producer.start()
+
+    async def write(self, steps: list[list[Output]]) -> list[dict[tuple[str, int], int]]:
+        """Sends the steps one after the other, each when the broker has the one before (see `publish`)."""
+        counters = self.app.engine.counters  # type: ignore[attr-defined]
+
+        def acknowledged(records: int) -> None:
+            counters.acknowledged += records  # this thread alone writes it
+
+        return await self._there(publish_steps(self._producer, steps, self.max_request_size, acknowledged))
+
+    async def _there(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._home is None:
+            work.close()
+            raise TransientError("the producer has been stopped")
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._home))
+
+    async def on_stop(self) -> None:
+        if self._home is None:
+            return
+        try:
+            await self._there(self._disconnect())
+        finally:
+            home, self._home = self._home, None
+            home.call_soon_threadsafe(home.stop)
+            self._thread.join()
+            home.close()
+
+    async def _disconnect(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    async def flush(self) -> None:
+        """Nothing to do: `write` returns when the broker has everything."""
+
+    async def send(self, *_: Any, **__: Any) -> Any:
+        raise ConfigurationError("agents emit through a table's partition or an outbox, not through Faust")
+
+    def send_soon(self, *_: Any, **__: Any) -> None:
+        raise ConfigurationError("agents emit through a table's partition or an outbox, not through Faust")
