@@ -18,12 +18,13 @@ from bench.rig import Rig
 from streams.errors import ZeloError
 
 RESULT = Path(__file__).parent / "results" / "latest.json"
+_FILE_WIDTH = 132
 
 
 def main() -> int:
     options = _options()
     _be_quiet()
-    shown, said = Console(stderr=options.json), Console(stderr=True)
+    shown, said = _console(options.json), Console(stderr=True)
     machine, began = report.machine(), monotonic()
     try:
         rows = asyncio.run(_run(options, said))
@@ -71,6 +72,11 @@ async def _latency(rig: Rig, row: Row, options: argparse.Namespace) -> trials.La
 
 def _events(contestant: Contestant, events: int) -> int:
     return max(1, round(events * contestant.share))
+
+
+def _console(stderr: bool) -> Console:
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=_FILE_WIDTH)
 
 
 def _options() -> argparse.Namespace:

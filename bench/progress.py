@@ -8,13 +8,12 @@ import mmap
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from time import time_ns
+from time import monotonic_ns
 from typing import Any
 
 import msgspec
-import psutil
 
-_PID, _APPLIED, _FIRST_NS, _LAST_NS, _FIRST_CPU_US, _ASKED = range(6)
+_PID, _APPLIED, _LAST_NS, _ASKED = range(4)
 _BYTES = 64
 _LOOK_SECONDS = 0.1
 
@@ -40,16 +39,10 @@ class Progress:
         """The process runs."""
         self._numbers[_PID] = os.getpid()
 
-    def begin(self) -> None:
-        """Records are here; the clock starts with the first ones."""
-        if not self._numbers[_FIRST_NS]:
-            self._numbers[_FIRST_CPU_US] = int(processor_seconds(os.getpid()) * 1e6)
-            self._numbers[_FIRST_NS] = time_ns()
-
     def applied(self, records: int) -> None:
         """So many more are in the state."""
         self._numbers[_APPLIED] += records
-        self._numbers[_LAST_NS] = time_ns()
+        self._numbers[_LAST_NS] = monotonic_ns()
 
     async def answer(self, state: Callable[[], Mapping[str, Any]]) -> None:
         """Writes the state beside the file when asked, once."""
@@ -72,14 +65,9 @@ class Progress:
         return self._numbers[_APPLIED]
 
     @property
-    def seconds(self) -> float:
-        """From the first records' arrival until the last one was applied."""
-        return (self._numbers[_LAST_NS] - self._numbers[_FIRST_NS]) / 1e9
-
-    @property
-    def first_processor_seconds(self) -> float:
-        """Processor time the worker had used when its first records arrived."""
-        return self._numbers[_FIRST_CPU_US] / 1e6
+    def last_applied_at(self) -> float:
+        """When that was last said, in seconds of `time.monotonic()`, which all processes share."""
+        return self._numbers[_LAST_NS] / 1e9
 
     @property
     def answer_path(self) -> Path:
@@ -89,9 +77,3 @@ class Progress:
     def ask(self) -> None:
         """Asks for the state."""
         self._numbers[_ASKED] = 1
-
-
-def processor_seconds(pid: int) -> float:
-    """User and system time of a process with all its threads."""
-    times = psutil.Process(pid).cpu_times()
-    return times.user + times.system

@@ -1,15 +1,15 @@
 """The broker, the topics and the workers of a run; everything is gone when the block is left."""
 
 import asyncio
-import os
 import secrets
 import shutil
-import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 from time import monotonic
@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
+import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 from faust.types import TP
@@ -46,15 +47,27 @@ class BenchError(ZeloError):
 
 @dataclass(frozen=True)
 class Load:
-    """Events in a topic and what folding them gives."""
+    """Events as they go into a topic, and what folding all of them gives."""
 
-    topic: str
-    ends: dict[TP, int]
+    records: list[tuple[int, str, bytes]]
     expected: dict[str, Customer]
 
-    @property
-    def events(self) -> int:
-        return sum(self.ends.values())
+    def ends(self, topic: str) -> dict[TP, int]:
+        """Offsets at which the topic ends once the whole load is in it."""
+        numbers = Counter(partition for partition, _, _ in self.records)
+        return {TP(topic, number): numbers[number] for number in range(PARTITIONS)}
+
+
+@cache
+def load(events: int, customers: int) -> Load:
+    """The same for everybody who asks for the same."""
+    encode = msgspec.json.Encoder().encode
+    records: list[tuple[int, str, bytes]] = []
+    expected: dict[str, Customer] = {}
+    for partition, event in generate(events, customers):
+        records.append((partition, event.customer_id, encode(event)))
+        fold(expected.setdefault(event.customer_id, Customer()), event)
+    return Load(records, expected)
 
 
 @dataclass(frozen=True)
@@ -70,7 +83,6 @@ class Rig:
 
     def __init__(self) -> None:
         self._numbers = count(1)
-        self._loads: dict[tuple[int, int], Load] = {}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -94,31 +106,13 @@ class Rig:
 
     # topics
 
-    async def load(self, events: int, customers: int) -> Load:
-        """A topic with these events; the same one for everybody who asks for the same."""
-        if (events, customers) not in self._loads:
-            self._loads[events, customers] = await self._fill(f"csj-{events}-{customers}", events, customers)
-        return self._loads[events, customers]
-
-    async def _fill(self, topic: str, events: int, customers: int) -> Load:
-        await self.empty_topic(topic)
-        ends = {TP(topic, number): 0 for number in range(PARTITIONS)}
-        expected: dict[str, Customer] = {}
-        encode = msgspec.json.Encoder().encode
-        waiting: list[Output] = []
+    async def fill(self, topic: str, records: list[tuple[int, str, bytes]]) -> None:
+        """Writes the records as fast as it goes."""
         async with self.producer() as producer:
-            for partition, event in generate(events, customers):
-                waiting.append(Output(topic, partition, event.customer_id.encode(), encode(event)))
-                ends[TP(topic, partition)] += 1
-                fold(expected.setdefault(event.customer_id, Customer()), event)
-                if len(waiting) >= _PRODUCE_AT_ONCE:
-                    await publish(producer, waiting, _REQUEST_BYTES)
-                    waiting = []
-            await publish(producer, waiting, _REQUEST_BYTES)
-        return Load(topic, ends, expected)
-
-    async def empty_topic(self, topic: str) -> None:
-        await create_topics(self.bootstrap, [TopicSpec(topic, PARTITIONS)])
+            for start in range(0, len(records), _PRODUCE_AT_ONCE):
+                chunk = records[start : start + _PRODUCE_AT_ONCE]
+                outputs = [Output(topic, number, name.encode(), value) for number, name, value in chunk]
+                await publish(producer, outputs, _REQUEST_BYTES)
 
     def producer(self) -> AbstractAsyncContextManager[Any]:
         """A producer of the harness."""
@@ -144,18 +138,20 @@ class Rig:
 
     # workers
 
-    async def prepare(self, contestant: Contestant, source: str) -> Run:
-        """Makes the topics a contestant writes to."""
+    async def prepare(self, contestant: Contestant, session_seconds: float) -> Run:
+        """Makes the topics of one contestant in one trial."""
         group = f"{contestant.name}-{next(self._numbers)}"
-        scores = f"{group}-scores"
+        source, scores = f"{group}-events", f"{group}-scores"
         await create_topics(
             self.bootstrap,
             [
+                TopicSpec(source, PARTITIONS),
                 TopicSpec(scores, PARTITIONS),
                 TopicSpec(changelog_name(group, "csj"), PARTITIONS, CHANGELOG_CONFIG),
             ],
         )
-        return Run(contestant, Task(self.bootstrap, group, source, scores, str(self.folder / group)))
+        folder = str(self.folder / group)
+        return Run(contestant, Task(self.bootstrap, group, source, scores, folder, session_seconds))
 
     @asynccontextmanager
     async def worker(self, run: Run) -> AsyncIterator["Worker"]:
@@ -190,9 +186,24 @@ class Worker:
     progress: Progress
     log: Path
 
-    def kill(self) -> None:
-        """SIGKILL to the worker itself."""
-        os.kill(self.progress.pid, signal.SIGKILL)
+    @property
+    def process(self) -> psutil.Process:
+        """The worker itself."""
+        return psutil.Process(self.progress.pid)
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far, of all threads."""
+        times = self.process.cpu_times()
+        return times.user + times.system
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Inside the block the worker gets no processor time."""
+        self.process.suspend()
+        try:
+            yield
+        finally:
+            self.process.resume()
 
     async def until_applied(self, records: int, seconds: float) -> None:
         """Waits until this process has applied so many records."""
@@ -200,9 +211,9 @@ class Worker:
 
     async def until_committed(self, load: Load, seconds: float) -> None:
         """Waits until the group has committed everything."""
-        end = monotonic() + seconds
-        while await committed_offsets(self.run.task.bootstrap, self.run.task.group, load.ends) != load.ends:
-            self.check(end, f"commit {load.events:,} events")
+        end, due = monotonic() + seconds, load.ends(self.run.task.source)
+        while await committed_offsets(self.run.task.bootstrap, self.run.task.group, due) != due:
+            self.check(end, f"commit {len(load.records):,} events")
             await asyncio.sleep(_COMMIT_POLL_SECONDS)
 
     async def state(self, seconds: float = 20.0) -> dict[str, Customer]:

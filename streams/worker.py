@@ -9,8 +9,10 @@ from mode import Worker
 
 from streams.app import Role, create_app
 from streams.config import Settings
+from streams.errors import TransientError
 from streams.logs import configure_logging
 from streams.page import Page
+from streams.sinks.migrate import require_migrated
 
 
 def run_worker(settings: Settings, role: Role) -> int:
@@ -22,6 +24,8 @@ def run_worker(settings: Settings, role: Role) -> int:
     configure_logging(settings.log_level)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    if role == "archive":
+        _check_schema(settings)
     zelo = create_app(settings, role)
     _calm_collector()
     services: list[Any] = [zelo.app]
@@ -41,6 +45,14 @@ def run_worker(settings: Settings, role: Role) -> int:
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else 1
     return 0
+
+
+def _check_schema(settings: Settings) -> None:
+    """Refuses a database of another version; one that does not answer is waited for by the archive itself."""
+    try:
+        require_migrated(settings)
+    except TransientError as error:
+        structlog.get_logger(__name__).warning("clickhouse_waits", reason=str(error))
 
 
 def _calm_collector() -> None:

@@ -45,7 +45,7 @@ class Loop:
             auto_offset_reset="earliest",
             fetch_max_wait_ms=25,
             max_partition_fetch_bytes=_REQUEST_BYTES,
-            session_timeout_ms=int(terms.SESSION_SECONDS * 1000),
+            session_timeout_ms=int(self._task.session_seconds * 1000),
             heartbeat_interval_ms=int(terms.HEARTBEAT_SECONDS * 1000),
             rebalance_timeout_ms=int(terms.REBALANCE_SECONDS * 1000),
             request_timeout_ms=int(terms.REQUEST_SECONDS * 1000),
@@ -59,7 +59,6 @@ class Loop:
     async def _read(self) -> None:
         while True:
             for tp, records in (await self._consumer.getmany(timeout_ms=250, max_records=5000)).items():
-                self._progress.begin()
                 for record in records:
                     self._take(tp.partition, self._decode(record.value))
                 self._progress.applied(len(records))

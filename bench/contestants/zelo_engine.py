@@ -1,5 +1,6 @@
 """The job on our engine, as the product's agents use it: guard, slices, exact table, conflated publication."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def run(task: Task, progress: Progress) -> None:
 
 
 def build(task: Task, progress: Progress) -> EngineApp:
-    app = engine_app(task.group, EngineSettings.embedded(task.bootstrap, Path(task.folder), PARTITIONS))
+    settings = EngineSettings.embedded(task.bootstrap, Path(task.folder), PARTITIONS)
+    app = engine_app(task.group, replace(settings, session_timeout_seconds=task.session_seconds))
     encode = msgspec.json.Encoder().encode
 
     def render(part: Any, customer_id: str) -> None:
@@ -45,7 +47,6 @@ def build(task: Task, progress: Progress) -> EngineApp:
 
     async def agent(stream: Any) -> None:
         async for event in stream.noack().events():
-            progress.begin()
             for start in range(0, len(event.value), SLICE):
                 await table.room()
                 with table.batch(event, event.value[start : start + SLICE]) as (part, records):
@@ -77,6 +78,6 @@ def states(table: StateTable[Customer, Ledger]) -> dict[str, Customer]:
     return {
         name: customer
         for part in table.partitions_here()
-        for name in part.keys()
+        for name in part.keys()  # noqa: SIM118 - a partition is no dict
         if (customer := part.get(name)) is not None
     }

@@ -74,8 +74,6 @@ def lasted(milliseconds: int, locale: Locale) -> str:
         >>> lasted(6 * 86_400_000, "pt"), lasted(0, "es")
         ('6 dias', '1 hora')
     """
-    unit, count = (
-        ("day", milliseconds // DAY_MS) if milliseconds >= DAY_MS else ("hour", milliseconds // HOUR_MS)
-    )
+    unit, count = ("day", milliseconds // DAY_MS) if milliseconds >= DAY_MS else ("hour", milliseconds // HOUR_MS)
     count = max(1, count)
     return text(unit if count == 1 else f"{unit}s", locale, count=number(count, locale))

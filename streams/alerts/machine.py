@@ -88,9 +88,7 @@ class AlertMachine:
     def render(self, part: Partition[Watched, Watch], key: str) -> None:
         """Nothing here is conflated."""
 
-    def _watch(
-        self, part: Partition[Watched, Watch], watched: Watched, rule: Rule, score: HealthScore
-    ) -> None:
+    def _watch(self, part: Partition[Watched, Watch], watched: Watched, rule: Rule, score: HealthScore) -> None:
         trigger, past = rule.fires(score, _before(watched, score)), score.as_of < watched.as_of
         for cause in _causes(watched, rule, trigger):
             key = _key(rule, cause)
@@ -102,9 +100,7 @@ class AlertMachine:
             if episode is not None:
                 watched.episodes[key] = episode
                 if step is not None:
-                    self._tell(
-                        part, cause, Telling(rule, step, score, _facts(episode, sight, score), episode)
-                    )
+                    self._tell(part, cause, Telling(rule, step, score, _facts(episode, sight, score), episode))
 
     def _tell(self, part: Partition[Watched, Watch], cause: str, telling: Telling) -> None:
         rule, step, score, facts, episode = telling

@@ -77,9 +77,7 @@ def _words(telling: Telling, locale: Locale) -> _Words:
     table, sources = _table(telling, locale), _sources(telling, locale)
     if telling.step == "resolved":
         code = f"{rule.rule}.{telling.facts['ended']}"
-        return _Words(
-            text(code, locale, **values), text(f"{code}.body", locale, **values), table, "", sources
-        )
+        return _Words(text(code, locale, **values), text(f"{code}.body", locale, **values), table, "", sources)
     title = text(f"{rule.rule}.{telling.step}", locale, **values)
     body = text(f"{rule.rule}.body", locale, **values)
     todo = f"{text('next', locale)}: {text(rule.next_step, locale)}"

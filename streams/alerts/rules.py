@@ -96,11 +96,7 @@ def _no_longer_red(score: HealthScore, _: Facts) -> Ending | None:
 
 def _detractor(score: HealthScore, _: Before) -> Trigger | None:
     answer = score.answer
-    if (
-        answer is None
-        or answer.nps_class != "detractor"
-        or score.as_of - answer.answered_at > _ANSWER_IS_NEWS_MS
-    ):
+    if answer is None or answer.nps_class != "detractor" or score.as_of - answer.answered_at > _ANSWER_IS_NEWS_MS:
         return None
     facts: Facts = {
         "nps_score": answer.score,

@@ -5,9 +5,7 @@ import unicodedata
 
 # Marks that turn the direction of the text after them (a name could rewrite the line it stands in), and marks
 # without a width (two names could look the same). Joiners stay: emoji and Persian need them.
-_HIDDEN = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff"
-)
+_HIDDEN = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff")
 _SPACES = re.compile(r"\s+")
 
 

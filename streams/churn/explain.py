@@ -60,9 +60,7 @@ def explain(
         family = _FAMILY_OF.get(name)
         if family is not None:  # a model of another release may know features that are gone
             families.setdefault(family, []).append((contribution, name))
-    totals: dict[str, float] = {
-        family: math.fsum([part for part, _ in parts]) for family, parts in families.items()
-    }
+    totals: dict[str, float] = {family: math.fsum([part for part, _ in parts]) for family, parts in families.items()}
     ranked = sorted((f for f in FAMILIES if f in totals), key=lambda f: -totals[f])
     least = _threshold(policy.least_odds_ratio)
     raising = [f for f in ranked if totals[f] >= least]
@@ -72,9 +70,7 @@ def explain(
     named = {f: BY_NAME[max(families[f])[1]] for f in raising}
     named |= {f: BY_NAME[min(families[f])[1]] for f in protecting}
     agreeing = {f for f, feature in named.items() if weights[feature.name] * feature.weight > 0.0}
-    reasons = {
-        f: _reason(totals[f], feature, f in agreeing, features, values) for f, feature in named.items()
-    }
+    reasons = {f: _reason(totals[f], feature, f in agreeing, features, values) for f, feature in named.items()}
     return Explanation(
         raising=[reasons[f] for f in raising],
         protecting=[reasons[f] for f in protecting],

@@ -62,9 +62,7 @@ def seats_used(values: CustomerValues) -> Number:
 def usage_per_user(values: CustomerValues) -> Number:
     """Quantity of 28 days per active user; None without users."""
     usage = values.usage
-    return (
-        None if usage is None or not usage.active_users_28d else usage.quantity_28d / usage.active_users_28d
-    )
+    return None if usage is None or not usage.active_users_28d else usage.quantity_28d / usage.active_users_28d
 
 
 def not_activated(values: CustomerValues) -> Number:

@@ -25,7 +25,6 @@ from msgspec import Struct, field
 from schemas.codec import encode
 from schemas.registry import MODELS, OBSERVATIONS
 from schemas.scores import Labelled, ModelSnapshot, Observation, ObservationsClosed, Outcome, Snapshot
-from streams.churn import parameters as state
 from streams.churn.evaluation import Evaluation
 from streams.churn.features import known
 from streams.churn.labels import CustomerRecords, Pending
@@ -126,7 +125,7 @@ class TrainerMachine:
             horizon_days=self.policy.horizon_days,
             is_prior=ledger.evaluation.customers_churned < self.policy.min_customers_churned,
             quality=ledger.evaluation.quality(),
-            parameters=state.builtins(self._current(ledger).parameters()),
+            parameters=self._current(ledger).to_parameters(),
             river_version=RIVER_VERSION,
             version=part.offset,
         )
@@ -194,9 +193,7 @@ class TrainerMachine:
         for key in sorted(part.keys()):
             records = part.get(key)
             if records is not None and (
-                day in records.snapshots
-                or day in records.outcomes
-                or any(p.day <= over for p in records.pending)
+                day in records.snapshots or day in records.outcomes or any(p.day <= over for p in records.pending)
             ):
                 yield key, records
 
@@ -233,9 +230,7 @@ class TrainerMachine:
         at = (day + 1) * DAY_MS
         part.emit(self._observations_topic, key.encode(), encode(labelled), timestamp_ms=at)
 
-    def _finish(
-        self, part: TrainerPartition, day: int, touched: list[tuple[str, CustomerRecords]], took: bool
-    ) -> None:
+    def _finish(self, part: TrainerPartition, day: int, touched: list[tuple[str, CustomerRecords]], took: bool) -> None:
         ledger = part.meta
         for key, records in touched:
             if records.forgettable:

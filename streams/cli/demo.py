@@ -33,6 +33,7 @@ DEMO_SETTINGS: dict[str, Any] = {
     "publish_interval_seconds": 1.0,
     "rescore_seconds": 2.0,
 }
+PLAIN_WIDTH = 110  # where there is no terminal to ask
 _QUIET_SECONDS = 4.0  # longer than re-scoring, publication and commit together
 _LABELS: dict[Role, str] = {"stream": "folds, scores, model", "archive": "ClickHouse", "notify": "Slack"}
 
@@ -45,6 +46,8 @@ def command(
     settings = load_settings(**DEMO_SETTINGS)
     folder = data or sample_data()
     console = Console(stderr=as_json)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
     started = monotonic()
     configure_logging("WARNING")
     board, report = running.run(run(settings, folder, console))

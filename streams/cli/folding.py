@@ -55,9 +55,7 @@ def figures(offline: Offline) -> dict[str, Any]:
         "bands": dict(sorted(Counter(score.band for score in health.values()).items())),
         "mrr_minor": _mrr([m for m in metrics if isinstance(m, MetricValues) and m.kind == "day"]),
         "movements": _movements([m for m in metrics if isinstance(m, Movement)]),
-        "churn": {
-            name: getattr(quality, name, None) for name in ("observations", "labelled", "roc_auc", "log_loss")
-        },
+        "churn": {name: getattr(quality, name, None) for name in ("observations", "labelled", "roc_auc", "log_loss")},
         "alerts": dict(sorted(Counter(opened).items())),
     }
 

@@ -5,8 +5,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from streams.alerts.amounts import money
 from streams.cli.board import Board
 from streams.intake.importer import ImportReport
+from streams.metrics.nps import nps_interval
 
 _BAND_COLOURS = {"red": "red", "yellow": "yellow", "green": "green", "unknown": "dim"}
 _FACTORS_SHOWN = 2
@@ -62,33 +64,29 @@ def _falling_reason(person: dict[str, Any]) -> str:
     return change + ", ".join(f"{factor} {points:+.1f}" for factor, points in lost)
 
 
-def money(minor: int, currency: str | None) -> str:
-    """An amount for people; two decimals, as in every currency of the sample data.
-
-    Example:
-        >>> money(123456, "USD")
-        '1,234.56 USD'
-    """
-    return f"{minor / 100:,.2f} {currency or ''}".strip()
-
-
 def _print_feedback_and_money(console: Console, board: Board) -> None:
     nps = board.nps
     _head(console, "Feedback and revenue")
     said = "no answers" if nps["nps"] is None else f"{nps['nps']:+.1f}"
+    interval = nps_interval(nps["promoters"], nps["passives"], nps["detractors"]) if nps["answers"] else None
+    if interval is not None:
+        said += f" (95 %: {interval[0]:+.0f} to {interval[1]:+.0f})"
     console.print(
         f"NPS {said} from {nps['answers']} answers in 90 days (generated sample answers: the data set has none)"
     )
-    console.print(f"MRR {money(board.mrr_minor, board.currency)}")
+    console.print(f"MRR {money(board.mrr_minor, board.currency, 'en')}")
     for name, step in board.movements.items():
-        console.print(f"  {name:<13}{step['count']:>6} × {money(step['amount_minor'], board.currency):>20}")
+        console.print(f"  {name:<13}{step['count']:>6} × {money(step['amount_minor'], board.currency, 'en'):>20}")
 
 
 def _print_churn(console: Console, board: Board) -> None:
     quality = board.quality
     _head(console, "Highest churn risk within 30 days")
     for risk in board.risks:
-        reasons = ", ".join(f"{r['code']} ×{r['odds_ratio']:.2f}" for r in risk["raising"]) or "nothing stands out"
+        reasons = (
+            ", ".join(f"{r['code'].replace('_', ' ')} ×{r['odds_ratio']:.2f}" for r in risk["raising"])
+            or "nothing stands out"
+        )
         console.print(f"  {risk['customer_id']}  {risk['name'] or '':<14}{risk['probability']:>7.1%}  {reasons}")
     if not quality:
         console.print("no model yet")
@@ -102,8 +100,10 @@ def _print_churn(console: Console, board: Board) -> None:
     )
     if quality["log_loss"] is not None:
         console.print(
-            f"log loss {quality['log_loss']:.4f} against {quality['log_loss_constant']:.4f} of a constant guess "
-            "(the sample data are random: nothing better is to be found in them)"
+            f"log loss {quality['log_loss']:.4f} against {quality['log_loss_constant']:.4f} of a constant guess; "
+            f"{quality['customers_churned']} customers are the sample size, few enough to doubt both figures"
+            if quality["is_prior"]
+            else f"log loss {quality['log_loss']:.4f} against {quality['log_loss_constant']:.4f} of a constant guess"
         )
 
 

@@ -84,9 +84,7 @@ class ChildError(ZeloError):
     """
 
     def __init__(self, name: str, problem: str, status: int | None, log_path: Path, log_tail: str) -> None:
-        last_words = (
-            f"its last log lines ({log_path}):\n{log_tail}" if log_tail else f"its log is empty ({log_path})"
-        )
+        last_words = f"its last log lines ({log_path}):\n{log_tail}" if log_tail else f"its log is empty ({log_path})"
         super().__init__(f"{name} {problem}; {last_words}")
         self.name = name
         self.status = status

@@ -182,6 +182,4 @@ class Checkpoint:
 
 
 def _flush(topic: str, number: int, keys: list[tuple[bytes, bytes | None]], meta: bytes) -> Flush:
-    return Flush(
-        topic, number, [Output(topic, number, k, v) for k, v in keys], Output(topic, number, META_KEY, meta)
-    )
+    return Flush(topic, number, [Output(topic, number, k, v) for k, v in keys], Output(topic, number, META_KEY, meta))

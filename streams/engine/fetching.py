@@ -131,9 +131,7 @@ def _drain(fetcher: Any, wanted: set[TP], cap: int) -> dict[TP, RawBatch]:
     return drained
 
 
-def _take(
-    fetcher: Any, aiotp: TopicPartition, result: FetchResult, assignment: Any, cap: int
-) -> RawBatch | None:
+def _take(fetcher: Any, aiotp: TopicPartition, result: FetchResult, assignment: Any, cap: int) -> RawBatch | None:
     state = assignment.state_value(aiotp)
     start = state.position if state is not None and state.has_valid_position else None
     records = result.getall(cap)

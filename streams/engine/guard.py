@@ -82,9 +82,7 @@ class Decoded(NamedTuple, Generic[E]):
     event: "E | Poison"
 
 
-def decode(
-    records: Iterable[Any], decoder: Callable[[Any], E], stage: str = "decode"
-) -> Iterator[Decoded[E]]:
+def decode(records: Iterable[Any], decoder: Callable[[Any], E], stage: str = "decode") -> Iterator[Decoded[E]]:
     """Decodes each record, in order; gives its event, or a `Poison` in its place.
 
     Args:

@@ -37,17 +37,13 @@ async def end_offsets(bootstrap: str, tps: Iterable[TP], **client_options: Any) 
     wanted = [TopicPartition(tp.topic, tp.partition) for tp in tps]
     if not wanted:
         return {}
-    async with AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, **client_options
-    ) as consumer:
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, **client_options) as consumer:
         consumer.assign(wanted)
         ends = await raise_to_high_watermarks(consumer._client, await consumer.end_offsets(wanted))
     return {TP(tp.topic, tp.partition): end for tp, end in ends.items()}
 
 
-async def raise_to_high_watermarks(
-    client: Any, ends: Mapping[TopicPartition, int]
-) -> dict[TopicPartition, int]:
+async def raise_to_high_watermarks(client: Any, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
     """The larger of the given ends and the high watermarks that a fetch there reports.
 
     Raises:
@@ -105,7 +101,4 @@ async def committed_offsets(
     finally:
         await admin.close()
     offsets = {TP(tp.topic, tp.partition): found[tp].offset for tp in wanted if tp in found}
-    return {
-        TP(*tp): value if (value := offsets.get(TP(*tp))) is not None and value >= 0 else None
-        for tp in wanted
-    }
+    return {TP(*tp): value if (value := offsets.get(TP(*tp))) is not None and value >= 0 else None for tp in wanted}

@@ -123,9 +123,7 @@ async def _publish_run(
 
 def _append(batch: Any, output: Output) -> bool:
     return (
-        batch.append(
-            key=output.key, value=output.value, timestamp=output.timestamp_ms, headers=list(output.headers)
-        )
+        batch.append(key=output.key, value=output.value, timestamp=output.timestamp_ms, headers=list(output.headers))
         is not None
     )
 

@@ -193,9 +193,7 @@ class Partition(Generic[S, M]):
             return None
         prefix, encode = PREFIX.pack(self.applied, self._writer), self._codec.encode
         records: list[tuple[bytes, bytes | None]] = [
-            (key.encode(), None)
-            for key in self._deleted
-            if key not in self._values and key not in self._dirty
+            (key.encode(), None) for key in self._deleted if key not in self._values and key not in self._dirty
         ]
         self._deleted = {}
         for key in self._dirty:

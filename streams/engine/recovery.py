@@ -48,9 +48,7 @@ class BulkRecovery(Recovery):
         actives, standbys = frozenset(assignor.assigned_actives()), frozenset(assignor.assigned_standbys())
         direct = self._last_generation is not None and generation_id == self._last_generation + 1
         kept = {
-            tp: offset
-            for table in self._state_tables()
-            for tp, offset in self._keep(table, actives, standbys, direct)
+            tp: offset for table in self._state_tables() for tp, offset in self._keep(table, actives, standbys, direct)
         }
         self._last_generation, self._were_standby = generation_id, standbys
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)

@@ -72,10 +72,7 @@ def _check(wanted: Iterable[TopicSpec], existing: Mapping[str, int]) -> None:
 
 async def _create(admin: AIOKafkaAdminClient, specs: list[TopicSpec], replication_factor: int) -> None:
     response = await admin.create_topics(
-        [
-            NewTopic(spec.name, spec.partitions, replication_factor, topic_configs=dict(spec.config))
-            for spec in specs
-        ]
+        [NewTopic(spec.name, spec.partitions, replication_factor, topic_configs=dict(spec.config)) for spec in specs]
     )
     for name, error_code, *details in response.topic_errors:
         error = for_code(error_code)

@@ -66,13 +66,7 @@ class Watchdog:
             del self._since[gone]
         for tp, sight in sights.items():
             since = self._since.get(tp)
-            if (
-                since is None
-                or excused
-                or sight.held
-                or sight.lag <= 0
-                or sight.committable != since.committable
-            ):
+            if since is None or excused or sight.held or sight.lag <= 0 or sight.committable != since.committable:
                 self._since[tp] = _Since(sight.committable, now)
             elif now - since.at > self.stuck_after_seconds:
                 raise StuckError(

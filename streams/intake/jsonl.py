@@ -35,10 +35,7 @@ def _tag(event: type[Event]) -> str:
 
 
 TOPIC_OF_TYPE: dict[str, str] = {
-    _tag(event): topic.name
-    for topic in INPUT_TOPICS
-    for event in get_args(topic.message)
-    if event is not Heartbeat
+    _tag(event): topic.name for topic in INPUT_TOPICS for event in get_args(topic.message) if event is not Heartbeat
 }
 
 

@@ -77,9 +77,7 @@ class DomainMachine(Generic[S]):
         metrics_topic: where values go, to the same partition number.
     """
 
-    def __init__(
-        self, fold: Fold[S, Any], days: Days, policy: TimePolicy, source: str, metrics_topic: str
-    ) -> None:
+    def __init__(self, fold: Fold[S, Any], days: Days, policy: TimePolicy, source: str, metrics_topic: str) -> None:
         self.fold = fold
         self._days = days
         self._policy = policy
@@ -135,9 +133,7 @@ class DomainMachine(Generic[S]):
         values = self.fold.values(customer.facts, day, as_of)
         self._send(part, key, _message(customer, key, "live", as_of, day, values, 0, customer.version))
 
-    def _apply(
-        self, part: Partition[Customer[S], Ledger], event: Event, at: int, day: int, mark: int
-    ) -> None:
+    def _apply(self, part: Partition[Customer[S], Ledger], event: Event, at: int, day: int, mark: int) -> None:
         key = event.customer_id
         known = part.get(key)
         customer: Customer[S] = Customer(self.fold.new(), at) if known is None else known

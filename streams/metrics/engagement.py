@@ -59,9 +59,7 @@ class EngagementPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __post_init__(self) -> None:
         if not self.good_from < self.excellent_from:
-            raise ValueError(
-                f"expected good_from < excellent_from, got {self.good_from:g} and {self.excellent_from:g}"
-            )
+            raise ValueError(f"expected good_from < excellent_from, got {self.good_from:g} and {self.excellent_from:g}")
 
 
 class Components(Struct, frozen=True):

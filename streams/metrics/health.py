@@ -73,10 +73,7 @@ class HealthScorer:
         """Health at `as_of`, which ends or lies in `day`; `previous` is of the last aligned day before."""
         policy = self._policy
         readings = [read(policy, values, as_of) for _, _, read in self._factors]
-        raw = [
-            weight * self._share(reading)
-            for (_, weight, _), reading in zip(self._factors, readings, strict=True)
-        ]
+        raw = [weight * self._share(reading) for (_, weight, _), reading in zip(self._factors, readings, strict=True)]
         coverage = _decimal(sum(raw) / self._total)
         scored = sum(raw) > 0
         before = previous.earned if scored and previous is not None and previous.score is not None else None
@@ -139,9 +136,7 @@ def _whole(raw: list[float]) -> list[int]:
     return weights
 
 
-def _factor(
-    name: FactorName, reading: Reading, weight: int, before: dict[FactorName, float] | None
-) -> Factor:
+def _factor(name: FactorName, reading: Reading, weight: int, before: dict[FactorName, float] | None) -> Factor:
     value = None if reading.value is None or weight == 0 else _decimal(reading.value)
     earned = 0 if value is None else round(weight * value / 100)
     points = earned / _MICRO

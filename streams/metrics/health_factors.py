@@ -15,7 +15,7 @@ from schemas.metrics import (
 )
 from schemas.scores import FactorName
 from streams.metrics.days import DAY_MS
-from streams.metrics.derived import license_utilization
+from streams.metrics.derived import license_utilization, time_to_activate_days
 from streams.metrics.health_policy import (
     BillingFactor,
     Freshness,
@@ -83,10 +83,13 @@ def activation(policy: HealthPolicy, values: CustomerValues, as_of: int) -> Read
     usage = values.usage
     if usage is None:
         return NOTHING
-    evidence: Evidence = {"activated_at": usage.activated_at}
+    started = started_at(values)
+    evidence: Evidence = {
+        "activated_at": usage.activated_at,
+        "time_to_activate_days": time_to_activate_days(started, usage.activated_at),
+    }
     if usage.activated_at is not None:
         return Reading(100.0, 1.0, evidence)
-    started = started_at(values)
     if started is None:
         return Reading(None, 1.0, evidence)
     age = (as_of - started) / DAY_MS
@@ -157,9 +160,7 @@ def relationship(policy: HealthPolicy, values: CustomerValues, as_of: int) -> Re
     return Reading(_relationship_value(parameters, said, as_of, fresh), fresh, evidence)
 
 
-def _relationship_value(
-    parameters: RelationshipFactor, said: FeedbackValues, as_of: int, fresh: float
-) -> float | None:
+def _relationship_value(parameters: RelationshipFactor, said: FeedbackValues, as_of: int, fresh: float) -> float | None:
     weight = points = 0.0
     nps, last = said.nps, said.last_nps
     if last is not None:

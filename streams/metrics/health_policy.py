@@ -64,9 +64,7 @@ class ActivationFactor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __post_init__(self) -> None:
         if not self.grace_days < self.limit_days:
-            raise ValueError(
-                f"expected grace_days < limit_days, got {self.grace_days:g} and {self.limit_days:g}"
-            )
+            raise ValueError(f"expected grace_days < limit_days, got {self.grace_days:g} and {self.limit_days:g}")
 
 
 class SupportFactor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -69,9 +69,7 @@ def load_profile(name: str) -> Profile:
     try:
         text = Path(name).read_bytes()
     except OSError as error:
-        raise ConfigurationError(
-            f"profile: expected a readable file at {name!r}: {error.strerror}"
-        ) from error
+        raise ConfigurationError(f"profile: expected a readable file at {name!r}: {error.strerror}") from error
     return parse_profile(text, name)
 
 

@@ -216,9 +216,7 @@ class RevenueFold:
             return 0, "current"
         return day - self._days.of(min(owed)), "late"
 
-    def _cancellations(
-        self, state: RevenueState, steps: Sequence[Step], day: int, as_of: int
-    ) -> tuple[int, bool]:
+    def _cancellations(self, state: RevenueState, steps: Sequence[Step], day: int, as_of: int) -> tuple[int, bool]:
         """Reports in 90 days, and whether the newest came in the run of paying that still goes on."""
         if not state.cancellations:
             return 0, False

@@ -108,9 +108,7 @@ class Subscription(Struct, array_like=True):
         runs_since = self.run_start(base) if running else None
         was_set = self.set_before or any(change.terms is not None for change in self.changes[: base + 1])
         dropped = base + 1 if was_set and not running else base
-        self.set_before = self.set_before or any(
-            change.terms is not None for change in self.changes[:dropped]
-        )
+        self.set_before = self.set_before or any(change.terms is not None for change in self.changes[:dropped])
         self.changes = self.changes[dropped:]
         self.runs_since = runs_since
 

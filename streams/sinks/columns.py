@@ -62,9 +62,7 @@ def column(name: str, type_name: str, path: str | None = None) -> Column:
     return Column(name, type_name, attrgetter(f"message.{path or name}"))
 
 
-def struct_columns(
-    struct: Any, path: str = "message", prefix: str = "", optional: bool = False
-) -> Iterator[Column]:
+def struct_columns(struct: Any, path: str = "message", prefix: str = "", optional: bool = False) -> Iterator[Column]:
     """One column for every field of a struct, nested structs flattened to `<field>_<name>`.
 
     Args:
@@ -79,9 +77,7 @@ def struct_columns(
         if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
             yield from struct_columns(annotation, here, f"{name}_", optional or nullable)
         else:
-            yield _field_column(
-                name, field.name, annotation, here, optional or nullable, path if optional else None
-            )
+            yield _field_column(name, field.name, annotation, here, optional or nullable, path if optional else None)
 
 
 def _joined(prefix: str, name: str) -> str:
@@ -90,9 +86,7 @@ def _joined(prefix: str, name: str) -> str:
     return prefix.removesuffix(first) + name if prefix.endswith(f"_{first}") else prefix + name
 
 
-def _field_column(
-    name: str, field: str, annotation: Any, path: str, nullable: bool, parent: str | None
-) -> Column:
+def _field_column(name: str, field: str, annotation: Any, path: str, nullable: bool, parent: str | None) -> Column:
     type_name = _type(field, annotation)
     read: Callable[[Entry], object] = attrgetter(path)
     if parent is not None:

@@ -157,9 +157,7 @@ class Delivery:
         self.counters.blocks += 1
         self.counters.seconds += monotonic() - started
 
-    def _warn(
-        self, rows: Sequence[Row], error: TransientError, attempt: int, warned_at: float | None
-    ) -> float:
+    def _warn(self, rows: Sequence[Row], error: TransientError, attempt: int, warned_at: float | None) -> float:
         now = monotonic()
         if warned_at is not None and now - warned_at < self._policy.warn_every_seconds:
             return warned_at

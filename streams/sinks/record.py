@@ -68,8 +68,7 @@ def payload(record: Record, message: Any) -> bytes:
     if not record.headers:
         return record.value or b""
     cloud_event = any(
-        name.lower() == "ce_specversion"
-        or (name.lower() == "content-type" and b"cloudevents" in content.lower())
+        name.lower() == "ce_specversion" or (name.lower() == "content-type" and b"cloudevents" in content.lower())
         for name, content in record.headers
     )
     return encode(message) if cloud_event else record.value or b""
@@ -83,9 +82,7 @@ def headers(record: Record) -> list[tuple[bytes, bytes]]:
 def dead_letter(record: Record) -> DeadLetter:
     """What the headers of a dead letter say; a foreign one without them is named by its own position."""
     found = {name: content or b"" for name, content in record.headers}
-    said = {
-        field: found.get(name, b"").decode("utf-8", "replace") for field, name in DEAD_LETTER_HEADERS.items()
-    }
+    said = {field: found.get(name, b"").decode("utf-8", "replace") for field, name in DEAD_LETTER_HEADERS.items()}
     partition, offset = _natural(said["partition"], 2**31), _natural(said["offset"], 2**63)
     named = bool(said["topic"]) and partition is not None and offset is not None
     return DeadLetter(

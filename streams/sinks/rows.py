@@ -29,8 +29,7 @@ from streams.sinks.tables import Table
 
 #: Input topics whose own agent dead-letters what cannot be read; the archive leaves those records to it.
 JUDGED = frozenset(
-    topic.name
-    for topic in (registry.USAGE, registry.TICKETS, registry.BILLING, registry.SURVEYS, registry.ACCOUNTS)
+    topic.name for topic in (registry.USAGE, registry.TICKETS, registry.BILLING, registry.SURVEYS, registry.ACCOUNTS)
 )
 _Decode = Callable[[Record, int], Any]
 
@@ -80,9 +79,7 @@ class RowMapper:
     def __init__(self, prefix: str, days: Days, max_future_ms: int = 86_400_000) -> None:
         self._prefix = prefix
         self._days = days
-        self._topics = {
-            prefix + topic.name: (topic.name, _decoder(topic, max_future_ms)) for topic in registry.TOPICS
-        }
+        self._topics = {prefix + topic.name: (topic.name, _decoder(topic, max_future_ms)) for topic in registry.TOPICS}
 
     def rows(self, records: Iterable[Record], now_ms: int) -> Mapped:
         """The rows of a batch; `now_ms` judges times in the future."""

@@ -49,9 +49,7 @@ _CHANNEL = frozenset(
     | {"restricted_action_read_only_channel", "restricted_action_thread_only_channel"}
 )
 #: The message cannot be renewed: it was deleted, or the workspace allows no (late) editing.
-_NOT_RENEWABLE = frozenset(
-    {"cant_update_message", "edit_window_closed", "message_not_found", "channel_not_found"}
-)
+_NOT_RENEWABLE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found", "channel_not_found"})
 
 
 class Posted(Struct, frozen=True):
@@ -87,9 +85,7 @@ class LogDelivery:
 
     async def deliver(self, alert: Alert, posted: Posted | None) -> Posted | None:
         """Logs what would be sent."""
-        _log.info(
-            "slack_message", alert=alert.alert_id, rule=alert.rule, status=alert.status, text=alert.text
-        )
+        _log.info("slack_message", alert=alert.alert_id, rule=alert.rule, status=alert.status, text=alert.text)
         return posted
 
 
@@ -109,9 +105,7 @@ class SlackDelivery:
     def __init__(self, token: str, channel: str, base_url: str, timeout_seconds: int = 10) -> None:
         self._channel = channel
         # No retry handlers: whoever calls waits, where the watchdog and the log know of it.
-        self._client = AsyncWebClient(
-            token=token, base_url=base_url, timeout=timeout_seconds, retry_handlers=[]
-        )
+        self._client = AsyncWebClient(token=token, base_url=base_url, timeout=timeout_seconds, retry_handlers=[])
         if urlsplit(base_url).hostname in ("127.0.0.1", "::1", "localhost"):
             self._client.proxy = None  # slack_sdk takes HTTPS_PROXY and knows no NO_PROXY
 

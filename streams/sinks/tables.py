@@ -208,9 +208,7 @@ CHURN_OBSERVATIONS = Table(
         _observed("labelled_day", "Nullable(Date)"),
         _observed("model_version", "Nullable(UInt64)"),
         column("version", "UInt64"),
-        _version(
-            lambda entry: entry.message.version | (_LABELLED if hasattr(entry.message, "churned") else 0)
-        ),
+        _version(lambda entry: entry.message.version | (_LABELLED if hasattr(entry.message, "churned") else 0)),
     ),
 )
 CHURN_MODELS = Table("churn_models", ("model", "model_version"), (*_from(ModelSnapshot), _BY_SOURCE_OFFSET))

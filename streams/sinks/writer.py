@@ -132,9 +132,7 @@ class Writer:
     def _lane(self, table: Table) -> Lane:
         lane = self._lanes.get(table.name)
         if lane is None:
-            delivery = Delivery(
-                self._backend, self._executor, self._policy.retry, self._random, self._announce
-            )
+            delivery = Delivery(self._backend, self._executor, self._policy.retry, self._random, self._announce)
             lane = Lane(self._policy.block)
             self._lanes[table.name], self._deliveries[table.name] = lane, delivery
             self._tasks.append(asyncio.create_task(self._run(lane, delivery), name=f"archive-{table.name}"))
@@ -167,9 +165,7 @@ class Writer:
             self._failed(error)
 
     def _has_room(self) -> bool:
-        within = (
-            self.waiting_rows < self._policy.waiting_rows and self.waiting_bytes < self._policy.waiting_bytes
-        )
+        within = self.waiting_rows < self._policy.waiting_rows and self.waiting_bytes < self._policy.waiting_bytes
         return within or self._failure is not None
 
     def _raise_failure(self) -> None:

@@ -52,6 +52,4 @@ def decompressed(data: bytes, encoding: str) -> bytes:
     try:
         return decompress(data)
     except (EOFError, OSError, RuntimeError, zlib.error, zstd.ZstdError) as error:
-        raise ClickHouseError(
-            271, "CANNOT_DECOMPRESS", f"The {encoding} body is damaged: {error}."
-        ) from error
+        raise ClickHouseError(271, "CANNOT_DECOMPRESS", f"The {encoding} body is damaged: {error}.") from error

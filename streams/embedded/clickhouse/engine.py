@@ -75,9 +75,7 @@ class _Connection:
                 raise ClickHouseError(115, "UNKNOWN_SETTING", f"Unknown setting '{name}'.")
         changes = [f"{name} = DEFAULT" for name in self.settings if name not in settings]
         changes += [
-            f"{name} = {_quoted(value)}"
-            for name, value in settings.items()
-            if self.settings.get(name) != value
+            f"{name} = {_quoted(value)}" for name, value in settings.items() if self.settings.get(name) != value
         ]
         if changes:
             self.command(f"SET {', '.join(changes)}")
@@ -140,7 +138,7 @@ class Engine:
             connection.chdb.close()
 
     def _connect(self) -> _Connection:
-        return _Connection(chdb.connect(self._path))
+        return _Connection(chdb.connect(self._path))  # type: ignore[no-untyped-call]
 
     @contextmanager
     def _connection(self, key: SessionKey | None) -> Iterator[_Connection]:
@@ -166,9 +164,7 @@ class Engine:
                 self._sessions[key.id] = self._connect()
             connection = self._sessions[key.id]
             if not connection.lock.acquire(blocking=False):
-                raise ClickHouseError(
-                    373, "SESSION_IS_LOCKED", f"Session {key.id} is locked by a concurrent client."
-                )
+                raise ClickHouseError(373, "SESSION_IS_LOCKED", f"Session {key.id} is locked by a concurrent client.")
             return connection
 
     def _leave_session(self, key: SessionKey, connection: _Connection) -> None:

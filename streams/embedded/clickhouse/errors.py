@@ -53,9 +53,7 @@ class ClickHouseError(Exception):
 
         Example:
             >>> error = ClickHouseError.from_engine(
-            ...     RuntimeError(
-            ...         "Query failed: Code: 60. DB::Exception: Table t does not exist. (UNKNOWN_TABLE)"
-            ...     )
+            ...     RuntimeError("Query failed: Code: 60. DB::Exception: Table t does not exist. (UNKNOWN_TABLE)")
             ... )
             >>> error.code, error.name, error.status, str(error)
             (60, 'UNKNOWN_TABLE', 404, 'Table t does not exist.')

@@ -179,9 +179,7 @@ def build_query(
         read_only=method == "GET",
         buffered=parameters.get("wait_end_of_query") == "1",
         database=parameters.get("database") or headers.get("X-ClickHouse-Database") or "default",
-        default_format=parameters.get("default_format")
-        or headers.get("X-ClickHouse-Format")
-        or "TabSeparated",
+        default_format=parameters.get("default_format") or headers.get("X-ClickHouse-Format") or "TabSeparated",
         settings=settings,
         params={name[6:]: value for name, value in parameters.items() if name.startswith("param_")},
         session=_session(parameters),
@@ -213,11 +211,7 @@ def _external(name: str, rows: bytes, parameters: Mapping[str, str]) -> External
     structure = parameters.get(f"{name}_structure", "")
     if not structure:
         types = parameters.get(f"{name}_types", "")
-        structure = ", ".join(
-            f"_{number} {kind}" for number, kind in enumerate(_COMMA.split(types), 1) if kind
-        )
+        structure = ", ".join(f"_{number} {kind}" for number, kind in enumerate(_COMMA.split(types), 1) if kind)
     if not name.isidentifier() or not structure:
-        raise ClickHouseError(
-            36, "BAD_ARGUMENTS", f"External table '{name}' needs a plain name and a structure."
-        )
+        raise ClickHouseError(36, "BAD_ARGUMENTS", f"External table '{name}' needs a plain name and a structure.")
     return ExternalTable(name, parameters.get(f"{name}_format", "TabSeparated"), structure, rows)

@@ -76,9 +76,7 @@ class Endpoint:
         threads: queries that run at the same time; further ones wait.
     """
 
-    def __init__(
-        self, engine: Engine, credentials: Credentials, name: str = "zelo-embedded", threads: int = 8
-    ) -> None:
+    def __init__(self, engine: Engine, credentials: Credentials, name: str = "zelo-embedded", threads: int = 8) -> None:
         self._engine = engine
         self._credentials = credentials
         self._name = name
@@ -131,9 +129,7 @@ class Endpoint:
         # Any page in the user's browser can send requests to loopback; only a password could stop it.
         from_page = request.headers.get("Sec-Fetch-Site", "none") != "none" or "Origin" in request.headers
         if from_page and not self._credentials.password:
-            raise ClickHouseError(
-                497, "ACCESS_DENIED", "Web pages are refused while the endpoint has no password."
-            )
+            raise ClickHouseError(497, "ACCESS_DENIED", "Web pages are refused while the endpoint has no password.")
 
     async def _stream(self, request: web.Request, headers: dict[str, str], pull: Pull) -> web.StreamResponse:
         response = web.StreamResponse(headers=headers)
@@ -155,9 +151,7 @@ class Endpoint:
             raise
         return response
 
-    async def _break_off(
-        self, request: web.Request, response: web.StreamResponse, error: ClickHouseError
-    ) -> None:
+    async def _break_off(self, request: web.Request, response: web.StreamResponse, error: ClickHouseError) -> None:
         """Ends a body that has begun with the error, in the form of ClickHouse 25.11 and later."""
         tag, text = response.headers["X-ClickHouse-Exception-Tag"], error.body(self._engine.version)
         frame = f"\r\n__exception__\r\n{tag}\r\n{text}{len(text.encode())} {tag}\r\n__exception__\r\n"

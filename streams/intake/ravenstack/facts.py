@@ -131,9 +131,7 @@ def _terms_rules(entry: Entry[Subscription], book: Book) -> Iterator[RuleHit]:
     if book.signed_up_after(terms.account_id, terms.start_day):
         yield row.hit("subscription_before_signup")
     if terms.arr_minor != terms.mrr_minor * _MONTHS:
-        yield row.hit(
-            "annual_price_is_not_twelve_months", f"{terms.mrr_minor} a month, {terms.arr_minor} a year"
-        )
+        yield row.hit("annual_price_is_not_twelve_months", f"{terms.mrr_minor} a month, {terms.arr_minor} a year")
     if terms.is_trial and terms.mrr_minor:
         yield row.hit("trial_with_price")
     if terms.is_upgrade or terms.is_downgrade:
@@ -142,9 +140,7 @@ def _terms_rules(entry: Entry[Subscription], book: Book) -> Iterator[RuleHit]:
         yield row.hit("upgrade_and_downgrade_at_once")
     until = book.last_day if terms.end_day is None else terms.end_day
     if not terms.auto_renews and until - terms.start_day > _LONGEST_TERM_DAYS[terms.billing]:
-        yield row.hit(
-            "non_renewing_outlives_its_term", f"{until - terms.start_day} days, billed {terms.billing}"
-        )
+        yield row.hit("non_renewing_outlives_its_term", f"{until - terms.start_day} days, billed {terms.billing}")
 
 
 def usage_facts(entry: Entry[Usage], book: Book) -> Iterator[Fact]:
@@ -152,9 +148,7 @@ def usage_facts(entry: Entry[Usage], book: Book) -> Iterator[Fact]:
     usage, row = entry.value, entry.row
     subscription = book.subscriptions.get(usage.subscription_id)
     if subscription is None:
-        raise FieldError(
-            "subscription_id", f"expected a known subscription, got {usage.subscription_id[:60]!r}"
-        )
+        raise FieldError("subscription_id", f"expected a known subscription, got {usage.subscription_id[:60]!r}")
     event = FeatureUsed(
         event_id=entry.name,
         customer_id=subscription.account_id,

@@ -103,9 +103,7 @@ def ravenstack_events(
     return prepare(Ravenstack(seed), directory, partitions, days)
 
 
-def _entries(
-    directory: Path, table: str, read: Callable[[Fields], T]
-) -> Generator[Item, None, list[Entry[T]]]:
+def _entries(directory: Path, table: str, read: Callable[[Fields], T]) -> Generator[Item, None, list[Entry[T]]]:
     """Reads one file; gives its bad rows and rule hits, returns its readable rows."""
     entries: list[Entry[T]] = []
     names = RowNames()
@@ -123,8 +121,6 @@ def _entries(
         name, rule = names(row.cells[COLUMNS[table][0]], tuple(row.cells.values()))
         if rule is not None:
             yield row.hit(rule, name)
-        yield from (
-            row.hit("date_has_two_readings", row.cells[c]) for c in dates if row.fields.has_two_readings(c)
-        )
+        yield from (row.hit("date_has_two_readings", row.cells[c]) for c in dates if row.fields.has_two_readings(c))
         entries.append(Entry(row, value, name))
     return entries

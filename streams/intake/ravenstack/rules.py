@@ -28,8 +28,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "account_says_kept_but_cancelled",
-        "churn_flag of the account is FALSE while churn events name it. Each churn event is sent as a "
-        "cancellation.",
+        "churn_flag of the account is FALSE while churn events name it. Each churn event is sent as a cancellation.",
     ),
     Rule(
         "account_says_trial_but_pays",
@@ -52,8 +51,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "subscription_end_without_reason",
-        "No churn event of the customer on the day of the end, or one of unknown reason. Sent without a "
-        "reason.",
+        "No churn event of the customer on the day of the end, or one of unknown reason. Sent without a reason.",
     ),
     Rule(
         "annual_price_is_not_twelve_months",
@@ -100,8 +98,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "ticket_escalated_at_no_time",
-        "escalation_flag is TRUE; the data have no time for it. Dated to the first reply, at the latest "
-        "to closed_at.",
+        "escalation_flag is TRUE; the data have no time for it. Dated to the first reply, at the latest to closed_at.",
     ),
     Rule(
         "cancellation_of_paying_customer",
@@ -114,8 +111,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "cancellation_called_reactivation",
-        "is_reactivation is TRUE on a churn event: it says the customer had left before. Sent as a "
-        "cancellation.",
+        "is_reactivation is TRUE on a churn event: it says the customer had left before. Sent as a cancellation.",
     ),
     Rule("cancellation_reason_unknown", "reason_code is `unknown`. Sent without a reason."),
     Rule(

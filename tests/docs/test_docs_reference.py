@@ -1,0 +1,191 @@
+"""The reference pages say everything the code has, and nothing else: settings, metrics, features, rules, telemetry."""
+
+import re
+from dataclasses import fields as dataclass_fields
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from docs_pages import ROOT, named, page, rows, section
+from pydantic import SecretStr
+
+from schemas.metrics import (
+    AccountValues,
+    FeedbackValues,
+    Movement,
+    RevenueValues,
+    SupportValues,
+    UsageValues,
+)
+from schemas.scores import FactorName
+from streams.alerts.rules import RULES, Ending
+from streams.app import ROLES
+from streams.churn.features import FEATURES
+from streams.churn.policy import ChurnPolicy
+from streams.cli.board import Board
+from streams.config import Settings
+from streams.engine.counters import Counters
+from streams.intake.importer import Importer
+from streams.intake.jsonl import JsonLines
+from streams.intake.ravenstack import Ravenstack
+from streams.metrics.engagement import EngagementWeights
+from streams.sinks.tables import TABLES
+from streams.telemetry import COMMIT_AGE, LAG, TELEMETRY
+
+DOMAINS: tuple[type[msgspec.Struct], ...] = (UsageValues, SupportValues, RevenueValues, FeedbackValues, AccountValues)
+
+
+def shown(default: Any) -> str:
+    """A default as the settings page writes it."""
+    value = default.get_secret_value() if isinstance(default, SecretStr) else default
+    if value is None or value == "":
+        return "none"
+    return f"`{value:g}`" if isinstance(value, float) and value == int(value) else f"`{value}`"
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    groups = re.findall(r"^## (?!What|Profile).+$", page("docs/settings.md"), flags=re.MULTILINE)
+    documented = named("\n".join(section(page("docs/settings.md"), group) for group in groups))
+    assert documented == {
+        f"ZELO_{name.upper()}": [shown(field.default), field.description]
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def test_every_variable_named_in_the_documentation_is_a_setting() -> None:
+    known = {f"ZELO_{name.upper()}" for name in Settings.model_fields} | {"ZELO_CONFIG", "ZELO_"}
+    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        found = set(re.findall(r"\bZELO_[A-Z_]*", path.read_text()))
+        assert found <= known, f"{path.name}: {sorted(found - known)}"
+
+
+@pytest.mark.parametrize("values", DOMAINS)
+def test_every_metric_is_documented_with_its_unit_and_definition(values: type[msgspec.Struct]) -> None:
+    domain = str(values.__struct_config__.tag)
+    table = section(page("docs/metrics.md"), f"## {domain}").split("\n\n|")[1]
+    documented = named("|" + table.split("\n\n")[0])
+    assert list(documented) == list(values.__struct_fields__)
+    assert all(len(cells) == 2 and all(cells) for cells in documented.values())
+
+
+def test_every_movement_and_factor_and_part_of_the_engagement_score_is_documented() -> None:
+    metrics = page("docs/metrics.md")
+    movements = get_args(msgspec.structs.fields(Movement)[3].type)
+    assert set(movements) <= {row[0].strip("`") for row in rows(section(metrics, "## revenue"))}
+    assert list(named(section(metrics, "## Health score"))) == list(get_args(FactorName))
+    parts = [row[0] for row in rows(section(metrics, "## usage"))][-5:]
+    assert parts == list(EngagementWeights.__struct_fields__)
+
+
+def test_every_churn_feature_is_documented_as_it_is() -> None:
+    documented = rows(section(page("docs/churn.md"), "## Features"))
+    assert documented == [
+        [
+            f"`{f.name}`",
+            f.unit,
+            f.family,
+            f.transform,
+            f"{f.typical:g}",
+            f"{f.scale:g}",
+            f"{f.weight:+.2f}",
+            f"`{f.raises}`",
+            f"`{f.protects}`",
+        ]
+        for f in FEATURES
+    ]
+
+
+def test_the_numbers_of_the_churn_page_are_those_of_the_policy() -> None:
+    text, policy = " ".join(page("docs/churn.md").split()), ChurnPolicy()
+    for said in (
+        f"the horizon ({policy.horizon_days} days)",
+        f"({policy.base_rate * 100:g} % by default",
+        f"`medium` from {policy.medium_at:g}, `high` from {policy.high_at:g}",
+        f"until {policy.min_customers_churned} churned customers",
+        f"an odds ratio of at least {policy.least_odds_ratio:g}",
+        f"cut at {policy.clip:g}",
+    ):
+        assert said in text, said
+
+
+def test_every_alert_rule_is_documented_as_it_is() -> None:
+    alerts = page("docs/alerts.md")
+    documented = named(alerts.split("\n## ")[0])
+    assert documented == {
+        rule.rule: [
+            rule.severity,
+            f"`{rule.next_step}`",
+            "for ever" if rule.cooldown_days is None else f"{rule.cooldown_days} days",
+        ]
+        for rule in RULES
+    }
+    told = "\n".join(section(alerts, f"## `{rule.rule}`") for rule in RULES)
+    assert all(f"`{ending}`" in told for ending in get_args(Ending))
+
+
+def test_every_figure_of_a_worker_is_documented_as_it_is() -> None:
+    figures = (*TELEMETRY, LAG, COMMIT_AGE)
+    lead = page("docs/telemetry.md").split("\n## ")[0]
+    documented = {name: cells for name, cells in named(lead).items() if name.startswith("zelo_")}
+    assert documented == {figure.name: [figure.kind, figure.help] for figure in figures}
+    counters = {field.name for field in dataclass_fields(Counters)}
+    assert {figure.field for figure in figures} <= counters
+
+
+def test_every_page_of_a_worker_is_documented() -> None:
+    served = set(re.findall(r'add_get\("(/\w+)"', (ROOT / "streams/page.py").read_text()))
+    assert served == {name for name in named(page("docs/telemetry.md").split("\n## ")[0]) if name.startswith("/")}
+
+
+@pytest.mark.parametrize("importer", [Ravenstack(), JsonLines()], ids=lambda importer: importer.name)
+def test_every_rule_of_an_importer_is_documented_as_it_is(importer: Importer) -> None:
+    documented = named(section(page("docs/importers.md"), f"## `zelo import {importer.name}`"))
+    assert documented == {rule.name: [rule.meaning] for rule in importer.rules}
+
+
+def test_the_rules_of_the_sample_data_are_counted_in_the_demo_page() -> None:
+    demo = page("demo/README.md")
+    counted = {name for name in named(demo) if "." not in name and name != "none"}
+    unused = set(re.findall(r"`(\w+)`", demo[demo.index("Rules that found nothing") :]))
+    assert counted | unused | {"nps_generated"} == {rule.name for rule in Ravenstack().rules}
+
+
+def test_every_role_is_documented() -> None:
+    documented = named(section(page("docs/architecture.md"), "## Three roles"))
+    assert list(documented) == list(ROLES)
+
+
+def test_every_clickhouse_table_is_documented_with_its_key() -> None:
+    documented = named(section(page("docs/clickhouse.md"), "## Tables"))
+    assert {name: cells[0] for name, cells in documented.items()} == {
+        table.name: ", ".join(table.key) for table in TABLES
+    }
+
+
+def test_every_clickhouse_view_of_the_migrations_is_documented() -> None:
+    files = sorted((ROOT / "schemas" / "clickhouse").glob("*.sql"))
+    made = re.findall(r"CREATE OR REPLACE VIEW (\w+)", "".join(file.read_text() for file in files))
+    assert list(named(section(page("docs/clickhouse.md"), "## Views"))) == made
+
+
+def test_the_keys_of_the_demo_json_are_those_that_were_promised() -> None:
+    board = Board(
+        as_of=None,
+        events={"read": 0, "applied": 0, "duplicate": 0, "late": 0, "dead": 0},
+        customers=0,
+        bands={},
+        worst=[],
+        falling=[],
+        nps={"nps": None, "answers": 0, "generated_customers": 0},
+        mrr_minor=0,
+        currency=None,
+        movements={},
+        risks=[],
+        quality={},
+        alerts={},
+        slack=[],
+        rows={},
+    )
+    assert list(board.to_json(1.0)) == (
+        "events customers bands nps mrr_minor movements churn alerts slack_messages clickhouse_rows seconds".split()
+    )
