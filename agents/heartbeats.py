@@ -51,7 +51,7 @@ class Pulse:
 
     def _standing(self, tp: TP, ledger: Ledger) -> Standing:
         consumer: Any = self._zelo.app.consumer
-        _, pending = consumer.standing(tp)
+        pending = consumer.standing(tp).pending
         last, since = self._seen.get(tp, (-1, 0.0))
         if ledger.read != last:
             _, since = self._seen[tp] = ledger.read, monotonic()

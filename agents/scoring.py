@@ -36,6 +36,7 @@ def register(zelo: Zelo) -> None:
     Broadcast(zelo.app, zelo.name(MODELS), on_model)
 
     async def rescore(*_: Any) -> None:
-        rescoring.run([p for p in table.partitions_here() if p.live], zelo.clock.now_ms())
+        if rescoring.run([p for p in table.partitions_here() if p.live], zelo.clock.now_ms()):
+            zelo.app.engine.checkpoint.wanted.set()  # no batch ends here that would ask for publication
 
     zelo.app.timer(0.5, name="zelo.rescoring")(rescore)

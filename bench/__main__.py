@@ -15,10 +15,12 @@ from bench import report, trials
 from bench.contestants import CONTESTANTS, Contestant
 from bench.report import Row
 from bench.rig import Rig
+from bench.trials import Pace
 from streams.errors import ZeloError
 
 RESULT = Path(__file__).parent / "results" / "latest.json"
 _FILE_WIDTH = 132
+_KILL_PACE = Pace(events_per_second=1_000, seconds=8.0)
 
 
 def main() -> int:
@@ -47,27 +49,26 @@ async def _run(options: argparse.Namespace, said: Console) -> list[Row]:
     rows = [
         Row(contestant, customers) for customers in options.customers for contestant in report.contestants(options.only)
     ]
-    most = max(options.customers)
+    longest = [row for row in rows if row.customers == max(options.customers)]
+    pace = Pace(options.rate, options.latency_seconds) if options.latency_seconds else None
     async with asyncio.timeout(options.limit_minutes * 60), Rig() as rig:
         # one after the other within each repeat, so that a busy minute of the machine hits them alike
         for repeat in range(1, options.repeat + 1):
             for row in rows:
-                said.print(f"repeat {repeat}: {row.contestant.title}, {row.customers:,} customers")
-                events = _events(row.contestant, options.events)
-                row.throughputs.append(await trials.throughput(rig, row.contestant, events, row.customers))
-        for row in (row for row in rows if row.customers == most):
-            for _ in range(options.repeat if options.latency_seconds else 0):
-                said.print(f"event to score: {row.contestant.title}")
-                row.latencies.append(await _latency(rig, row, options))
-            for _ in range(options.kills):
-                said.print(f"kill -9: {row.contestant.title}")
-                events = _events(row.contestant, options.events)
-                row.kills.append(await trials.kill(rig, row.contestant, events, most))
+                said.print(f"{repeat} of {options.repeat}: {row.contestant.title}, {row.customers:,} customers")
+                rate, latency = await trials.steady(
+                    rig,
+                    row.contestant,
+                    _events(row.contestant, options.events),
+                    row.customers,
+                    pace if row in longest else None,
+                )
+                row.throughputs.append(rate)
+                row.latencies += [latency] if latency else []
+        for row in longest * options.kills:
+            said.print(f"kill -9: {row.contestant.title}")
+            row.kills.append(await trials.kill(rig, row.contestant, row.customers, _KILL_PACE))
     return rows
-
-
-async def _latency(rig: Rig, row: Row, options: argparse.Namespace) -> trials.Latency:
-    return await trials.latency(rig, row.contestant, row.customers, options.rate, options.latency_seconds)
 
 
 def _events(contestant: Contestant, events: int) -> int:
@@ -89,7 +90,7 @@ def _options() -> argparse.Namespace:
     add("--rate", type=int, default=1_000, help="events/s of the latency trial (default %(default)s)")
     add("--latency-seconds", type=float, default=20.0, help="length of it, 0 for none (default %(default)s)")
     add("--only", action="append", default=[], choices=[one.name for one in CONTESTANTS], help="may be repeated")
-    add("--limit-minutes", type=float, default=15.0, help="the run is given up after these (default %(default)s)")
+    add("--limit-minutes", type=float, default=20.0, help="the run is given up after these (default %(default)s)")
     add("--json", action="store_true", help="the result on standard output; the table goes to standard error")
     return parser.parse_args()
 

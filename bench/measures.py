@@ -104,30 +104,30 @@ class Journey:
 
     An event has arrived when the first score of its customer that counts it is seen. The clock starts when the
     event was due to be sent, not when it was: a stalled sender makes the figures worse, never better.
+
+    Attributes:
+        had: events that customers had before; they do not count.
+        seconds: of every event that has arrived.
     """
 
-    _waiting: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    _arrived: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    _skipped: dict[str, int] = field(default_factory=dict)
+    had: Mapping[str, int]
     seconds: list[float] = field(default_factory=list)
-
-    def skip(self, customer_id: str, events: int) -> None:
-        """The customer has had so many events already, which do not count."""
-        self._skipped[customer_id] = events
+    _due: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _arrived: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def sent(self, customer_id: str, due_at: float) -> None:
         """The customer's next event goes out."""
-        self._waiting[customer_id].append(due_at)
+        self._due[customer_id].append(due_at)
 
     def seen(self, customer_id: str, events: int, at: float) -> None:
         """A score is here that contains the customer's first `events` events."""
-        contained = events - self._skipped.get(customer_id, 0)
+        contained = events - self.had.get(customer_id, 0)
         first = self._arrived[customer_id]
         if contained > first:
             self._arrived[customer_id] = contained
-            self.seconds += [at - due_at for due_at in self._waiting[customer_id][first:contained]]
+            self.seconds += [at - due_at for due_at in self._due[customer_id][first:contained]]
 
     @property
     def missing(self) -> int:
         """Events sent whose score has not been seen."""
-        return sum(len(due) for due in self._waiting.values()) - len(self.seconds)
+        return sum(len(due) for due in self._due.values()) - len(self.seconds)

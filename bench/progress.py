@@ -48,6 +48,7 @@ class Progress:
         """Writes the state beside the file when asked, once."""
         while not self._numbers[_ASKED]:  # noqa: ASYNC110 - the flag is another process's
             await asyncio.sleep(_LOOK_SECONDS)
+        self._numbers[_ASKED] = 0
         unfinished = self.path.with_suffix(".part")
         unfinished.write_bytes(msgspec.json.encode(state()))
         unfinished.rename(self.answer_path)

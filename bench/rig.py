@@ -45,24 +45,23 @@ class BenchError(ZeloError):
     """The benchmark cannot say anything; the message names who did not do what in time."""
 
 
+Record = tuple[int, str, bytes]
+"""Partition, customer, value."""
+
+
 @dataclass(frozen=True)
 class Load:
     """Events as they go into a topic, and what folding all of them gives."""
 
-    records: list[tuple[int, str, bytes]]
+    records: list[Record]
     expected: dict[str, Customer]
-
-    def ends(self, topic: str) -> dict[TP, int]:
-        """Offsets at which the topic ends once the whole load is in it."""
-        numbers = Counter(partition for partition, _, _ in self.records)
-        return {TP(topic, number): numbers[number] for number in range(PARTITIONS)}
 
 
 @cache
 def load(events: int, customers: int) -> Load:
     """The same for everybody who asks for the same."""
     encode = msgspec.json.Encoder().encode
-    records: list[tuple[int, str, bytes]] = []
+    records: list[Record] = []
     expected: dict[str, Customer] = {}
     for partition, event in generate(events, customers):
         records.append((partition, event.customer_id, encode(event)))
@@ -106,7 +105,7 @@ class Rig:
 
     # topics
 
-    async def fill(self, topic: str, records: list[tuple[int, str, bytes]]) -> None:
+    async def fill(self, topic: str, records: list[Record]) -> None:
         """Writes the records as fast as it goes."""
         async with self.producer() as producer:
             for start in range(0, len(records), _PRODUCE_AT_ONCE):
@@ -138,7 +137,7 @@ class Rig:
 
     # workers
 
-    async def prepare(self, contestant: Contestant, session_seconds: float) -> Run:
+    async def prepare(self, contestant: Contestant) -> Run:
         """Makes the topics of one contestant in one trial."""
         group = f"{contestant.name}-{next(self._numbers)}"
         source, scores = f"{group}-events", f"{group}-scores"
@@ -151,7 +150,7 @@ class Rig:
             ],
         )
         folder = str(self.folder / group)
-        return Run(contestant, Task(self.bootstrap, group, source, scores, folder, session_seconds))
+        return Run(contestant, Task(self.bootstrap, group, source, scores, folder))
 
     @asynccontextmanager
     async def worker(self, run: Run) -> AsyncIterator["Worker"]:
@@ -209,11 +208,13 @@ class Worker:
         """Waits until this process has applied so many records."""
         await self.until(lambda: self.progress.records >= records, seconds, f"apply {records:,} events")
 
-    async def until_committed(self, load: Load, seconds: float) -> None:
-        """Waits until the group has committed everything."""
-        end, due = monotonic() + seconds, load.ends(self.run.task.source)
+    async def until_committed(self, records: list[Record], seconds: float) -> None:
+        """Waits until the group has committed these records, which are all of the topic."""
+        end = monotonic() + seconds
+        numbers = Counter(partition for partition, _, _ in records)
+        due = {TP(self.run.task.source, number): numbers[number] for number in range(PARTITIONS)}
         while await committed_offsets(self.run.task.bootstrap, self.run.task.group, due) != due:
-            self.check(end, f"commit {len(load.records):,} events")
+            self.check(end, f"commit {len(records):,} events")
             await asyncio.sleep(_COMMIT_POLL_SECONDS)
 
     async def state(self, seconds: float = 20.0) -> dict[str, Customer]:

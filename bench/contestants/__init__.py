@@ -8,7 +8,8 @@ import msgspec
 Name = Literal["zelo", "faust", "aiokafka"]
 BASELINE: Name = "faust"
 
-#: The same for all: how a group forms, how often it commits and publishes.
+#: The same for all: how long a member may be silent, how a group forms, how often it commits and publishes.
+SESSION_SECONDS = 6.0
 HEARTBEAT_SECONDS = 1.0
 REBALANCE_SECONDS = 3.0
 REQUEST_SECONDS = 20.0
@@ -49,7 +50,6 @@ class Task(msgspec.Struct):
         source: topic of events.
         scores: topic of scores.
         folder: it may write to.
-        session_seconds: a worker silent for longer is taken for dead.
     """
 
     bootstrap: str
@@ -57,4 +57,3 @@ class Task(msgspec.Struct):
     source: str
     scores: str
     folder: str
-    session_seconds: float

@@ -45,7 +45,7 @@ class Loop:
             auto_offset_reset="earliest",
             fetch_max_wait_ms=25,
             max_partition_fetch_bytes=_REQUEST_BYTES,
-            session_timeout_ms=int(self._task.session_seconds * 1000),
+            session_timeout_ms=int(terms.SESSION_SECONDS * 1000),
             heartbeat_interval_ms=int(terms.HEARTBEAT_SECONDS * 1000),
             rebalance_timeout_ms=int(terms.REBALANCE_SECONDS * 1000),
             request_timeout_ms=int(terms.REQUEST_SECONDS * 1000),

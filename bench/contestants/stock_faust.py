@@ -71,7 +71,7 @@ def build(task: Task, progress: Progress) -> faust.App:
         topic_allow_declare=False,  # the harness has made them
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
-        broker_session_timeout=task.session_seconds,
+        broker_session_timeout=terms.SESSION_SECONDS,
         broker_heartbeat_interval=terms.HEARTBEAT_SECONDS,
         broker_rebalance_timeout=terms.REBALANCE_SECONDS,
         broker_request_timeout=terms.REQUEST_SECONDS,

@@ -1,6 +1,5 @@
 """The job on our engine, as the product's agents use it: guard, slices, exact table, conflated publication."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ def run(task: Task, progress: Progress) -> None:
 
 def build(task: Task, progress: Progress) -> EngineApp:
     settings = EngineSettings.embedded(task.bootstrap, Path(task.folder), PARTITIONS)
-    app = engine_app(task.group, replace(settings, session_timeout_seconds=task.session_seconds))
+    app = engine_app(task.group, settings)
     encode = msgspec.json.Encoder().encode
 
     def render(part: Any, customer_id: str) -> None:

@@ -13,7 +13,7 @@ from streams.errors import ConfigurationError
 Band = Literal["low", "medium", "high"]
 
 
-class ChurnPolicy(Struct, frozen=True, kw_only=True):
+class ChurnPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Constants of the churn model; a changed one takes effect from the next start.
 
     Attributes:

@@ -24,6 +24,7 @@ def field(domain: Domain, name: str) -> Reading:
     """Reads a metric value as it is.
 
     Example:
+        >>> from schemas.metrics import UsageValues
         >>> field("usage", "events_28d")(CustomerValues(usage=UsageValues(events_28d=7)))
         7
     """

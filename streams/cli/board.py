@@ -174,7 +174,8 @@ def _nps(rows: _Rows) -> dict[str, Any]:
 def _risks(rows: _Rows) -> list[dict[str, Any]]:
     found = rows(
         "SELECT customer_id, name, probability, band, raising, protecting, mrr_minor, currency, is_prior "
-        "FROM churn_current FINAL ORDER BY probability DESC, customer_id LIMIT 5"
+        "FROM churn_current FINAL WHERE customer_id IN (SELECT customer_id FROM health_current FINAL WHERE paying) "
+        "ORDER BY probability DESC, customer_id LIMIT 5"
     )
     return [
         {**row, "raising": orjson.loads(row["raising"]), "protecting": orjson.loads(row["protecting"])} for row in found

@@ -22,7 +22,7 @@ from streams.engine.pace import Pace
 from streams.engine.recovery import BulkTables
 from streams.engine.services import Publisher, Watch
 from streams.engine.settings import EngineSettings
-from streams.engine.table import StateTable
+from streams.engine.table import StateTable, UnsavedError
 from streams.engine.transport import SCHEME, install
 
 
@@ -78,7 +78,7 @@ class Engine:
     def assigned(self, tps: Iterable[TP]) -> None:
         """Called by the consumer with every new assignment."""
         if isinstance(self.gate, SkewGate):
-            self.gate.attach(self._app.consumer.standing)
+            self.gate.attach(self._app.consumer.standing, lambda: self.counters.activity)
             self.gate.assigned(tps)
 
     def outbox(self) -> Outbox:
@@ -112,6 +112,25 @@ class EngineApp(faust.App):
         self.engine = engine
         super().__init__(name, **options)
         engine.attach(self)
+
+    async def crash(self, reason: BaseException) -> None:
+        """Ends the worker. The first error counts; what follows from it is neither logged nor kept."""
+        if not self.crashed:
+            cause = reason.__cause__ if isinstance(reason, UnsavedError) else None
+            first = cause or reason
+            try:
+                raise first from first.__cause__  # so that it is logged without what it led to
+            except type(first):
+                await super().crash(first)
+
+    def _crash(self, reason: BaseException) -> None:
+        if not self.crashed:
+            super()._crash(reason)
+
+    async def on_shutdown(self) -> None:
+        await super().on_shutdown()
+        if self.crash_reason is not None:  # once more, so that a log ends with it
+            self.log.critical("ended by %r", self.crash_reason, exc_info=self.crash_reason)
 
 
 def engine_app(name: str, settings: EngineSettings, *, gate: Gate = always_open, **options: Any) -> EngineApp:

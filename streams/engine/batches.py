@@ -47,11 +47,12 @@ class BatchMessage(ConsumerMessage):
 
 @dataclass(slots=True, eq=False)
 class Track:
-    """One partition between two seeks."""
+    """One partition between two seeks; `applied` counts the records that tables have taken in it."""
 
     begin: int | None = None
     expected: int | None = None
     safe: int | None = None
+    applied: int = 0
     inflight: deque[BatchMessage] = field(default_factory=deque)
 
 

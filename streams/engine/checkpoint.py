@@ -24,15 +24,10 @@ from streams.engine.counters import Counters
 from streams.engine.outbox import Outbox, Output, Written
 from streams.engine.partition import META_KEY
 from streams.engine.settings import EngineSettings
-from streams.engine.table import StateTable
-from streams.errors import TransientError
+from streams.engine.table import StateTable, UnsavedError
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class UnsavedError(TransientError):
-    """A save failed before; only a new process can go on, from the last commit."""
 
 
 class Flush(NamedTuple):

@@ -57,13 +57,14 @@ class CommittingConsumer(driver.Consumer):
         return committed is None or offset > committed
 
     async def _commit_tps(self, tps: Any, *_: Any, **__: Any) -> bool:
+        if self.app.crashed:
+            return False  # nothing is committed past an error
         try:
             saved: bool = await self.engine.checkpoint.save(
                 lambda: self._filter_committable_offsets(tps), self._commit_offsets
             )
             return saved
         except Exception as exc:  # noqa: BLE001 - any failure to save must end the worker
-            self.log.error("nothing is committed past what could not be saved: %r", exc)
             await self.app.crash(exc)
             return False
 

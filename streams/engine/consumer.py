@@ -156,7 +156,7 @@ class BatchConsumer(CommittingConsumer):
         high = self._high_watermark(tp)
         unread = high is None or track.expected is None or track.expected < high
         in_flight = sum(not message.acked for message in track.inflight)
-        return Standing(track.expected, unread or in_flight > 0, in_flight)
+        return Standing(track.expected, unread or in_flight > 0, in_flight, track.applied)
 
     def sights(self) -> dict[TP, Sight]:
         """What the watchdog looks at: every source partition of this worker."""
@@ -167,7 +167,7 @@ class BatchConsumer(CommittingConsumer):
         high = self._high_watermark(tp)
         # a log that ends before us is as bad as one that we do not read
         away = 0 if high is None or stands is None else abs(high - stands)
-        return Sight(stands, away, held=not self.engine.gate(tp))
+        return Sight(stands, away, self.positions.track(tp).applied, held=not self.engine.gate(tp))
 
     # ------------------------------------------------------------- seeking
 

@@ -17,6 +17,7 @@ class Counters:
         lost: offsets that the broker had deleted before we read them (retention).
         flushes, flush_seconds, keys: checkpoints written, time in them, state records written.
         outputs: output records written.
+        applied: records stepped through tables, counted slice by slice.
         acknowledged: records of any kind that the broker has taken; moves with every batch.
         commits, failed_commits: of source offsets.
         last_commit_at_monotonic: `time.monotonic()` of the last commit; None before the first.
@@ -33,8 +34,14 @@ class Counters:
     flush_seconds: float = 0.0
     keys: int = 0
     outputs: int = 0
+    applied: int = 0
     acknowledged: int = 0
     commits: int = 0
     failed_commits: int = 0
     last_commit_at_monotonic: float | None = None
     lag: dict[TP, int] = field(default_factory=dict)
+
+    @property
+    def activity(self) -> int:
+        """A number that changes whenever anything of the worker moves."""
+        return self.records + self.applied + self.acknowledged + self.commits

@@ -3,7 +3,9 @@
 The consumer asks a gate before it drains a partition. `SkewGate` holds a partition back while it is
 more than `max_skew_ms` ahead of a sibling (same number, another topic of the group) that still has
 records to read. It can never stop everything: the slowest sibling is always free, a caught-up one
-steps aside at once, and one that does not move steps aside after a patience.
+steps aside at once, and one that stands still steps aside after a patience. In a busy worker a partition may
+wait long for its turn; so a sibling stands still only when nothing of the worker moves either, or for
+ten times as long.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,15 +29,19 @@ class Standing(NamedTuple):
         position: after the last batch handed to agents; None when not known.
         pending: whether anything is left to read or to process.
         in_flight: batches handed to agents and not done.
+        applied: records taken by tables; moves within a batch.
     """
 
     position: int | None
     pending: bool
     in_flight: int = 0
+    applied: int = 0
 
 
 #: Batches in flight whose time is not known yet, while a sibling is behind: one in work, one waiting.
 _BATCHES_AHEAD = 2
+#: The patience with a sibling that does not move is this much longer while the worker does.
+_WHILE_BUSY = 10
 
 
 def always_open(tp: TP) -> bool:
@@ -46,9 +52,8 @@ def always_open(tp: TP) -> bool:
 @dataclass(slots=True)
 class _Sibling:
     watermark_ms: int | None = None
-    position: int | None = None
+    standing: Standing | None = None
     moved_at: float = 0.0
-    pending: bool = False
 
 
 class SkewGate:
@@ -57,7 +62,7 @@ class SkewGate:
     Args:
         topics: the co-partitioned input topics.
         max_skew_ms: allowed distance of watermarks.
-        patience_seconds: after this long without movement a sibling holds nobody back.
+        patience_seconds: after this long without movement, of the worker too, a sibling holds nobody back.
         clock: monotonic seconds.
     """
 
@@ -74,10 +79,18 @@ class SkewGate:
         self._clock = clock
         self._siblings: dict[TP, _Sibling] = {}
         self._standing: Callable[[TP], Standing] | None = None
+        self._activity: Callable[[], int] = int
+        self._seen = 0
+        self._busy_at = clock()
 
-    def attach(self, standing: Callable[[TP], Standing]) -> None:
-        """Called by the engine: how to ask where a partition stands."""
-        self._standing = standing
+    def attach(self, standing: Callable[[TP], Standing], activity: Callable[[], int]) -> None:
+        """Called by the engine: how to ask where a partition stands, and whether the worker moves.
+
+        Args:
+            standing: of a partition.
+            activity: a number that changes whenever anything of the worker moves.
+        """
+        self._standing, self._activity = standing, activity
 
     def assigned(self, tps: Iterable[TP]) -> None:
         """Called by the consumer: the partitions of this worker; others are forgotten."""
@@ -95,6 +108,7 @@ class SkewGate:
         own, standing = self._siblings.get(tp), self._standing
         if own is None or standing is None:
             return True
+        self._look_at_worker()
         slow = [sibling for other, sibling in self._others(tp) if self._is_busy(sibling, standing(other))]
         if slow and standing(tp).in_flight >= _BATCHES_AHEAD:
             return False
@@ -107,10 +121,19 @@ class SkewGate:
             if other.partition == tp.partition and other.topic != tp.topic
         )
 
+    def _look_at_worker(self) -> None:
+        activity = self._activity()
+        if activity != self._seen:
+            self._seen, self._busy_at = activity, self._clock()
+
     def _is_busy(self, sibling: _Sibling, now: Standing) -> bool:
-        if (now.position, now.pending) != (sibling.position, sibling.pending):
-            sibling.position, sibling.pending, sibling.moved_at = now.position, now.pending, self._clock()
-        return now.pending and self._clock() - sibling.moved_at <= self.patience_seconds
+        clock, seen = self._clock(), sibling.standing
+        if seen is None or (now.position, now.pending, now.applied) != (seen.position, seen.pending, seen.applied):
+            sibling.moved_at = clock
+        sibling.standing = now
+        quiet = clock - max(sibling.moved_at, self._busy_at) > self.patience_seconds
+        stuck = clock - sibling.moved_at > _WHILE_BUSY * self.patience_seconds
+        return now.pending and not quiet and not stuck
 
     def _is_near(self, own: _Sibling, other: _Sibling) -> bool:
         if own.watermark_ms is None:

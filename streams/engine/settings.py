@@ -32,16 +32,18 @@ class EngineSettings:
             conflated (ARCHITECTURE.md, section 2); the first after a pause goes out at once.
         room_records: outputs waiting for publication before `room()` makes an agent wait.
         max_skew_seconds: how far a partition may run ahead of its slowest sibling, in event time.
-        skew_patience_seconds: a sibling that does not move for this long holds nobody back.
+        skew_patience_seconds: when neither a sibling nor anything of the worker moves for this long (or the
+            sibling for ten times as long), it holds nobody back.
         session_timeout_seconds, heartbeat_interval_seconds, rebalance_timeout_seconds,
         request_timeout_seconds, max_poll_interval_seconds: Kafka's, as named there.
         group_instance_id: static membership; empty for none.
         standby_replicas: warm copies of each table's partitions in other workers.
         producer_linger_seconds: how long a small produce request waits for company.
-        producer_batch_bytes: of one record batch; a flush of one partition below it is atomic.
+        producer_batch_bytes: of one record batch.
         producer_request_bytes: largest produce request, so also the largest message we can write.
-        compression: `gzip`, or empty for none (lz4, zstd, snappy need the package cramjam).
-        stall_seconds: a partition with lag and no progress for two commit intervals and this is stuck.
+        compression: of what is written: `snappy`, `lz4`, `zstd`, `gzip`, or empty for none.
+        stall_seconds: a partition with lag in which nothing moves for two commit intervals and this is
+            stuck; ten times that while others of the worker move.
         recovery_timeout_seconds: a recovery longer than this is stuck.
     """
 
@@ -71,7 +73,7 @@ class EngineSettings:
     producer_linger_seconds: float = 0.005
     producer_batch_bytes: int = 512 * 1024
     producer_request_bytes: int = 4 * 1024 * 1024
-    compression: str = ""
+    compression: str = "snappy"
     stall_seconds: float = 60.0
     recovery_timeout_seconds: float = 900.0
 

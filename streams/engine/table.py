@@ -16,7 +16,7 @@ from faust.types import TP, EventT
 from streams.engine.batches import RawBatch
 from streams.engine.outbox import Output
 from streams.engine.partition import Partition, Render, StateCodec
-from streams.errors import ConfigurationError
+from streams.errors import ConfigurationError, TransientError
 
 #: Chosen: long against the cost of a turn of the loop (under 0.1 ms), short against the commit interval.
 _RUN_SECONDS = 0.02
@@ -24,6 +24,13 @@ _FIRST_RUN, _LONGEST_RUN = 16, 1000
 
 S = TypeVar("S")
 M = TypeVar("M")
+
+
+class UnsavedError(TransientError):
+    """What is in memory can never be saved; only a new process can go on, from the last commit.
+
+    Its cause is the error that matters.
+    """
 
 
 class StateTable(faust.Table[str, Any], Generic[S, M]):
@@ -82,6 +89,8 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
             self._busy = False
         if run:
             part.advance(run[-1].offset)
+            message.track.applied += len(run)
+            self._engine.counters.applied += len(run)
         if part.has_outputs:
             self._engine.checkpoint.wanted.set()
 
@@ -145,7 +154,7 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
     def check_whole(self) -> None:
         """Raises when the state must not be saved."""
         if self.broken is not None:
-            raise ConfigurationError(f"table {self.name} is half changed by a failed batch") from self.broken
+            raise UnsavedError(f"table {self.name} is half changed by a failed batch") from self.broken
         if self._busy:
             raise ConfigurationError(f"table {self.name}: a block of table.batch() awaited, it must not")
 

@@ -28,5 +28,5 @@ def install() -> None:
 
 
 def batch_topic(app: faust.App, *names: str, partitions: int | None = None) -> TopicT:
-    """A topic whose events carry `list[ConsumerRecord]` untouched."""
+    """A topic whose events carry `list[Record]` untouched."""
     return app.topic(*names, partitions=partitions, key_serializer="raw", value_serializer="raw", value_type=bytes)

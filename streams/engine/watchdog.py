@@ -1,4 +1,7 @@
-"""Ends a worker that is alive but stuck: lag, and a partition that commits nothing.
+"""Ends a worker that is alive but stuck: lag, and a partition in which nothing moves.
+
+A busy worker is not stuck: one batch can make a hundred times its size in outputs, and a partition waits for its
+turn. As long as anything of the worker moves, a partition may stand still ten times as long.
 
 Faust only logs in this case ("agents slowly die", ENGINE.md bugs 13 and 16). A crashed process is
 restarted by whoever runs it and goes on at the committed offsets.
@@ -24,18 +27,24 @@ class Sight(NamedTuple):
     Attributes:
         committable: offset that may be committed, or where reading began; None before that is known.
         lag: distance to the end of the partition's log.
+        applied: records taken by tables; moves within a batch.
         held: a gate holds the partition back, which is no fault of its own.
     """
 
     committable: int | None
     lag: int
+    applied: int = 0
     held: bool = False
 
 
 @dataclass(slots=True)
 class _Since:
-    committable: int | None
+    place: tuple[int | None, int]
     at: float
+
+
+#: The limit is this much longer for a partition while others of the worker move.
+_WHILE_BUSY = 10
 
 
 class Watchdog:
@@ -50,26 +59,35 @@ class Watchdog:
         self.stuck_after_seconds = stuck_after_seconds
         self._clock = clock
         self._since: dict[TP, _Since] = {}
+        self._activity = -1
+        self._busy_at = clock()
 
-    def look(self, sights: Mapping[TP, Sight], excused: bool = False) -> None:
+    def look(self, sights: Mapping[TP, Sight], activity: int = 0, excused: bool = False) -> None:
         """Compares with the look before.
 
         Args:
             sights: every source partition of this worker; others are forgotten.
+            activity: a number that changes whenever anything of the worker moves.
             excused: nothing can be said now (rebalance, recovery, an agent waits for something outside).
 
         Raises:
             StuckError: a partition is stuck.
         """
         now = self._clock()
+        if excused or activity != self._activity:
+            self._activity, self._busy_at = activity, now
         for gone in self._since.keys() - sights.keys():
             del self._since[gone]
         for tp, sight in sights.items():
-            since = self._since.get(tp)
-            if since is None or excused or sight.held or sight.lag <= 0 or sight.committable != since.committable:
-                self._since[tp] = _Since(sight.committable, now)
-            elif now - since.at > self.stuck_after_seconds:
+            since, place = self._since.get(tp), (sight.committable, sight.applied)
+            if since is None or excused or sight.held or sight.lag <= 0 or place != since.place:
+                self._since[tp] = _Since(place, now)
+            elif self._is_stuck(now, since.at):
                 raise StuckError(
                     f"{tp.topic}[{tp.partition}] stands at {sight.committable}, {sight.lag} from the end of "
                     f"its log, for {now - since.at:.0f} s"
                 )
+
+    def _is_stuck(self, now: float, moved_at: float) -> bool:
+        limit = self.stuck_after_seconds
+        return now - max(moved_at, self._busy_at) > limit or now - moved_at > _WHILE_BUSY * limit

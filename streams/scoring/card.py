@@ -1,5 +1,7 @@
 """What the scoring table holds of a customer: newest values, days still waiting, the last aligned day."""
 
+from typing import assert_never
+
 from msgspec import Struct
 
 from schemas.metrics import (
@@ -90,4 +92,6 @@ def together(held: dict[str, Held]) -> CustomerValues:
                 feedback = one.values
             case AccountValues():
                 account = one.values
+            case _:
+                assert_never(one.values)
     return CustomerValues(usage=usage, support=support, revenue=revenue, feedback=feedback, account=account)

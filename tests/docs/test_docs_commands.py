@@ -30,10 +30,8 @@ COMMANDS = dict(leaves(COMMAND_TREE))
 def parameter(param: Any) -> tuple[str, list[str]]:
     """A row of the commands page."""
     is_argument = param.param_type_name == "argument"
-    if param.required:
-        default = "required"
-    else:
-        default = {False: "off", None: "none"}.get(param.default, f"`{param.default}`")
+    words = {"True": "on", "False": "off", "None": "none"}
+    default = "required" if param.required else words.get(str(param.default), f"`{param.default}`")
     return param.name.upper() if is_argument else param.opts[0], [default, param.help]
 
 

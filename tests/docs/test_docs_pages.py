@@ -1,4 +1,4 @@
-"""Pages hold together: links lead somewhere, Python blocks compile, JSON blocks are messages, compose commands are real."""
+"""Pages hold together: links lead somewhere, Python blocks compile, messages shown are messages of ours."""
 
 import json
 import re

@@ -22,7 +22,6 @@ from streams.alerts.rules import RULES, Ending
 from streams.app import ROLES
 from streams.churn.features import FEATURES
 from streams.churn.policy import ChurnPolicy
-from streams.cli.board import Board
 from streams.config import Settings
 from streams.engine.counters import Counters
 from streams.intake.importer import Importer
@@ -166,26 +165,3 @@ def test_every_clickhouse_view_of_the_migrations_is_documented() -> None:
     files = sorted((ROOT / "schemas" / "clickhouse").glob("*.sql"))
     made = re.findall(r"CREATE OR REPLACE VIEW (\w+)", "".join(file.read_text() for file in files))
     assert list(named(section(page("docs/clickhouse.md"), "## Views"))) == made
-
-
-def test_the_keys_of_the_demo_json_are_those_that_were_promised() -> None:
-    board = Board(
-        as_of=None,
-        events={"read": 0, "applied": 0, "duplicate": 0, "late": 0, "dead": 0},
-        customers=0,
-        bands={},
-        worst=[],
-        falling=[],
-        nps={"nps": None, "answers": 0, "generated_customers": 0},
-        mrr_minor=0,
-        currency=None,
-        movements={},
-        risks=[],
-        quality={},
-        alerts={},
-        slack=[],
-        rows={},
-    )
-    assert list(board.to_json(1.0)) == (
-        "events customers bands nps mrr_minor movements churn alerts slack_messages clickhouse_rows seconds".split()
-    )

@@ -27,9 +27,7 @@ def test_every_topic_is_listed_as_it_is() -> None:
 
 
 def test_the_readme_lists_every_topic() -> None:
-    listed = {
-        name: (key, by) for name, (key, by, _) in named(section(page("README.md"), "## Topics")).items()
-    }
+    listed = {name: (key, by) for name, (key, by, _) in named(section(page("README.md"), "## Topics")).items()}
     assert listed == {f"zelo.{topic.name}": (topic.key, "you" if topic.input else "Zelo") for topic in TOPICS}
 
 

@@ -46,9 +46,7 @@ def last_records(customers: int, days: int) -> tuple[Record, ...]:
     start = all_records()[-1].timestamp_ms - days * DAY_MS
     kept = {"billing.v1", "accounts.v1"}
     return tuple(
-        record
-        for record in some_records(customers, days)
-        if record.timestamp_ms >= start or record.topic in kept
+        record for record in some_records(customers, days) if record.timestamp_ms >= start or record.topic in kept
     )
 
 
@@ -61,8 +59,8 @@ def interleaved(records: Sequence[Record], seed: int) -> list[Record]:
     out: list[Record] = []
     while queues:
         chosen = turns.choice(sorted(queues))
-        for _ in range(min(turns.randrange(1, 200), len(queues[chosen]))):
-            out.append(queues[chosen].pop())
+        count = min(turns.randrange(1, 200), len(queues[chosen]))
+        out += [queues[chosen].pop() for _ in range(count)]
         if not queues[chosen]:
             del queues[chosen]
     return out

@@ -272,7 +272,8 @@ async def check_exact(job: Job, table: str = "counts") -> None:
     for number, records in source.items():
         part = Partition(number, StateCodec(Count, Ledger))
         for record in saved[number]:
-            part.load(record.key, record.value)
+            part.load(record.offset, record.key, record.value)
+        part.recovered()
         expected = Counter(record.key.decode() for record in records)
         names = part.keys()
         got = {key: state.events for key in names if (state := part.get(key)) is not None}

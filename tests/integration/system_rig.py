@@ -11,11 +11,13 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple, cast
 
-from schemas.alerts import DeadLetter
+import aiohttp
+
 from schemas.registry import TOPICS
 from streams.app import changelog_specs
 from streams.cli.flow import drained
@@ -105,9 +107,9 @@ class System:
         target = Target(self.settings.kafka_bootstrap, self.settings.topic_prefix)
         await produce(target, cast(PreparedImport, records))
 
-    async def drained(self, deadline_seconds: float = 100.0) -> None:
+    async def drained(self, quiet_seconds: float = QUIET_SECONDS, deadline_seconds: float = 100.0) -> None:
         """Waits until everything has flowed through; a worker that is dead for good ends the wait."""
-        waiting = asyncio.ensure_future(drained(self.settings, QUIET_SECONDS, lambda _: None, deadline_seconds))
+        waiting = asyncio.ensure_future(drained(self.settings, quiet_seconds, lambda _: None, deadline_seconds))
         failing = asyncio.ensure_future(self.stack.supervisor.wait())
         await asyncio.wait({waiting, failing}, return_when=asyncio.FIRST_COMPLETED)
         failing.cancel()
@@ -120,9 +122,14 @@ class System:
         """Process id of a worker."""
         return self.stack.supervisor.pid(self.children[role].name)
 
-    def log(self, role: str) -> str:
-        """What a worker wrote."""
-        return self.children[role].log_path.read_text(errors="replace")
+    async def partitions_of(self, role: str) -> int:
+        """How many partitions a worker reads, as its page says."""
+        env = self.children[role].env or {}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{env['ZELO_HTTP_PORT']}/readyz") as page,
+        ):
+            return int((await page.json())["partitions"])
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Rows of a query."""
@@ -207,6 +214,7 @@ async def until(come_to_pass: Callable[[], Any], what: str, seconds: float = 60.
 # --- the oracle ---------------------------------------------------------------------------------------------------
 
 
+@cache
 def oracle(records: Iterable[Record]) -> dict[str, Rows]:
     """What every table must hold after these records."""
     inputs = tuple(records)
@@ -295,6 +303,3 @@ def _differences(table: Table, here: Rows, there: Rows) -> Iterable[str]:
         for name, value in here[key].items():
             if value != there[key][name]:
                 yield f"{table.name}{key}.{name}: {value!r}, expected {there[key][name]!r}"
-
-
-__all__ = ["DeadLetter", "Record"]

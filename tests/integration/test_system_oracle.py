@@ -35,11 +35,16 @@ async def test_every_table_holds_what_the_oracle_says(system: System) -> None:
     assert filled == {table.name for table in TABLES} - {DEAD_LETTERS.name}
 
 
-def test_the_sample_has_all_that_can_differ() -> None:
+async def test_the_sample_has_all_that_can_differ() -> None:
     tables = oracle(sample())
     assert len(tables["health_daily"]) > 5_000
     assert {row["churned"] for row in tables["churn_observations"].values()} == {None, True, False}
-    assert {row["movement"] for row in tables["mrr_movements"].values()} >= {b"new", b"expansion", b"contraction", b"churn"}
+    assert {row["movement"] for row in tables["mrr_movements"].values()} >= {
+        b"new",
+        b"expansion",
+        b"contraction",
+        b"churn",
+    }
     assert {row["rule"] for row in tables["alerts"].values()} == {b"health_red", b"detractor"}
     assert {row["status"] for row in tables["alerts"].values()} >= {b"opened", b"resolved"}
 

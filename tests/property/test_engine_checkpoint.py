@@ -11,13 +11,14 @@ from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.engine.batches import BatchMessage
-from streams.engine.checkpoint import Checkpoint, UnsavedError
+from streams.engine.batches import BatchMessage, RawBatch, Track
+from streams.engine.checkpoint import Checkpoint
 from streams.engine.counters import Counters
-from streams.engine.outbox import Outbox, Output, RecordTooLargeError, publish
+from streams.engine.outbox import Outbox, Output, RecordTooLargeError, publish, publish_steps
+from streams.engine.pace import Pace
 from streams.engine.partition import META_KEY, StateCodec
 from streams.engine.settings import EngineSettings
-from streams.engine.table import StateTable
+from streams.engine.table import StateTable, UnsavedError
 from streams.errors import ConfigurationError
 
 SOURCE, CHANGELOG, OUT = "usage", "app-usage-changelog", "metrics"
@@ -61,6 +62,7 @@ class Broker:
 
     def __init__(self, batch_bytes: int = ROOMY) -> None:
         self.logs: dict[tuple[str, int], list[Any]] = defaultdict(list)
+        self.compacted: dict[tuple[str, int], int] = defaultdict(int)
         self.writes: list[tuple[str, list[Any]]] = []
         self.committed: dict[TP, int] = {}
         self.batch_bytes = batch_bytes
@@ -86,6 +88,21 @@ class Broker:
         written.set_result(SimpleNamespace(offset=base))
         return written
 
+    def changelog(self) -> RawBatch:
+        """What a recovery reads: after a compaction only the newest record of each key before some offset."""
+        log, until = self.logs[CHANGELOG, 0], self.compacted[CHANGELOG, 0]
+        newest = {key: offset for offset, (key, _) in enumerate(log[:until])}
+        records = [
+            SimpleNamespace(offset=offset, key=key, value=value)
+            for offset, (key, value) in enumerate(log)
+            if offset >= until or newest[key] == offset
+        ]
+        return RawBatch(0, len(log), records)
+
+    def compact(self, part: float) -> None:
+        until = int(len(self.logs[CHANGELOG, 0]) * part)
+        self.compacted[CHANGELOG, 0] = max(until, self.compacted[CHANGELOG, 0])
+
     async def commit(self, offsets: dict[TP, int]) -> bool:
         self.step()
         self.committed.update(offsets)
@@ -109,20 +126,25 @@ class Worker:
         self.table: StateTable[Customer, Ledger] = StateTable.__new__(StateTable)
         self.written: dict[tuple[str, int], int] = {}
         self.checkpoint = Checkpoint(
-            options, self.counters, lambda: broker, lambda: [self.table], self._wrote
+            options,
+            self.counters,
+            lambda steps: publish_steps(broker, steps, options.producer_request_bytes),
+            lambda: [self.table],
+            self._wrote,
         )
         self.table.name = "usage"
         self.table.app = SimpleNamespace(
             engine=SimpleNamespace(
                 settings=options,
                 checkpoint=self.checkpoint,
+                counters=self.counters,
+                pace=Pace(),
                 is_current=lambda message: id(message) not in self.stale,
             )
         )
         self.table._changelog_topic = SimpleNamespace(get_topic_name=lambda: CHANGELOG)
         self.table.configure(SOURCE, StateCodec(Customer, Ledger), render)
-        records = [SimpleNamespace(key=k, value=v) for k, v in broker.logs[CHANGELOG, 0]]
-        self.table.load(0, records)
+        self.table.load(0, broker.changelog())
         self.part = self.table.partition(0)
         self.part.recovered()
 
@@ -161,6 +183,7 @@ def source(keys: list[int]) -> list[Any]:
 
 def event_of(records: list[Any]) -> Any:
     message = BatchMessage(SOURCE, 0, records[0].offset, 0.0, 0, None, None, None, None, 0, 0, TP(SOURCE, 0))
+    message.track = Track()
     return SimpleNamespace(value=records, message=message)
 
 
@@ -182,7 +205,7 @@ async def undisturbed(keys: list[int]) -> tuple[dict[str, Customer | None], int,
     return state_of(worker), worker.part.meta.read, emitted(broker)
 
 
-CRASH = st.tuples(st.integers(1, 12), st.integers(0, 9))
+CRASH = st.tuples(st.integers(1, 12), st.integers(0, 9), st.floats(0, 1))
 
 
 @settings(max_examples=200, deadline=None)
@@ -190,17 +213,19 @@ CRASH = st.tuples(st.integers(1, 12), st.integers(0, 9))
     st.lists(st.integers(0, 5), max_size=60),
     st.lists(CRASH, max_size=25),
     st.sampled_from((TINY, ROOMY)),
+    st.booleans(),
 )
 def test_a_crash_at_any_point_changes_neither_state_nor_outputs(
-    keys: list[int], crashes: list[tuple[int, int]], batch_bytes: int
+    keys: list[int], crashes: list[tuple[int, int, float]], batch_bytes: int, compacts: bool
 ) -> None:
-    """`crashes`: records until the next commit, and after how many writes of it the process dies."""
+    """`crashes`: records until the next commit, after how many writes of it the process dies, and which part of
+    the changelog is compacted then."""
 
     async def run() -> None:
         broker = Broker(batch_bytes)
         worker = Worker(broker)
-        plan = [*crashes, (len(keys) + 1, None)]
-        for size, dies_after in plan:
+        plan = [*crashes, (len(keys) + 1, None, 0.0)]
+        for size, dies_after, compacted in plan:
             position = broker.committed.get(TP(SOURCE, 0), 0)
             records = source(keys)[position : position + size]
             if not records:
@@ -212,6 +237,8 @@ def test_a_crash_at_any_point_changes_neither_state_nor_outputs(
                 await worker.commit(position + len(records))
             except CrashError:
                 broker.dies_after = None
+                if compacts:
+                    broker.compact(compacted)
                 worker = Worker(broker)
         expected_state, expected_read, expected_outputs = await undisturbed(keys)
         survivor = Worker(broker)
@@ -290,8 +317,9 @@ async def test_a_batch_that_raised_is_never_saved() -> None:
     records[1].key = None
     with pytest.raises(AttributeError):
         worker.process(records)
-    with pytest.raises(ConfigurationError, match="half changed"):
+    with pytest.raises(UnsavedError, match="half changed") as raised:
         await worker.commit(1)
+    assert isinstance(raised.value.__cause__, AttributeError)
     assert broker.writes == []
 
 
@@ -363,7 +391,7 @@ async def test_room_publishes_when_too_much_is_waiting() -> None:
 async def test_an_outbox_is_published_with_the_commit() -> None:
     broker = Broker()
     worker = Worker(broker)
-    box = Outbox(2, worker.checkpoint.publish_outputs, worker.checkpoint.wanted)
+    box = Outbox(2, worker.checkpoint.publish_outputs, worker.checkpoint.wanted, Pace().turn)
     worker.checkpoint.outboxes.append(box)
     box.emit(Output("dead-letters", 0, b"k", b"v"))
     await box.room()

@@ -146,6 +146,7 @@ class Rig:
         )
         consumer.app = SimpleNamespace(
             consumer_generation_id=1,
+            crashed=False,
             consumer=consumer,
             flow_control=SimpleNamespace(is_active=lambda: True),
             tables=SimpleNamespace(_changelogs={}),

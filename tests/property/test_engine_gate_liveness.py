@@ -20,7 +20,7 @@ def test_every_record_is_read_in_the_end_and_skew_is_bounded(
     position = dict.fromkeys(TOPICS, 0)
     clock = 0.0
     gate = SkewGate([tp.topic for tp in TOPICS], MAX_SKEW, patience_seconds=5.0, clock=lambda: clock)
-    gate.attach(lambda tp: Standing(position[tp], position[tp] < len(logs[TOPICS.index(tp)])))
+    gate.attach(lambda tp: Standing(position[tp], position[tp] < len(logs[TOPICS.index(tp)])), int)
     gate.assigned(TOPICS)
 
     def offer(which: int) -> bool:
@@ -47,7 +47,7 @@ def test_nobody_starts_a_batch_while_further_ahead_than_allowed(
     position = dict.fromkeys(TOPICS, 0)
     time = dict.fromkeys(TOPICS, -1)
     gate = SkewGate([tp.topic for tp in TOPICS], MAX_SKEW, patience_seconds=1e9, clock=lambda: 0.0)
-    gate.attach(lambda tp: Standing(position[tp], position[tp] < len(logs[TOPICS.index(tp)])))
+    gate.attach(lambda tp: Standing(position[tp], position[tp] < len(logs[TOPICS.index(tp)])), int)
     gate.assigned(TOPICS)
     for _ in range(300):
         which = random.randrange(4)  # type: ignore[attr-defined]

@@ -1,16 +1,21 @@
-"""Taking records out of aiokafka's fetcher: I1, and one cap per partition."""
+"""Taking records out of aiokafka's fetcher: I1, one cap per partition, and what its unpacking guards."""
 
+import struct
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.consumer.fetcher import FetchError, FetchResult
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchError, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import TopicPartitionState
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CorruptRecordException, KafkaError
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
-from streams.engine.fetching import _drain
+from streams.engine.fetching import Record, _drain
 
 
 class Records:
@@ -18,17 +23,19 @@ class Records:
 
     def __init__(self, offsets: list[int], start: int, end: int) -> None:
         self.next_fetch_offset = start
-        self._offsets, self._end = iter(offsets), end
+        self._records_iterator = self._unpack(offsets, end)
 
-    def __iter__(self) -> "Records":
-        return self
+    def _consumer_record(self, tp: TopicPartition, raw: Any) -> Any:
+        raise AssertionError("aiokafka's dataclass is not wanted")
 
-    def __next__(self) -> Any:
-        offset = next(self._offsets, None)
-        self.next_fetch_offset = self._end if offset is None else offset + 1
-        if offset is None:
-            raise StopIteration
-        return SimpleNamespace(offset=offset)
+    def _unpack(self, offsets: list[int], end: int) -> Iterator[Any]:
+        for offset in offsets:
+            raw = SimpleNamespace(
+                offset=offset, timestamp=0, timestamp_type=0, key=None, value=None, headers=[]
+            )
+            self.next_fetch_offset = offset + 1
+            yield self._consumer_record(TopicPartition("usage", 0), raw)
+        self.next_fetch_offset = end
 
 
 class Fetcher:
@@ -47,12 +54,15 @@ class Fetcher:
     def put(
         self, partition: int, offsets: list[int], start: int, end: int, position: int | None = None
     ) -> None:
+        self.put_records(partition, Records(offsets, start, end), start if position is None else position)
+
+    def put_records(self, partition: int, records: Any, position: int) -> None:
         tp = TopicPartition("usage", partition)
         state = TopicPartitionState(self.assignment)
-        state.reset_to(start if position is None else position)
+        state.reset_to(position)
         self.states[tp] = state
         self._records[tp] = FetchResult(
-            tp, assignment=self.assignment, partition_records=Records(offsets, start, end), backoff=0
+            tp, assignment=self.assignment, partition_records=records, backoff=0
         )
 
     def _notify(self, future: Any) -> None:
@@ -119,3 +129,67 @@ async def test_an_error_waits_for_the_records_before_it_and_is_then_raised(fetch
     with pytest.raises(KafkaError, match="too large"):
         fetcher.drain(0, 1)
     assert fetcher.drain(0, 1) == {}
+
+
+def record_batch(
+    *records: tuple[int, bytes | None, bytes | None],
+    compression: int = 0,
+    producer: int = -1,
+    control: bool = False,
+) -> bytes:
+    """A record batch as a broker has it; `producer` >= 0 makes it transactional."""
+    builder = DefaultRecordBatchBuilder(2, compression, int(producer >= 0), producer, 0, 0, 1_000_000)
+    base = records[0][0]
+    for offset, key, value in records:
+        builder.append(offset - base, 1000 + offset, key, value, [("h", b"1")])
+    raw = bytearray(builder.build())
+    raw[:8] = struct.pack(">q", base)
+    if control:
+        raw[21:23] = struct.pack(">h", struct.unpack(">h", raw[21:23])[0] | 0x20)
+        raw[17:21] = struct.pack(">I", calc_crc32c(raw[21:]))
+    return bytes(raw)
+
+
+def fetched(raw: bytes, aborted: list[tuple[int, int]] | None = None, isolation: int = 0) -> PartitionRecords:
+    tp = TopicPartition("usage", 0)
+    return PartitionRecords(tp, MemoryRecords(raw), aborted or [], 0, None, None, True, isolation)
+
+
+@pytest.mark.parametrize("compression", [0, 1, 2])
+async def test_a_record_has_everything_that_was_written(fetcher: Fetcher, compression: int) -> None:
+    raw = record_batch((0, b"k", b"v"), (1, None, None), compression=compression)
+    fetcher.put_records(0, fetched(raw), 0)
+    batch = _drain(fetcher, {TP("usage", 0)}, 100)[TP("usage", 0)]
+    assert batch.records == [
+        Record("usage", 0, 0, 1000, 0, b"k", b"v", [("h", b"1")]),
+        Record("usage", 0, 1, 1001, 0, None, None, [("h", b"1")]),
+    ]
+
+
+async def test_a_batch_is_continued_where_the_cap_cut_it(fetcher: Fetcher) -> None:
+    raw = record_batch((0, b"a", None), (1, b"b", None), (2, b"c", None)) + record_batch((3, b"d", None))
+    fetcher.put_records(0, fetched(raw), 0)
+    assert fetcher.drain(0, cap=2) == {0: (0, 2, [0, 1])}
+    assert fetcher.drain(0, cap=2) == {0: (2, 4, [2, 3])}
+    assert fetcher.drain(0, cap=2) == {}
+    assert fetcher._records == {}
+
+
+async def test_a_flipped_bit_is_found(fetcher: Fetcher) -> None:
+    raw = bytearray(record_batch((0, b"k", b"value")))
+    raw[-1] ^= 1
+    fetcher.put_records(0, fetched(bytes(raw)), 0)
+    with pytest.raises(CorruptRecordException, match="Invalid CRC"):
+        fetcher.drain(0)
+
+
+async def test_aborted_transactions_and_markers_are_holes(fetcher: Fetcher) -> None:
+    abort_marker = struct.pack(">hh", 0, 0)
+    raw = (
+        record_batch((0, b"kept", None), producer=1)
+        + record_batch((1, b"aborted", None), (2, b"aborted", None), producer=2)
+        + record_batch((3, abort_marker, b""), producer=2, control=True)
+        + record_batch((4, b"after", None))
+    )
+    fetcher.put_records(0, fetched(raw, [(2, 1)], READ_COMMITTED), 0)
+    assert fetcher.drain(0) == {0: (0, 5, [0, 4])}

@@ -18,8 +18,13 @@ class World:
         self.position = {USAGE: 0, BILLING: 0, OTHER: 0}
         self.gate = SkewGate(["usage", "billing"], 7 * DAY, patience_seconds=5.0, clock=lambda: self.now)
         self.in_flight = {USAGE: 0, BILLING: 0, OTHER: 0}
-        self.gate.attach(lambda tp: Standing(self.position[tp], self.pending[tp], self.in_flight[tp]))
+        self.applied = {USAGE: 0, BILLING: 0, OTHER: 0}
+        self.activity = 0
+        self.gate.attach(self.standing, lambda: self.activity)
         self.gate.assigned([USAGE, BILLING, OTHER, TP("scores", 0)])
+
+    def standing(self, tp: TP) -> Standing:
+        return Standing(self.position[tp], self.pending[tp], self.in_flight[tp], self.applied[tp])
 
 
 @pytest.fixture
@@ -54,6 +59,24 @@ def test_a_caught_up_sibling_steps_aside_at_once(world: World) -> None:
     assert not world.gate(USAGE)
     world.pending[BILLING] = False
     assert world.gate(USAGE)
+
+
+def test_a_sibling_stands_still_only_when_nothing_of_the_worker_moves(world: World) -> None:
+    world.gate.advance(USAGE, 20 * DAY)
+    world.gate.advance(BILLING, 10 * DAY)
+    for second in range(0, 50, 2):
+        world.now, world.activity = float(second), second
+        assert not world.gate(USAGE)
+    world.now, world.activity = 51.0, 51
+    assert world.gate(USAGE), "for ever is too long"
+
+
+def test_a_sibling_that_moves_within_a_batch_keeps_holding(world: World) -> None:
+    world.gate.advance(USAGE, 20 * DAY)
+    world.gate.advance(BILLING, 10 * DAY)
+    for second in range(100):
+        world.now, world.applied[BILLING] = float(second), second
+        assert not world.gate(USAGE)
 
 
 def test_a_sibling_that_does_not_move_steps_aside_after_the_patience(world: World) -> None:

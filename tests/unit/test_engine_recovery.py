@@ -1,7 +1,6 @@
 """Who may keep memory over a rebalance, and when a recovery is over (recovery.py)."""
 
 from collections import Counter
-from struct import pack
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +10,9 @@ from faust.tables.recovery import Recovery
 from faust.types import TP
 
 from streams.engine.batches import RawBatch
-from streams.engine.partition import StateCodec
+from streams.engine.partition import META_KEY, StateCodec
 from streams.engine.recovery import BulkRecovery
+from streams.engine.staging import PREFIX
 from streams.engine.table import StateTable
 
 CHANGELOG = "app-usage-changelog"
@@ -163,10 +163,23 @@ async def test_the_changelog_is_never_loaded_over_live_memory(world: World) -> N
     world.finish()
     part = world.table.partition(0)
     part.put("c1", Customer(9))
-    old = SimpleNamespace(key=b"c1", value=pack(">q", 99) + msgspec.msgpack.encode(Customer(1)))
+    old = SimpleNamespace(offset=0, key=b"c1", value=PREFIX.pack(99, 7) + msgspec.msgpack.encode(Customer(1)))
     world.recovery.in_recovery = False
     world.recovery.load(tp(0), RawBatch(0, 1, [old]))
     assert part.get("c1") == Customer(9)
+
+
+async def test_a_standby_that_takes_over_drops_the_flush_that_was_torn(world: World) -> None:
+    await world.rebalance(1, set(), {0})
+    flushes = [(b"c1", 5, 1), (META_KEY, 5, 1), (b"c1", 9, 2), (b"c2", 9, 2)]
+    for position, (key, offset, events) in enumerate(flushes):
+        value = PREFIX.pack(offset, 7) + msgspec.msgpack.encode(Customer(events))
+        record = SimpleNamespace(offset=position, key=key, value=value)
+        world.recovery.load(tp(0), RawBatch(position, position + 1, [record]))
+    await world.rebalance(2, {0})
+    world.finish()
+    part = world.table.partition(0)
+    assert (part.applied, part.keys(), part.get("c1"), part.meta) == (5, ["c1"], Customer(1), Customer(1))
 
 
 async def test_trailing_holes_end_a_recovery(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

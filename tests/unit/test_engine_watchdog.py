@@ -13,9 +13,9 @@ class World:
         self.now = 0.0
         self.watchdog = Watchdog(60.0, clock=lambda: self.now)
 
-    def look(self, at: float, sight: Sight, excused: bool = False) -> None:
+    def look(self, at: float, sight: Sight, excused: bool = False, activity: int = 0) -> None:
         self.now = at
-        self.watchdog.look({HERE: sight}, excused)
+        self.watchdog.look({HERE: sight}, activity, excused)
 
 
 @pytest.fixture
@@ -30,11 +30,26 @@ def test_lag_without_movement_is_stuck(world: World) -> None:
         world.look(61.0, Sight(10, 7))
 
 
-@pytest.mark.parametrize("sight", [Sight(11, 5), Sight(10, 0), Sight(10, 5, held=True)])
+@pytest.mark.parametrize("sight", [Sight(11, 5), Sight(10, 0), Sight(10, 5, 7), Sight(10, 5, held=True)])
 def test_movement_no_lag_and_a_gate_are_excuses(world: World, sight: Sight) -> None:
     world.look(0.0, Sight(10, 5))
     world.look(50.0, sight)
-    world.look(100.0, Sight(sight.committable, 5))
+    world.look(100.0, Sight(sight.committable, 5, sight.applied))
+
+
+def test_a_partition_may_stand_ten_times_as_long_while_the_worker_moves(world: World) -> None:
+    for second in range(0, 600, 30):
+        world.look(float(second), Sight(10, 5), activity=second)
+    with pytest.raises(StuckError, match="for 601 s"):
+        world.look(601.0, Sight(10, 5), activity=601)
+
+
+def test_a_worker_that_was_busy_is_given_the_limit_once_more(world: World) -> None:
+    world.look(0.0, Sight(10, 5))
+    world.look(100.0, Sight(10, 5), activity=1)
+    world.look(160.0, Sight(10, 5), activity=1)
+    with pytest.raises(StuckError):
+        world.look(161.0, Sight(10, 5), activity=1)
 
 
 def test_waiting_for_something_outside_is_an_excuse_while_it_lasts(world: World) -> None:

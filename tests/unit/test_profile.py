@@ -10,7 +10,7 @@ from streams.metrics.usage import UsagePolicy
 
 HEAD = 'name = "acme"\nversion = 3\n'
 PROFILES = Path(__file__).parents[2] / "streams" / "metrics" / "profiles"
-SECTIONS = ("engagement", "activation", "support", "revenue", "feedback", "health")
+SECTIONS = ("engagement", "activation", "support", "revenue", "feedback", "health", "churn")
 
 
 def parsed(text: str) -> Profile:

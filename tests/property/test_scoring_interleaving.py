@@ -1,0 +1,132 @@
+"""Alignment against its definition, and scores against every interleaving of the domains."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.codec import MessageDecoder
+from schemas.metrics import DOMAINS, AccountValues, DayClosed, Domain, MetricsMessage, MetricValues, RevenueValues
+from schemas.metrics import FeedbackValues, SupportValues, UsageValues
+from streams.churn.policy import ChurnPolicy
+from streams.churn.scoring import ChurnScorer
+from streams.metrics.days import DAY_MS, Days
+from streams.metrics.health import HealthScorer
+from streams.metrics.health_policy import HealthPolicy
+from streams.metrics.partition import Emitted, MemoryPartition
+from streams.scoring.alignment import Alignment
+from streams.scoring.card import Card
+from streams.scoring.machine import Outputs, ScoringMachine
+
+START = 19_700
+SPANS = st.tuples(*(st.tuples(st.integers(0, 5), st.integers(5, 12)) for _ in DOMAINS))
+Streams = dict[Domain, list[Any]]
+
+
+@st.composite
+def turns(draw: Any, lengths: dict[Domain, int]) -> list[Domain]:
+    """Whose turn it is, for streams of these lengths."""
+    return list(draw(st.permutations([domain for domain, length in lengths.items() for _ in range(length)])))
+
+
+@st.composite
+def markers(draw: Any) -> list[tuple[Domain, int]]:
+    """Each domain's markers in its own order, some of them again, in any interleaving."""
+    streams: dict[Domain, list[int]] = {}
+    for domain, (first, last) in zip(DOMAINS, draw(SPANS), strict=True):
+        days = list(range(START + first, START + last + 1))
+        again = draw(st.integers(0, len(days)))  # a crash: the stream goes back and comes again
+        back = draw(st.integers(0, again))
+        streams[domain] = [*days[:again], *days[back:]]
+    order = draw(turns({domain: len(days) for domain, days in streams.items()}))
+    return [(domain, streams[domain].pop(0)) for domain in order]
+
+
+@given(markers())
+def test_ready_days_are_those_every_domain_has_closed_in_order_and_once(closes: list[tuple[Domain, int]]) -> None:
+    alignment = Alignment()
+    seen: dict[Domain, set[int]] = {domain: set() for domain in DOMAINS}
+    ready: list[int] = []
+    for domain, day in closes:
+        seen[domain].add(day)
+        ready += alignment.close(domain, day)
+        common = set.intersection(*seen.values())
+        first = max((min(days) for days in seen.values() if days), default=0)
+        assert ready == sorted(day for day in common if day >= first)
+    assert alignment.aligned == (ready[-1] if ready else None)
+
+
+KINDS: dict[Domain, Any] = {
+    "usage": lambda n: UsageValues(events_28d=n, engagement_score=float(n), active_days_28d=n, last_used_at=START * DAY_MS),
+    "support": lambda n: SupportValues(tickets_open=n, tickets_opened_28d=n),
+    "revenue": lambda n: RevenueValues(mrr_minor=n, paying=n % 3 > 0, currency="EUR"),
+    "feedback": lambda n: FeedbackValues(detractors_90d=n % 4, responses_90d=n % 4),
+    "account": lambda n: AccountValues(name=f"n{n}"),
+}
+
+
+@st.composite
+def histories(draw: Any) -> Streams:
+    """What each domain publishes over some days: values of two customers, restatements, live values, markers."""
+    streams: Streams = {}
+    for domain, (first, last) in zip(DOMAINS, draw(SPANS), strict=True):
+        out: list[MetricsMessage] = []
+        for day in range(START + first, START + last + 1):
+            for customer in draw(st.sets(st.sampled_from("ab"))):
+                out.append(said(domain, customer, "day", day, draw(st.integers(0, 30)), 0))
+            out.append(DayClosed(domain=domain, day=day))
+            if draw(st.booleans()):
+                out.append(said(domain, "a", "day", day, draw(st.integers(0, 30)), 1))
+            if draw(st.booleans()):
+                out.append(said(domain, "b", "live", day + 1, draw(st.integers(0, 30)), 0))
+        streams[domain] = out
+    return streams
+
+
+def said(domain: Domain, customer: str, kind: Any, day: int, number: int, revision: int) -> MetricValues:
+    at = (day + 1) * DAY_MS if kind == "day" else day * DAY_MS + 1
+    return MetricValues(
+        customer_id=customer,
+        kind=kind,
+        as_of=at,
+        day=day,
+        values=KINDS[domain](number),
+        revision=revision,
+        event_id=f"{domain}{number}",
+        event_at=at,
+    )
+
+
+def scored(streams: Streams, order: list[Domain], flushes: set[int]) -> tuple[list[Any], dict[str, Any]]:
+    """What is dated, in order, and the live scores at rest."""
+    sent: list[Emitted] = []
+    health = HealthScorer(HealthPolicy(), "p")
+    machine = ScoringMachine(health, ChurnScorer(ChurnPolicy()), Days(), Outputs("health", "churn", "observations"))
+    part: MemoryPartition[Card, Alignment] = MemoryPartition(0, Alignment(), machine.render, sent.append)
+    left = {domain: iter(messages) for domain, messages in streams.items()}
+    for offset, domain in enumerate(order):
+        machine.step(part, offset, next(left[domain]))
+        if offset in flushes:
+            part.flush()
+    part.flush()
+    dated, live = [], {}
+    read = MessageDecoder[Any](dict)
+    for one in sent:
+        message = None if one.value is None else {**read(one.value), "version": 0}
+        if message is not None and (one.topic == "churn" or message.get("kind") == "live"):
+            live[f"{one.topic} {one.key!r}"] = message
+        elif one.topic != "churn":
+            dated.append((one.topic, message))
+    return dated, live
+
+
+@given(st.data())
+def test_dated_scores_and_scores_at_rest_are_the_same_in_every_interleaving(data: st.DataObject) -> None:
+    streams = data.draw(histories())
+    lengths = {domain: len(messages) for domain, messages in streams.items()}
+    orders = [data.draw(turns(lengths)) for _ in range(2)]
+    flushes = data.draw(st.sets(st.integers(0, 60)))
+    (dated, live), (dated_again, live_again) = scored(streams, orders[0], set()), scored(streams, orders[1], flushes)
+    assert dated_again == dated
+    paying = {name.split()[1] for name, score in live.items() if score.get("paying")}
+    assert {n: v for n, v in live_again.items() if n.startswith("health") or n.split()[1] in paying} == live

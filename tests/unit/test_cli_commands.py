@@ -1,0 +1,165 @@
+"""The commands that look at an installation, and the help of all."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from cli_rig import Zelo, clean_environment, command_line
+
+from schemas.registry import TOPICS
+from streams.cli import dead_letters
+from streams.cli.main import app
+from streams.embedded.ports import free_port
+from streams.intake.dead_letters import Letter
+
+
+@pytest.fixture
+def zelo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Zelo:
+    clean_environment(monkeypatch)
+    monkeypatch.setenv("ZELO_KAFKA_BOOTSTRAP", f"127.0.0.1:{free_port()}")
+    monkeypatch.setenv("ZELO_CLICKHOUSE_URL", f"http://127.0.0.1:{free_port()}")
+    return command_line(monkeypatch, capsys)
+
+
+def paths(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command and group."""
+    yield words
+    for name, below in getattr(command, "commands", {}).items():
+        yield from paths(below, (*words, name))
+
+
+@pytest.mark.parametrize("words", list(paths(typer.main.get_command(app))), ids=" ".join)
+def test_every_command_explains_itself(zelo: Zelo, words: tuple[str, ...]) -> None:
+    shown = zelo(*words, "--help")
+    assert shown.status == 0
+    assert " ".join(("zelo", *words)) in shown.out
+    assert "Show this message and exit" in shown.out
+
+
+def test_an_unknown_command_is_named(zelo: Zelo) -> None:
+    stopped = zelo("dmo")
+    assert stopped.status == 2
+    assert "dmo" in stopped.err
+
+
+def test_topics_lists_all_of_them_as_they_stand_on_the_broker(zelo: Zelo) -> None:
+    shown = zelo("topics", ZELO_TOPIC_PREFIX="acme.", ZELO_PARTITIONS="7")
+    assert shown.status == 0
+    for topic in TOPICS:
+        assert f"acme.{topic.name} {topic.key} {topic.partitions or 7} {topic.cleanup} " in shown.out
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_doctor_says_what_is_missing_and_how_to_mend_it(zelo: Zelo) -> None:
+    shown = zelo("doctor")
+    assert shown.status == 1
+    assert "BAD Kafka at 127.0.0.1:" in shown.out
+    assert "set ZELO_KAFKA_BOOTSTRAP" in shown.out
+    assert "BAD ClickHouse at http://127.0.0.1:" in shown.out
+    assert "set ZELO_CLICKHOUSE_URL" in shown.out
+    assert "ok Python 3." in shown.out
+    assert "ok package agents is ours" in shown.out
+    assert "Traceback" not in shown.out + shown.err
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("migrate", "--status")], ids=" ".join)
+def test_migrate_without_clickhouse_stops_with_its_address(zelo: Zelo, command: tuple[str, ...]) -> None:
+    stopped = zelo(*command)
+    assert stopped.status == 2
+    assert "error: ClickHouse" in stopped.err
+    assert "Traceback" not in stopped.err
+
+
+@pytest.mark.parametrize("arguments", [("ravenstack", "nowhere"), ("jsonl", "nowhere.jsonl")], ids=" ".join)
+def test_import_without_kafka_stops_with_its_address(zelo: Zelo, arguments: tuple[str, ...]) -> None:
+    stopped = zelo("import", *arguments)
+    assert stopped.status == 2
+    assert "error: expected Kafka at 127.0.0.1:" in stopped.err
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize(
+    "command", [("dead-letters",), ("replay", "dead-letters"), ("topics", "--create")], ids=" ".join
+)
+def test_commands_without_kafka_stop_with_its_address(zelo: Zelo, command: tuple[str, ...]) -> None:
+    stopped = zelo(*command)
+    assert stopped.status == 2
+    assert "Kafka at 127.0.0.1:" in stopped.err
+
+
+def test_an_address_of_kafka_that_is_none_is_a_wrong_setting(zelo: Zelo) -> None:
+    stopped = zelo("topics", "--create", ZELO_KAFKA_BOOTSTRAP="here:there")
+    assert stopped.status == 2
+    assert "ZELO_KAFKA_BOOTSTRAP" in stopped.err
+
+
+def test_demo_without_its_data_says_where_they_should_be(zelo: Zelo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.cli.demo.__file__", "/somewhere/streams/cli/demo.py")
+    stopped = zelo("demo")
+    assert stopped.status == 2
+    assert "expected the sample data in" in stopped.err
+    assert "--data" in stopped.err
+
+
+def test_fold_of_a_file_that_is_not_there_names_it(zelo: Zelo, tmp_path: Path) -> None:
+    stopped = zelo("fold", "--format", "jsonl", str(tmp_path / "none.jsonl"))
+    assert stopped.status == 2
+    assert "none.jsonl" in stopped.err
+
+
+def letter(value: bytes | None) -> Letter:
+    return Letter(
+        topic="zelo.usage.v1",
+        partition=1,
+        offset=7,
+        reason="SchemaError: expected JSON",
+        key=b"acme",
+        value=value,
+        retries=2,
+        whole=True,
+        headers=(),
+        timestamp_ms=0,
+    )
+
+
+@pytest.mark.parametrize(
+    "value, shown",
+    [
+        (None, "acme 2"),
+        (b"", "acme 2"),
+        (b'{"a": 1}', '{"a": 1} 2'),
+        (b"\xff\xfe", r"\xff\xfe 2"),
+        (b"x" * 100, "x…"),
+    ],
+    ids=["none", "empty", "JSON", "no text", "long"],
+)
+def test_dead_letters_are_listed_with_source_and_reason(
+    zelo: Zelo, monkeypatch: pytest.MonkeyPatch, value: bytes | None, shown: str
+) -> None:
+    async def read(_: object) -> list[Letter]:
+        return [letter(value)]
+
+    monkeypatch.setattr(dead_letters, "read_dead_letters", read)
+    listed = zelo("dead-letters")
+    assert listed.status == 0
+    assert "zelo.usage.v1[1]@7 SchemaError: expected JSON acme" in listed.out
+    assert shown in listed.out
+    assert "1 dead letters" in listed.out
+
+
+@pytest.mark.parametrize("value, shown", [(b"[/b] [bold]x", "[/b] [bold]x"), (b"\x1b]0;owned\x07", "owned")])
+def test_dead_letters_are_shown_as_they_are_and_cannot_command_the_terminal(
+    zelo: Zelo, monkeypatch: pytest.MonkeyPatch, value: bytes, shown: str
+) -> None:
+    async def read(_: object) -> list[Letter]:
+        return [replace(letter(value), reason="SchemaError: expected [/end] of \x1b[2J")]
+
+    monkeypatch.setattr(dead_letters, "read_dead_letters", read)
+    listed = zelo("dead-letters")
+    assert listed.status == 0
+    assert "expected [/end] of" in listed.out
+    assert shown in listed.out
+    assert "\x1b" not in listed.out

@@ -1,0 +1,245 @@
+"""Metric values in; live and daily scores, observations and outcomes out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from schemas.codec import MessageDecoder
+from schemas.metrics import (
+    DOMAINS,
+    AccountValues,
+    DayClosed,
+    Domain,
+    FeedbackValues,
+    MetricsMessage,
+    MetricValues,
+    Movement,
+    NpsAnswer,
+    Progress,
+    RevenueValues,
+    UsageValues,
+    Values,
+)
+from schemas.scores import ChurnScore, HealthScore, Observation, ObservationsClosed, Outcome, Snapshot
+from streams.churn.policy import ChurnPolicy
+from streams.churn.scoring import ChurnScorer
+from streams.metrics.days import DAY_MS, Days, is_sunday
+from streams.metrics.health import HealthScorer
+from streams.metrics.health_policy import HealthPolicy
+from streams.metrics.partition import Emitted, MemoryPartition
+from streams.scoring.alignment import Alignment
+from streams.scoring.card import Card
+from streams.scoring.machine import OBSERVATIONS_PARTITION, Outputs, ScoringMachine
+
+SUNDAY = 19_701
+MONDAY = SUNDAY + 1
+PAYING = RevenueValues(paying=True, mrr_minor=5_000, currency="EUR")
+LEFT = RevenueValues(paying=False)
+assert is_sunday(SUNDAY)
+
+
+class Rig:
+    """A scoring machine on one partition."""
+
+    def __init__(self) -> None:
+        self.machine = ScoringMachine(
+            HealthScorer(HealthPolicy(), "test@1"),
+            ChurnScorer(ChurnPolicy()),
+            Days(),
+            Outputs("health", "churn", "observations"),
+        )
+        self.sent: list[Emitted] = []
+        self.part: MemoryPartition[Card, Alignment] = MemoryPartition(
+            3, Alignment(), self.machine.render, self.sent.append
+        )
+        self._next = 0
+
+    def step(self, *messages: MetricsMessage) -> None:
+        for message in messages:
+            self.machine.step(self.part, self._next, message)
+            self._next += 1
+
+    def day(self, day: int, *values: Values, customer: str = "c", but: tuple[Domain, ...] = ()) -> None:
+        """Values of a day, and the markers of all domains that close it."""
+        self.step(*(daily(one, day, customer) for one in values))
+        self.step(*(DayClosed(domain=domain, day=day) for domain in DOMAINS if domain not in but))
+
+    def read(self, topic: str, kind: Any) -> list[Any]:
+        read = MessageDecoder[Any](kind)
+        return [read(sent.value) for sent in self.sent if sent.topic == topic and sent.value is not None]
+
+    def health(self, kind: str) -> list[HealthScore]:
+        return [score for score in self.read("health", HealthScore) if score.kind == kind]
+
+    def churn(self) -> list[ChurnScore]:
+        return self.read("churn", ChurnScore)
+
+    def observed(self, kind: type) -> list[Any]:
+        return [found for found in self.read("observations", Observation) if isinstance(found, kind)]
+
+    def tombstones(self) -> list[Emitted]:
+        return [sent for sent in self.sent if sent.value is None]
+
+
+def daily(values: Values, day: int, customer: str = "c", revision: int = 0) -> MetricValues:
+    at = (day + 1) * DAY_MS
+    return MetricValues(customer_id=customer, kind="day", as_of=at, day=day, values=values, revision=revision)
+
+
+def live(values: Values, at: int, event: str, customer: str = "c") -> MetricValues:
+    return MetricValues(
+        customer_id=customer, kind="live", as_of=at, day=(at - 1) // DAY_MS, values=values, event_at=at, event_id=event
+    )
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def test_a_value_gives_one_live_score_at_the_next_flush(rig: Rig) -> None:
+    rig.step(live(PAYING, 10, "e1"), live(UsageValues(events_28d=1), 20, "e2"))
+    assert rig.sent == []
+    rig.part.flush()
+    (score,) = rig.health("live")
+    assert (score.as_of, score.trigger_event_id, score.paying, score.mrr_minor) == (20, "e2", True, 5_000)
+    (risk,) = rig.churn()
+    assert (risk.currency, risk.is_prior, risk.version) == ("EUR", True, 1)
+
+
+def test_who_does_not_pay_has_no_churn_risk(rig: Rig) -> None:
+    rig.step(live(LEFT, 10, "e1"))
+    rig.part.flush()
+    assert len(rig.health("live")) == 1
+    assert rig.churn() == []
+
+
+def test_scores_name_the_customer_and_its_newest_answer(rig: Rig) -> None:
+    answer = NpsAnswer(response_id="r", event_id="e", score=3, nps_class="detractor", answered_at=5)
+    account = AccountValues(name="Ana Ltda", owner="bo", locale="pt", segment="smb")
+    rig.step(live(account, 1, "a"), live(FeedbackValues(last_nps=answer), 2, "f"), live(PAYING, 3, "p"))
+    rig.part.flush()
+    (score,) = rig.health("live")
+    assert (score.name, score.owner, score.locale, score.segment) == ("Ana Ltda", "bo", "pt", "smb")
+    assert score.answer == answer
+    assert rig.churn()[0].name == "Ana Ltda"
+
+
+def test_nothing_is_scored_for_the_day_before_every_domain_has_closed_it(rig: Rig) -> None:
+    rig.day(MONDAY, PAYING, but=("support",))
+    assert rig.health("day") == []
+    rig.step(DayClosed(domain="support", day=MONDAY))
+    (score,) = rig.health("day")
+    assert (score.day, score.as_of) == (MONDAY, (MONDAY + 1) * DAY_MS)
+
+
+def test_the_daily_score_uses_revision_0_of_that_day_whatever_is_known_by_then(rig: Rig) -> None:
+    rig.step(daily(PAYING, MONDAY))
+    rig.step(daily(RevenueValues(paying=True, mrr_minor=7_000), MONDAY, revision=1))
+    rig.step(daily(RevenueValues(paying=True, mrr_minor=9_000), MONDAY + 1))
+    rig.day(MONDAY)
+    assert [score.mrr_minor for score in rig.health("day")] == [5_000]
+    rig.part.flush()
+    assert [score.mrr_minor for score in rig.health("live")] == [9_000]
+
+
+def test_the_daily_score_is_compared_with_the_day_before(rig: Rig) -> None:
+    usage = UsageValues(events_28d=9, engagement_score=90.0, last_used_at=MONDAY * DAY_MS, active_days_28d=20)
+    rig.day(MONDAY, PAYING, usage)
+    rig.day(MONDAY + 1, PAYING, usage)
+    first, second = rig.health("day")
+    assert (first.previous_score, first.previous_band) == (None, None)
+    assert (second.previous_score, second.previous_band) == (first.score, first.band)
+
+
+def test_a_close_asks_for_the_live_score_anew(rig: Rig) -> None:
+    rig.day(MONDAY, PAYING)
+    rig.part.flush()
+    rig.day(MONDAY + 1)
+    rig.part.flush()
+    assert len(rig.health("live")) == 2
+
+
+@pytest.mark.parametrize("day", range(SUNDAY, SUNDAY + 7))
+def test_payers_are_observed_on_sundays(rig: Rig, day: int) -> None:
+    rig.day(day, PAYING)
+    rig.day(day, LEFT, customer="gone")
+    assert [found.customer_id for found in rig.observed(Snapshot)] == (["c"] if day == SUNDAY else [])
+
+
+def test_every_aligned_day_ends_with_a_marker_in_the_one_partition_of_observations(rig: Rig) -> None:
+    rig.day(SUNDAY, PAYING)
+    rig.day(MONDAY, PAYING)
+    assert [(found.partition, found.day) for found in rig.observed(ObservationsClosed)] == [(3, SUNDAY), (3, MONDAY)]
+    sent = [one for one in rig.sent if one.topic == "observations"]
+    assert {one.partition for one in sent} == {OBSERVATIONS_PARTITION}
+    assert sent[-1].key == b"_clock"
+    assert {one.partition for one in rig.sent if one.topic != "observations"} == {3}
+
+
+def test_the_end_of_the_last_subscription_is_an_outcome_once_and_removes_the_risk(rig: Rig) -> None:
+    rig.day(MONDAY, PAYING)
+    rig.day(MONDAY + 1, LEFT)
+    rig.day(MONDAY + 2, LEFT)
+    assert [(found.customer_id, found.day) for found in rig.observed(Outcome)] == [("c", MONDAY + 1)]
+    assert [(sent.topic, sent.key) for sent in rig.tombstones()] == [("churn", b"c")]
+
+
+def test_a_customer_that_comes_back_can_leave_again(rig: Rig) -> None:
+    for number, values in enumerate((PAYING, LEFT, PAYING, LEFT)):
+        rig.day(MONDAY + number, values)
+    assert [found.day for found in rig.observed(Outcome)] == [MONDAY + 1, MONDAY + 3]
+
+
+def test_a_customer_of_whom_nothing_is_aligned_yet_is_left_out_of_the_day(rig: Rig) -> None:
+    rig.step(live(PAYING, 5, "e", customer="new"))
+    rig.day(MONDAY, PAYING)
+    assert [score.customer_id for score in rig.health("day")] == ["c"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Progress(
+            topic="t", partition=0, read=1, applied=1, duplicate=0, late=0, dead=0, watermark=1, closed_day=1, version=1
+        ),
+        Movement(
+            customer_id="c",
+            effective_at=1,
+            currency="EUR",
+            movement="new",
+            amount_minor=1,
+            mrr_before_minor=0,
+            mrr_after_minor=1,
+        ),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_movements_and_accounting_are_nothing_to_score(rig: Rig, message: MetricsMessage) -> None:
+    rig.step(message)
+    rig.part.flush()
+    assert rig.sent == []
+    assert rig.part.states == {}
+
+
+def test_a_customer_that_is_not_here_is_not_rendered(rig: Rig) -> None:
+    rig.part.publish("nobody")
+    rig.part.put("empty", Card())
+    rig.part.publish("empty")
+    rig.part.flush()
+    assert rig.sent == []
+
+
+def test_a_card_recovered_from_further_on_takes_nothing_twice(rig: Rig) -> None:
+    """Its scores of then were published before it was saved."""
+    rig.day(SUNDAY, PAYING)
+    before: list[Emitted] = list(rig.sent)
+    card = rig.part.get("c")
+    assert card is not None
+    version = card.version
+    ahead: Callable[[str, int], bool] = lambda key, offset: key == "c"  # noqa: E731
+    rig.part.ahead = ahead  # type: ignore[method-assign]
+    rig.day(SUNDAY + 1, PAYING)
+    assert [sent.key for sent in rig.sent[len(before) :]] == [b"_clock"]
+    assert rig.part.states["c"].version == version
