@@ -29,13 +29,20 @@ def _zone(name: str) -> str:
     return name
 
 
+_BROKER = r"(\[[0-9A-Fa-f:.]+\]|[^\s,:\[\]]+)(:\d{1,5})?"
+
+
 class Settings(BaseSettings):
     """Everything that can be set, by `ZELO_<NAME>` or in the TOML file named by `ZELO_CONFIG`."""
 
     model_config = SettingsConfigDict(env_prefix="ZELO_", extra="forbid", frozen=True)
 
     # --- where
-    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka brokers, host:port separated by commas")
+    kafka_bootstrap: str = Field(
+        "127.0.0.1:9092",
+        pattern=rf"^{_BROKER}(,{_BROKER})*$",
+        description="Kafka brokers, host:port separated by commas",
+    )
     clickhouse_url: str = Field("http://127.0.0.1:8123", description="ClickHouse HTTP endpoint")
     clickhouse_user: str = Field("default", description="ClickHouse user")
     clickhouse_password: SecretStr = Field(SecretStr(""), description="ClickHouse password")

@@ -96,7 +96,7 @@ class _Rows:
 def _read(rows: _Rows) -> Board:
     mrr = rows.one(
         "SELECT sum(r.mrr_minor) AS mrr_minor, anyIf(r.currency, r.mrr_minor > 0) AS currency, "
-        "toString(max(r.day)) AS as_of FROM revenue_daily AS r FINAL "
+        "if(count() = 0, NULL, toString(max(r.day))) AS as_of FROM revenue_daily AS r FINAL "
         "WHERE r.day = (SELECT max(day) FROM revenue_daily)"
     )
     return Board(

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from streams.cli.answers import kafka_errors, shown
 from streams.config import load_settings
 from streams.intake.dead_letters import read_dead_letters, replay_dead_letters
 
@@ -17,11 +18,14 @@ def list_command(
     limit: Annotated[int, typer.Option(help="how many of the newest")] = 20,
 ) -> None:
     """List dead letters: where each came from and why it could not be read."""
-    letters = asyncio.run(read_dead_letters(load_settings()))
+    settings = load_settings()
+    with kafka_errors(settings):
+        letters = asyncio.run(read_dead_letters(settings))
     table = Table("source", "reason", "key", "value", "replays", box=None)
     for letter in letters[-limit:]:
         source = f"{letter.topic}[{letter.partition}]@{letter.offset}"
-        table.add_row(source, letter.reason, _shown(letter.key), _shown(letter.value), str(letter.retries))
+        cells = (source, letter.reason, _text(letter.key), _text(letter.value), str(letter.retries))
+        table.add_row(*map(shown, cells))
     console = Console(width=160)
     console.print(table)
     console.print(f"{len(letters)} dead letters")
@@ -32,11 +36,13 @@ def replay_command(
     topic: Annotated[str | None, typer.Option(help="only those of this source topic")] = None,
 ) -> None:
     """Send dead letters to their topic again; those still unreadable come back with a higher count."""
-    sent = asyncio.run(replay_dead_letters(load_settings(), topic))
+    settings = load_settings()
+    with kafka_errors(settings):
+        sent = asyncio.run(replay_dead_letters(settings, topic))
     Console().print(f"{sent} dead letters sent again")
 
 
-def _shown(content: bytes | None, length: int = 60) -> str:
+def _text(content: bytes | None, length: int = 60) -> str:
     if content is None:
         return ""
     text = content[:length].decode("utf-8", "backslashreplace")

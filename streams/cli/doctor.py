@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from streams.app import changelog_specs
 from streams.cli.board import read_accounting
 from streams.config import Settings
-from streams.errors import ZeloError
+from streams.errors import ConfigurationError, ZeloError
 from streams.sinks.migrate import status
 from streams.topics import topic_specs
 
@@ -116,7 +116,8 @@ def _checked(look: Callable[[], Finding], what: str) -> Finding:
     try:
         return look()
     except ZeloError as error:
-        return Finding(what, False, f"{error}: start ClickHouse, or set ZELO_CLICKHOUSE_URL, _USER, _PASSWORD")
+        mend = "" if isinstance(error, ConfigurationError) else ": start ClickHouse, or set ZELO_CLICKHOUSE_URL"
+        return Finding(what, False, f"{error}{mend}")
 
 
 def _migrations(settings: Settings) -> Finding:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from streams.cli.answers import shown
 from streams.config import load_settings
 from streams.intake.importer import Importer, ImportReport
 from streams.intake.jsonl import JsonLines
@@ -57,4 +58,4 @@ def print_report(console: Console, report: ImportReport) -> None:
         if rule.count:
             console.print(f"  {rule.count:>6}  {name}")
     for bad in report.first_bad_rows[:20]:
-        console.print(f"  {bad.file}:{bad.line} {bad.field}: {bad.reason}")
+        console.print(shown(f"  {bad.file}:{bad.line} {bad.field}: {bad.reason}"))

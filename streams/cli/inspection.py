@@ -10,6 +10,7 @@ from rich.table import Table
 
 from schemas.registry import TOPICS
 from streams.app import changelog_specs
+from streams.cli.answers import kafka_errors, shown
 from streams.cli.doctor import examine
 from streams.config import Settings, load_settings
 from streams.engine.topics import create_topics
@@ -38,7 +39,8 @@ def topics_command(
     console = Console(width=140)
     if create:
         specs = [*topic_specs(settings), *changelog_specs(settings)]
-        made = asyncio.run(create_topics(settings.kafka_bootstrap, specs, settings.replication_factor))
+        with kafka_errors(settings):
+            made = asyncio.run(create_topics(settings.kafka_bootstrap, specs, settings.replication_factor))
         console.print("\n".join(f"created {name}" for name in made) or "all topics exist")
         return
     table = Table("topic", "key", "partitions", "kept", "what", box=None)
@@ -54,8 +56,8 @@ def config_command() -> None:
     table = Table("setting", "value", "meaning", box=None)
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        shown = "********" if isinstance(value, SecretStr) and value.get_secret_value() else str(value)
-        table.add_row(f"ZELO_{name.upper()}", shown, field.description or "")
+        said = "********" if isinstance(value, SecretStr) and value.get_secret_value() else str(value)
+        table.add_row(f"ZELO_{name.upper()}", shown(said), field.description or "")
     Console(width=160).print(table)
 
 
@@ -65,7 +67,9 @@ def doctor_command() -> None:
     console = Console()
     findings = asyncio.run(examine(settings))
     for finding in findings:
-        console.print(f"[{'green' if finding.well else 'red'}]{'ok ' if finding.well else 'BAD'}[/]  {finding.what}")
+        console.print(
+            f"[{'green' if finding.well else 'red'}]{'ok ' if finding.well else 'BAD'}[/]  {shown(finding.what)}"
+        )
         if not finding.well:
-            console.print(f"     {finding.mend}", highlight=False)
+            console.print(f"     {shown(finding.mend)}", highlight=False)
     raise typer.Exit(0 if all(finding.well for finding in findings) else 1)

@@ -5,6 +5,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from streams.cli import dead_letters, demo, folding, importing, inspection, up, worker
 from streams.errors import ZeloError
@@ -34,7 +35,7 @@ def main() -> None:
     try:
         app()
     except ZeloError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
+        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         sys.exit(2)
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(130)

@@ -7,8 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from streams.alerts.amounts import money
 from streams.cli.board import Board
 from streams.intake.importer import ImportReport
+from streams.metrics.nps import nps_interval
 
 _BAND_COLOURS = {"red": "red", "yellow": "yellow", "green": "green", "unknown": "dim"}
 _FACTORS_SHOWN = 2
@@ -63,22 +65,12 @@ def _falling_reason(person: dict[str, Any]) -> str:
     return f"{person['change']:+.1f} from {person['score_before']:.1f}" + (f": {parts}" if parts else "")
 
 
-def money(minor: int, currency: str | None) -> str:
-    """An amount for people; two decimals, as in every currency of the sample data.
-
-    Example:
-        >>> money(123456, "USD")
-        '1,234.56 USD'
-    """
-    return f"{minor / 100:,.2f} {currency or ''}".strip()
-
-
 def _print_feedback_and_money(console: Console, board: Board) -> None:
     _head(console, "Feedback and revenue")
     console.print(_nps(board.nps))
-    console.print(f"MRR {money(board.mrr_minor, board.currency)}")
+    console.print(f"MRR {money(board.mrr_minor, board.currency, 'en')}")
     for name, step in board.movements.items():
-        console.print(f"  {name:<13}{step['count']:>6} × {money(step['amount_minor'], board.currency):>20}")
+        console.print(f"  {name:<13}{step['count']:>6} × {money(step['amount_minor'], board.currency, 'en'):>20}")
     if not board.movements:
         console.print("  no movements")
 
@@ -86,15 +78,18 @@ def _print_feedback_and_money(console: Console, board: Board) -> None:
 def _nps(nps: dict[str, Any]) -> str:
     if nps["nps"] is None:
         return "NPS: nobody answered in 90 days"
+    low, high = nps_interval(nps["promoters"], nps["passives"], nps["detractors"]) or (-100.0, 100.0)
     generated = nps["generated_customers"]
     of_them = f"; those of {generated} customers are made up, the sample data have none" if generated else ""
-    return f"NPS {nps['nps']:+.1f} from {nps['answers']} answers in 90 days{of_them}"
+    interval = f"(95 %: {low:+.0f} to {high:+.0f})"
+    return f"NPS {nps['nps']:+.1f} {interval} from {nps['answers']} answers in 90 days{of_them}"
 
 
 def _print_churn(console: Console, board: Board) -> None:
     _head(console, "Highest churn risk within 30 days")
     for risk in board.risks:
-        reasons = ", ".join(f"{r['code']} ×{r['odds_ratio']:.2f}" for r in risk["raising"]) or "nothing stands out"
+        raising = [f"{r['code'].replace('_', ' ')} ×{r['odds_ratio']:.2f}" for r in risk["raising"]]
+        reasons = ", ".join(raising) or "nothing stands out"
         customer = f"  {risk['customer_id']}  {risk['name'] or '':<14}{risk['probability']:>7.1%}  {reasons}"
         console.print(escape(customer))
     if not board.risks:
@@ -120,8 +115,15 @@ def _quality(quality: dict[str, Any]) -> list[str]:
         f"tested before it learned each label: ROC AUC {quality['roc_auc']:.3f}, log loss {quality['log_loss']:.4f} "
         f"(a constant guess {quality['log_loss_constant']:.4f}); mean predicted {quality['mean_predicted']:.2%}, "
         f"observed {quality['mean_observed']:.2%}",
-        "(the sample data are random and few customers leave: this shows the machinery, not a good model)",
+        *_doubt(quality),
     ]
+
+
+def _doubt(quality: dict[str, Any]) -> list[str]:
+    """What to hold against the figures while few customers have left."""
+    if not quality["is_prior"]:
+        return []
+    return [f"{quality['customers_churned']} customers are the sample size, few enough to doubt these figures"]
 
 
 def _print_alerts(console: Console, board: Board) -> None:

@@ -16,6 +16,7 @@ from streams.embedded import EmbeddedStack
 from streams.embedded.ports import free_port
 from streams.embedded.supervise import Child, Restart
 from streams.engine.topics import create_topics
+from streams.errors import ConfigurationError
 from streams.sinks.migrate import migrate
 from streams.topics import topic_specs
 
@@ -86,6 +87,11 @@ async def local_stack(settings: Settings, data_dir: Path | None, say: Callable[[
         data_dir: kept; None for a temporary folder.
         say: told each step.
     """
+    if data_dir is not None and (data_dir / "clickhouse").exists():
+        raise ConfigurationError(
+            f"{data_dir}: holds the rows of an earlier stack, whose broker (and offsets) lived in memory and is gone; "
+            "name a new folder, or remove this one"
+        )
     say("starting the embedded broker and ClickHouse")
     async with EmbeddedStack(data_dir) as embedded:
         settings = settings.model_copy(

@@ -42,8 +42,8 @@ async def create_topics(
     """
     wanted = list(specs)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **client_options)
-    await admin.start()
     try:
+        await admin.start()
         existing = await _partitions(admin)
         _check(wanted, existing)
         missing = [spec for spec in wanted if spec.name not in existing]

@@ -46,8 +46,8 @@ class Letter:
 async def read_dead_letters(settings: Settings) -> list[Letter]:
     """All letters there are, oldest first within a partition."""
     consumer = _consumer(settings, None)
-    await consumer.start()
     try:
+        await consumer.start()
         return [letter for letter, _ in await _read(settings, consumer, from_start=True)]
     finally:
         await consumer.stop()
@@ -62,9 +62,9 @@ async def replay_dead_letters(settings: Settings, topic: str | None = None) -> i
     """
     consumer = _consumer(settings, f"{settings.app_id}-replay")
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
-    await consumer.start()
-    await producer.start()
     try:
+        await consumer.start()
+        await producer.start()
         found = await _read(settings, consumer, from_start=False)
         chosen = [letter for letter, _ in found if letter.whole and topic in (None, letter.topic)]
         for letter in chosen:

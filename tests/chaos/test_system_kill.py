@@ -26,7 +26,7 @@ async def killed(system: System, role: str) -> None:
     victim = system.pid(role)
     os.kill(victim, signal.SIGKILL)
     async with asyncio.timeout(60):
-        while system.pid(role) == victim or not await system.children[role].ready():  # noqa: ASYNC110 - polled
+        while system.pid(role) == victim or not await system.children[role].ready():
             await asyncio.sleep(0.1)
 
 
@@ -39,7 +39,7 @@ async def test_kills_of_the_stream_and_the_archive_worker_change_no_figure() -> 
             sending = asyncio.create_task(system.send(records[cuts[number] : cuts[number + 1]]))
             after = chance.uniform(0.2, 2.5)
             await asyncio.sleep(after)  # the random point, not a wait for something
-            print(f"seed {SEED}: {role} killed {after:.2f} s into share {number + 1}")
+            print(f"seed {SEED}: {role} killed {after:.2f} s into share {number + 1}")  # noqa: T201 - to run it again
             await killed(system, role)
             await sending
         await system.drained()

@@ -11,9 +11,8 @@ from pathlib import Path
 import msgspec
 
 from schemas.events import FeatureUsed, MilestoneReached
-from schemas.metrics import AccountValues, RevenueValues, UsageValues
+from schemas.metrics import AccountValues, CustomerValues, RevenueValues, UsageValues
 from streams.metrics.days import DAY_MS, Days
-from schemas.metrics import CustomerValues
 from streams.metrics.health import HealthMemory, HealthScorer
 from streams.metrics.profile import load_profile
 from streams.metrics.usage import UsageFold, UsageState

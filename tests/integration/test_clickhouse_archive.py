@@ -57,7 +57,7 @@ async def archived(settings: Settings) -> bool:
 
 async def until_archived(settings: Settings) -> None:
     async with asyncio.timeout(90):
-        while not await archived(settings):  # noqa: ASYNC110 - another process, polled
+        while not await archived(settings):
             await asyncio.sleep(0.3)
 
 
@@ -90,7 +90,7 @@ async def test_every_topic_ends_in_its_tables_exactly_once_although_the_worker_i
         await stack.supervisor.start(child)
         with connect(settings) as client:
             async with asyncio.timeout(60):
-                while not counts(client)["events"]:  # noqa: ASYNC110 - another process, polled
+                while not counts(client)["events"]:
                     await asyncio.sleep(0.05)
             os.kill(stack.supervisor.pid("archive"), signal.SIGKILL)
             await produce(settings, events[3_000:])

@@ -146,7 +146,7 @@ async def test_rows_wait_for_a_server_that_comes_later(tmp_path: Path) -> None:
     done = asyncio.Event()
     await writer.add(rows(used("e1")), done.set)
     async with asyncio.timeout(20):
-        while writer.counters["events"].retries == 0:  # noqa: ASYNC110 - the state of another task, polled
+        while writer.counters["events"].retries == 0:
             await asyncio.sleep(0.01)
     assert not done.is_set()
     # The schema is made elsewhere, before the port the writer knocks at opens.

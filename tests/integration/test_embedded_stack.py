@@ -36,7 +36,7 @@ async def test_the_stack_is_ready_when_entered_mends_clickhouse_and_leaves_nothi
         assert sorted(path.name for path in data_dir.iterdir()) == ["clickhouse", "logs"]
         os.kill(embedded.supervisor.pid("clickhouse"), signal.SIGKILL)
         async with asyncio.timeout(30):
-            while not deaths or await answering_name(embedded.clickhouse_url) is None:  # noqa: ASYNC110
+            while not deaths or await answering_name(embedded.clickhouse_url) is None:
                 await asyncio.sleep(0.02)
         os.kill(embedded.supervisor.pid("broker"), signal.SIGKILL)
         with pytest.raises(ChildError, match=r"broker died \(signal 9\)"):

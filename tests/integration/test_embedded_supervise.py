@@ -79,7 +79,7 @@ def lives(pid: int) -> bool:
 
 async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  processes tell nobody
+        while not condition():
             await asyncio.sleep(0.02)
 
 

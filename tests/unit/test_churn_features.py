@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.metrics import AccountValues, FeedbackValues, RevenueValues, SupportValues, UsageValues
+from schemas.metrics import AccountValues, CustomerValues, FeedbackValues, RevenueValues, SupportValues, UsageValues
 from streams.churn.features import BY_NAME, FAMILIES, FEATURES, REASON_CODES, evidence, features, known
-from schemas.metrics import CustomerValues
 from streams.churn.scale import number
 
 USAGE = UsageValues(

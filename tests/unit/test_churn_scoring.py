@@ -5,14 +5,13 @@ import math
 import msgspec
 import pytest
 
-from schemas.metrics import RevenueValues, UsageValues
+from schemas.metrics import CustomerValues, RevenueValues, UsageValues
 from schemas.scores import ModelSnapshot, Quality
 from streams.churn.explain import explain
 from streams.churn.features import BY_NAME, FAMILIES, REASON_CODES, UNDIRECTED, features
 from streams.churn.model import MODEL_NAME, RIVER_VERSION, ChurnModel
 from streams.churn.parameters import ForeignModelError
 from streams.churn.policy import ChurnPolicy
-from schemas.metrics import CustomerValues
 from streams.churn.scoring import ChurnScorer
 
 POLICY = ChurnPolicy()

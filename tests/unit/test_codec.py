@@ -43,7 +43,7 @@ def test_times_may_be_epoch_milliseconds_or_rfc3339_with_an_offset() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    "changes, said",
     [
         ({"score": 11}, "expected a score from 0 to 10, got 11 - at `$.score`"),
         ({"score": -1}, "expected a score from 0 to 10"),

@@ -61,7 +61,7 @@ async def bench(backend: MemoryBackend | None = None, **sizes: Any) -> AsyncIter
 
 async def until(claim: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not claim():  # noqa: ASYNC110 - the state of another task, polled
+        while not claim():
             await asyncio.sleep(0.001)
 
 

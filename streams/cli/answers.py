@@ -1,0 +1,36 @@
+"""What outside systems and people write, made safe to print; a broker that does not answer, made an error of ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiokafka.errors import KafkaError
+from rich.markup import escape
+
+from streams.config import Settings
+from streams.errors import TransientError
+
+
+def shown(text: str) -> str:
+    r"""A text as it is: never read as markup, control characters spelled out.
+
+    Example:
+        >>> shown("a" + chr(27) + "[2J")
+        'a\\x1b[2J'
+    """
+    return escape("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))
+
+
+@contextmanager
+def kafka_errors(settings: Settings) -> Iterator[None]:
+    """Says which Kafka did not answer, and how to mend it.
+
+    Raises:
+        TransientError: in place of Kafka's errors.
+    """
+    try:
+        yield
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise TransientError(
+            f"Kafka at {settings.kafka_bootstrap}: {error or 'no answer'}; start Kafka (or `zelo up`), "
+            "or set ZELO_KAFKA_BOOTSTRAP"
+        ) from error

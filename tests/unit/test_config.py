@@ -1,0 +1,113 @@
+"""Settings: what they take, what they refuse, what a child process gets."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_rig import clean_environment
+from pydantic import SecretStr, ValidationError
+
+from streams.config import Settings, child_environment, load_settings
+from streams.errors import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    clean_environment(monkeypatch)
+
+
+def test_defaults_work_without_any_environment() -> None:
+    assert load_settings() == Settings()
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_says_what_it_is_and_has_a_default(name: str) -> None:
+    field = Settings.model_fields[name]
+    assert field.description
+    assert not field.description.endswith(".")
+    assert not field.is_required()
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("partitions", 0),
+        ("partitions", 1025),
+        ("replication_factor", 0),
+        ("clock", "sun"),
+        ("timezone", "Mars/Olympus"),
+        ("timezone", "../etc/passwd"),
+        ("lateness_seconds", -1),
+        ("lateness_seconds", "nan"),
+        ("horizon_days", 0),
+        ("http_port", 65_536),
+        ("log_level", "LOUD"),
+        ("locale", "fr"),
+        ("topic_prefix", "a b"),
+        ("app_id", ""),
+        ("clickhouse_database", "a; DROP"),
+        ("slack_channel", ""),
+        ("slack_max_age_hours", -0.5),
+        ("archive_rows", 0),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_with_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: object
+) -> None:
+    monkeypatch.setenv(f"ZELO_{name.upper()}", str(value))
+    with pytest.raises(ConfigurationError, match=f"^ZELO_{name.upper()}: ") as refused:
+        load_settings()
+    assert repr(str(value)) in str(refused.value)
+
+
+def test_ids_must_be_remembered_as_long_as_events_are_taken() -> None:
+    with pytest.raises(ConfigurationError, match="dedup_days must be at least horizon_days \\(90\\), it is 30"):
+        load_settings(dedup_days=30)
+
+
+def test_overrides_win_over_the_environment_and_it_over_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "zelo.toml"
+    path.write_text('partitions = 3\napp_id = "file"\nlocale = "pt"\n')
+    monkeypatch.setenv("ZELO_CONFIG", str(path))
+    monkeypatch.setenv("ZELO_PARTITIONS", "5")
+    monkeypatch.setenv("ZELO_APP_ID", "environment")
+    settings = load_settings(partitions=7)
+    assert (settings.partitions, settings.app_id, settings.locale) == (7, "environment", "pt")
+
+
+def test_settings_do_not_change() -> None:
+    settings: Any = Settings()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.partitions = 9
+
+
+def test_secrets_do_not_show_in_representations() -> None:
+    settings = Settings(clickhouse_password=SecretStr("hush"), slack_token=SecretStr("hush"))
+    assert "hush" not in repr(settings) + str(settings)
+
+
+@pytest.mark.parametrize("name", ["ZELO_SLACK_TOKEN", "ZELO_CLICKHOUSE_PASSWORD"])
+def test_a_child_process_gets_secrets_in_the_clear(name: str) -> None:
+    settings = Settings(clickhouse_password=SecretStr("hush"), slack_token=SecretStr("hush"))
+    assert child_environment(settings)[name] == "hush"
+
+
+def test_a_child_process_sees_exactly_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "zelo.toml"
+    path.write_text("partitions = 3\n")
+    monkeypatch.setenv("ZELO_CONFIG", str(path))
+    monkeypatch.setenv("ZELO_DATA_DIR", str(tmp_path / "with space"))
+    settings = load_settings(clock="log", publish_interval_seconds=0.1)
+    environment = child_environment(settings)
+    assert "ZELO_CONFIG" not in environment
+    assert environment["PATH"]
+    monkeypatch.delenv("ZELO_CONFIG")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings() == settings
+
+
+def test_a_child_process_without_a_token_gets_none() -> None:
+    assert "ZELO_SLACK_TOKEN" not in child_environment(Settings())
