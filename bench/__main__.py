@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import logging
+import signal
 import sys
 from pathlib import Path
 from time import monotonic
@@ -27,25 +28,33 @@ def main() -> int:
     options = _options()
     _be_quiet()
     shown, said = _console(options.json), Console(stderr=True)
-    machine, began = report.machine(), monotonic()
+    others, began = report.Others(), monotonic()
     try:
         rows = asyncio.run(_run(options, said))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        said.print("stopped")
+        return 130
     except TimeoutError:
         said.print(f"not done after {options.limit_minutes:g} minutes: fewer --events, or more --limit-minutes")
         return 1
     except ZeloError as error:
         said.print(str(error), markup=False)
         return 1
+    machine = report.machine(others.cores())
     result = report.as_json(rows, machine, vars(options), monotonic() - began)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    shown.print(report.table(rows, options.repeat))
+    shown.print(report.table(rows, options.repeat, machine))
     if options.json:
         print(json.dumps(result))
     return 0
 
 
 async def _run(options: argparse.Namespace, said: Console) -> list[Row]:
+    ours = asyncio.current_task()
+    assert ours is not None
+    # like Ctrl-C: broker, worker and files go with us
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ours.cancel)
     rows = [
         Row(contestant, customers) for customers in options.customers for contestant in report.contestants(options.only)
     ]

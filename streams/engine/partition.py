@@ -137,6 +137,7 @@ class Partition(Generic[S, M]):
         """Everything up to source `offset` is applied."""
         self.applied = max(self.applied, offset)
         if self.applied >= self._horizon >= 0:
+            self._dirty |= dict.fromkeys(self._recovered)  # so that the next flush completes them
             self._horizon, self._recovered = -1, {}
 
     def load(self, position: int, key: bytes, value: bytes | None) -> None:

@@ -19,6 +19,8 @@ from streams.topics import partitions, topic_name
 
 _PREFIX = "__connect.errors."
 _POLL_MS = 500
+#: Letters are whole up to the engine's largest request; aiokafka's own limits are a quarter of that.
+_LARGEST_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ async def replay_dead_letters(settings: Settings, topic: str | None = None) -> i
         topic: only letters of this source topic; the others are passed over for good.
     """
     consumer = _consumer(settings, f"{settings.app_id}-replay")
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all", max_request_size=_LARGEST_BYTES)
     try:
         await consumer.start()
         await producer.start()
@@ -84,7 +86,7 @@ def _consumer(settings: Settings, group: str | None) -> AIOKafkaConsumer:
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        max_partition_fetch_bytes=16 * 1024 * 1024,
+        max_partition_fetch_bytes=_LARGEST_BYTES,
     )
 
 

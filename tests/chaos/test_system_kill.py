@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
-from system_rig import System, differences, oracle, running, sample
+from system_oracle import differences, oracle, sample
+from system_rig import System, running
 
 from streams.embedded import EmbeddedStack
 

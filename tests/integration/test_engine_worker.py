@@ -7,6 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 from engine_rig import (
     OUT,
@@ -26,6 +28,7 @@ from faust.types import TP
 
 from streams.engine.broadcast import Broadcast
 from streams.engine.offsets import committed_offsets, end_offsets
+from streams.engine.table import changelog_name
 from streams.engine.topics import TopicSpec, create_topics
 from streams.errors import ConfigurationError
 
@@ -53,13 +56,24 @@ async def test_a_worker_is_exact_ends_orderly_and_goes_on_where_it_stopped(job: 
     await check_exact(job)
 
 
+def check_end_of_log(text: str) -> None:
+    """The first error is also the last, and the shutdown adds none of its own."""
+    errors = [line for line in text.splitlines() if "[ERROR]" in line or "[CRITICAL]" in line]
+    mode_says_so = errors.pop()
+    assert "We experienced a crash" in mode_says_so
+    assert all("told to fail at bad" in line for line in errors), errors
+    assert "ended by ValueError" in errors[-1]
+    for noise in ("Event loop is closed", "Error while stopping", "UnsavedError", "never awaited"):
+        assert noise not in text
+
+
 async def test_an_agent_that_raises_ends_the_worker_with_nothing_committed_past_it(job: Job) -> None:
     await prepare(job)
     await produce(job, ["good"] * 200 + ["bad"] * 200, per_batch=100)
     job.fails_at = "bad"
     with Worker(job) as worker:
         assert await asyncio.to_thread(worker.process.wait, 40) != 0
-        assert "told to fail at bad" in worker.text()
+        check_end_of_log(worker.text())
     assert not await is_drained(job)
     job.fails_at = ""
     with Worker(job):
@@ -87,6 +101,30 @@ async def test_an_agent_without_a_table_hands_everything_on_in_order(job: Job) -
     assert {n: [r.key for r in records] for n, records in out.items()} == {
         n: [r.key for r in records] for n, records in source.items()
     }
+
+
+async def test_outputs_and_changelogs_are_compressed(job: Job) -> None:
+    await prepare(job)
+    await produce(job, [f"c{n % 50}" for n in range(4_000)])
+    with Worker(job):
+        await poll(lambda: is_drained(job))
+    await check_exact(job)
+    for topic in (OUT, changelog_name(job.name, "counts")):
+        assert await codecs(job, topic) == {2}, "2 is snappy"
+
+
+async def codecs(job: Job, topic: str) -> set[int]:
+    """Compression codecs of the record batches of partition 0, as the broker gives them."""
+    async with AIOKafkaConsumer(bootstrap_servers=job.bootstrap) as consumer:
+        here = TopicPartition(topic, 0)
+        consumer.assign([here])
+        request = FetchRequest(1000, 1, 4_000_000, 0, [(topic, [(0, 0, 4_000_000)])])
+        response = await consumer._client.send(consumer._client.cluster.leader_for_partition(here), request)
+    [(_, [(*_, raw)])] = response.topics
+    found, records = set(), MemoryRecords(raw)
+    while (batch := records.next_batch()) is not None:
+        found.add(batch.compression_type)
+    return found
 
 
 async def test_a_message_larger_than_a_fetch_is_read(job: Job) -> None:

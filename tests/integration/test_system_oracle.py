@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from system_rig import System, differences, oracle, running, sample
+from system_oracle import differences, oracle, sample
+from system_rig import System, running
 
 from streams.embedded import EmbeddedStack
 from streams.metrics.days import to_date

@@ -1,9 +1,11 @@
 """Batches of another size, two stream workers, the import in pieces: the same figures."""
 
 import asyncio
+from typing import Any
 
 import pytest
-from system_rig import differences, oracle, running, sample
+from system_oracle import differences, oracle, sample
+from system_rig import running
 
 from streams.embedded import EmbeddedStack
 
@@ -13,7 +15,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 async def test_small_batches_two_stream_workers_and_pieces_give_the_same_figures() -> None:
     records = sample()
     first, second = len(records) // 3, 2 * len(records) // 3
-    chosen = {"max_poll_records": 37, "publish_interval_seconds": 0.05, "archive_rows": 300}
+    chosen: dict[str, Any] = {"max_poll_records": 37, "publish_interval_seconds": 0.05, "archive_rows": 300}
     async with EmbeddedStack() as stack, running(stack, "pieces", stream_workers=2, **chosen) as system:
         await system.send(records[:first])
         await system.drained()
@@ -27,7 +29,11 @@ async def test_small_batches_two_stream_workers_and_pieces_give_the_same_figures
 
 async def test_one_large_batch_gives_the_same_figures() -> None:
     records = sample()
-    chosen = {"max_poll_records": 100_000, "publish_interval_seconds": 5.0, "commit_interval_seconds": 3.0}
+    chosen: dict[str, Any] = {
+        "max_poll_records": 100_000,
+        "publish_interval_seconds": 5.0,
+        "commit_interval_seconds": 3.0,
+    }
     async with EmbeddedStack() as stack, running(stack, "large", **chosen) as system:
         await system.send(records)
         await system.drained(quiet_seconds=7.0)

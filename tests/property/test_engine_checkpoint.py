@@ -388,6 +388,44 @@ async def test_room_publishes_when_too_much_is_waiting() -> None:
     assert len(broker.logs[OUT, 0]) == 6
 
 
+async def test_however_many_ask_one_publication_at_most_waits() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source([1, 2]))
+    writes: list[list[list[Output]]] = []
+    send = worker.checkpoint._send
+
+    async def count(steps: list[list[Output]]) -> Any:
+        writes.append(steps)
+        return await send(steps)
+
+    worker.checkpoint._send = count
+    first = asyncio.create_task(worker.checkpoint.publish_outputs())
+    while not writes:
+        await asyncio.sleep(0)
+    worker.process(source([1, 2, 3]))
+    await asyncio.gather(first, *(worker.checkpoint.publish_outputs() for _ in range(5)))
+    assert len(writes) == 2
+    assert worker.table.outputs_waiting == 0
+    assert worker.counters.outputs == len(broker.logs[OUT, 0])
+
+
+async def test_runs_cover_the_batch_in_order_and_their_length_follows_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("streams.engine.table.monotonic", lambda: now)
+    worker = Worker(Broker())
+    event = event_of(source([1] * 500))
+    lengths, offsets = [], []
+    async for run in worker.table.runs(event):
+        lengths.append(len(run))
+        offsets += [record.offset for record in run]
+        now += len(run) * (0.0001 if len(offsets) < 250 else 0.0038)
+    assert offsets == list(range(500))
+    assert lengths == [16, 32, 64, 128, 200, *[5] * 12]
+
+
 async def test_an_outbox_is_published_with_the_commit() -> None:
     broker = Broker()
     worker = Worker(broker)

@@ -104,9 +104,7 @@ class Thread:
 
 
 def record(tp: TP, offset: int) -> Any:
-    return SimpleNamespace(
-        topic=tp.topic, partition=tp.partition, offset=offset, timestamp=0, timestamp_type=0
-    )
+    return SimpleNamespace(topic=tp.topic, partition=tp.partition, offset=offset, timestamp=0, timestamp_type=0)
 
 
 class Queue(list[Any]):
@@ -236,9 +234,7 @@ class Rig:
             await self.commit()
             if all(self.thread.committed.get(tp, 0) >= log.end for tp, log in self.thread.logs.items()):
                 return
-        raise AssertionError(
-            f"never quiet: {self.thread.committed} of {[g.end for g in self.thread.logs.values()]}"
-        )
+        raise AssertionError(f"never quiet: {self.thread.committed} of {[g.end for g in self.thread.logs.values()]}")
 
 
 ACTIONS = (

@@ -41,9 +41,7 @@ def test_every_record_is_read_in_the_end_and_skew_is_bounded(
 
 
 @given(LOGS, st.randoms(use_true_random=False))
-def test_nobody_starts_a_batch_while_further_ahead_than_allowed(
-    logs: list[list[int]], random: object
-) -> None:
+def test_nobody_starts_a_batch_while_further_ahead_than_allowed(logs: list[list[int]], random: object) -> None:
     position = dict.fromkeys(TOPICS, 0)
     time = dict.fromkeys(TOPICS, -1)
     gate = SkewGate([tp.topic for tp in TOPICS], MAX_SKEW, patience_seconds=1e9, clock=lambda: 0.0)
@@ -54,9 +52,7 @@ def test_nobody_starts_a_batch_while_further_ahead_than_allowed(
         tp, log = TOPICS[which], logs[which]
         if position[tp] == len(log) or not gate(tp):
             continue
-        unread = [
-            time[o] for o, left in zip(TOPICS, logs, strict=True) if o != tp and position[o] < len(left)
-        ]
+        unread = [time[o] for o, left in zip(TOPICS, logs, strict=True) if o != tp and position[o] < len(left)]
         if time[tp] >= 0 and unread:
             assert time[tp] - min(unread) <= MAX_SKEW
         time[tp] = log[position[tp]]

@@ -63,7 +63,9 @@ def test_ready_days_are_those_every_domain_has_closed_in_order_and_once(closes: 
 
 
 KINDS: dict[Domain, Any] = {
-    "usage": lambda n: UsageValues(events_28d=n, engagement_score=float(n), active_days_28d=n, last_used_at=START * DAY_MS),
+    "usage": lambda n: UsageValues(
+        events_28d=n, engagement_score=float(n), active_days_28d=n, last_used_at=START * DAY_MS
+    ),
     "support": lambda n: SupportValues(tickets_open=n, tickets_opened_28d=n),
     "revenue": lambda n: RevenueValues(mrr_minor=n, paying=n % 3 > 0, currency="EUR"),
     "feedback": lambda n: FeedbackValues(detractors_90d=n % 4, responses_90d=n % 4),
@@ -78,8 +80,8 @@ def histories(draw: Any) -> Streams:
     for domain, (first, last) in zip(DOMAINS, draw(SPANS), strict=True):
         out: list[MetricsMessage] = []
         for day in range(START + first, START + last + 1):
-            for customer in draw(st.sets(st.sampled_from("ab"))):
-                out.append(said(domain, customer, "day", day, draw(st.integers(0, 30)), 0))
+            customers = draw(st.sets(st.sampled_from("ab")))
+            out += [said(domain, customer, "day", day, draw(st.integers(0, 30)), 0) for customer in sorted(customers)]
             out.append(DayClosed(domain=domain, day=day))
             if draw(st.booleans()):
                 out.append(said(domain, "a", "day", day, draw(st.integers(0, 30)), 1))

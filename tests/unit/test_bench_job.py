@@ -20,7 +20,7 @@ from bench.job import (
     score,
 )
 from bench.measures import recount
-from bench.report import Row, ratios
+from bench.report import Row, ratios, table
 from bench.trials import Latency, Throughput
 
 EVENTS = st.lists(
@@ -92,3 +92,10 @@ def test_ratios_are_taken_to_the_baseline_with_as_many_customers() -> None:
         "p99_ms": 4.0,
     }
     assert ratios(rows[0], rows[:1]) == {}
+
+
+def test_a_table_has_a_row_for_every_contestant_and_says_what_others_used() -> None:
+    rows = [Row(one, 10, [Throughput(100, 1_000.0, 5.0)]) for one in CONTESTANTS]
+    shown = table(rows, 1, {"others_cores": 0.25, "cpus": 2})
+    assert shown.row_count == len(CONTESTANTS)
+    assert "0.25 of 2 cores" in str(shown.caption)

@@ -30,9 +30,7 @@ class Records:
 
     def _unpack(self, offsets: list[int], end: int) -> Iterator[Any]:
         for offset in offsets:
-            raw = SimpleNamespace(
-                offset=offset, timestamp=0, timestamp_type=0, key=None, value=None, headers=[]
-            )
+            raw = SimpleNamespace(offset=offset, timestamp=0, timestamp_type=0, key=None, value=None, headers=[])
             self.next_fetch_offset = offset + 1
             yield self._consumer_record(TopicPartition("usage", 0), raw)
         self.next_fetch_offset = end
@@ -51,9 +49,7 @@ class Fetcher:
             subscription=SimpleNamespace(assignment=self.assignment), is_assigned=self.states.__contains__
         )
 
-    def put(
-        self, partition: int, offsets: list[int], start: int, end: int, position: int | None = None
-    ) -> None:
+    def put(self, partition: int, offsets: list[int], start: int, end: int, position: int | None = None) -> None:
         self.put_records(partition, Records(offsets, start, end), start if position is None else position)
 
     def put_records(self, partition: int, records: Any, position: int) -> None:
@@ -61,9 +57,7 @@ class Fetcher:
         state = TopicPartitionState(self.assignment)
         state.reset_to(position)
         self.states[tp] = state
-        self._records[tp] = FetchResult(
-            tp, assignment=self.assignment, partition_records=records, backoff=0
-        )
+        self._records[tp] = FetchResult(tp, assignment=self.assignment, partition_records=records, backoff=0)
 
     def _notify(self, future: Any) -> None:
         self.notified += 1
@@ -71,8 +65,7 @@ class Fetcher:
     def drain(self, *partitions: int, cap: int = 100) -> dict[int, tuple[int, int, list[int]]]:
         drained = _drain(self, {TP("usage", number) for number in partitions}, cap)
         return {
-            tp.partition: (batch.start, batch.end, [r.offset for r in batch.records])
-            for tp, batch in drained.items()
+            tp.partition: (batch.start, batch.end, [r.offset for r in batch.records]) for tp, batch in drained.items()
         }
 
 

@@ -90,9 +90,7 @@ def test_what_is_not_the_fault_of_the_message_goes_on(error: Exception) -> None:
 
 
 def test_original_headers_and_the_retry_count_are_carried_over_and_old_reasons_replaced() -> None:
-    first = only(
-        [record(b"bad", headers=(("trace", b"t"), (RETRY_COUNT_HEADER, b"2"), ("none", None)))], read
-    )
+    first = only([record(b"bad", headers=(("trace", b"t"), (RETRY_COUNT_HEADER, b"2"), ("none", None)))], read)
     letter = first.dead_letter("dead", 0, 1_000_000)
     again = only([record(b"bad", 9, headers=tuple(letter.headers))], read).dead_letter("dead", 0, 1_000_000)
     names = [name for name, _ in again.headers]

@@ -1,6 +1,5 @@
 """Metric values in; live and daily scores, observations and outcomes out."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -238,8 +237,7 @@ def test_a_card_recovered_from_further_on_takes_nothing_twice(rig: Rig) -> None:
     card = rig.part.get("c")
     assert card is not None
     version = card.version
-    ahead: Callable[[str, int], bool] = lambda key, offset: key == "c"  # noqa: E731
-    rig.part.ahead = ahead  # type: ignore[method-assign]
+    rig.part.ahead = lambda key, offset: key == "c"  # type: ignore[method-assign]
     rig.day(SUNDAY + 1, PAYING)
     assert [sent.key for sent in rig.sent[len(before) :]] == [b"_clock"]
     assert rig.part.states["c"].version == version
