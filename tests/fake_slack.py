@@ -152,9 +152,7 @@ class FakeSlack:
         await request.read()
         match failure.kind:
             case "status":
-                return web.Response(
-                    status=failure.status, text=failure.body, content_type=failure.content_type
-                )
+                return web.Response(status=failure.status, text=failure.body, content_type=failure.content_type)
             case "error":
                 return web.json_response({"ok": False, "error": failure.error})
             case "limited":

@@ -70,15 +70,11 @@ def rows(*records: Rec) -> list[Row]:
 
 
 def used(event_id: str, offset: int = 0, at: int = AT, customer: str = "c1", **more: Any) -> Rec:
-    event = FeatureUsed(
-        event_id=event_id, customer_id=customer, occurred_at=at, user_id="u1", feature="export", **more
-    )
+    event = FeatureUsed(event_id=event_id, customer_id=customer, occurred_at=at, user_id="u1", feature="export", **more)
     return record(registry.USAGE, event, key=customer.encode(), offset=offset)
 
 
-def values(
-    of: Any, offset: int = 0, revision: int = 0, kind: Any = "day", day: int = DAY, customer: str = "c1"
-) -> Rec:
+def values(of: Any, offset: int = 0, revision: int = 0, kind: Any = "day", day: int = DAY, customer: str = "c1") -> Rec:
     message = MetricValues(
         customer_id=customer,
         kind=kind,
@@ -136,9 +132,7 @@ def health(kind: Any, offset: int = 0, customer: str = "c1", **more: Any) -> Rec
         "paying": True,
         **more,
     }
-    score = HealthScore(
-        customer_id=customer, kind=kind, as_of=AT, day=DAY, profile="default", version=offset, **said
-    )
+    score = HealthScore(customer_id=customer, kind=kind, as_of=AT, day=DAY, profile="default", version=offset, **said)
     return record(registry.HEALTH, score, key=customer.encode(), offset=offset)
 
 
@@ -152,9 +146,7 @@ def churn(offset: int = 0, **more: Any) -> Rec:
         as_of=AT,
         horizon_days=30,
         band="medium",
-        raising=[
-            Reason(code="usage_falling", family="usage", contribution=0.4, odds_ratio=1.49, values={"n": 2})
-        ],
+        raising=[Reason(code="usage_falling", family="usage", contribution=0.4, odds_ratio=1.49, values={"n": 2})],
         protecting=[],
         no_data=["nps"],
         model="churn",
@@ -231,9 +223,7 @@ def dead_letter(value: bytes | None = b"\xff\x00 not json", own_offset: int = 0,
     }
     headers = tuple((DEAD_LETTER_HEADERS[name], text.encode()) for name, text in names.items())
     foreign = ("x-raw", b"\xfe\xff")
-    return Rec(
-        PREFIX + registry.DEAD_LETTERS.name, value, b"\xc3", offset=own_offset, headers=(*headers, foreign)
-    )
+    return Rec(PREFIX + registry.DEAD_LETTERS.name, value, b"\xc3", offset=own_offset, headers=(*headers, foreign))
 
 
 def profile(name: str, offset: int = 0, kind: Any = "live") -> Rec:

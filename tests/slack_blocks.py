@@ -50,9 +50,7 @@ def texts(blocks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for block in blocks:
         candidates = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]
         candidates += [element.get("text") for element in block.get("elements", [])]
-        yield from (
-            c for c in candidates if isinstance(c, dict) and c.get("type") in ("plain_text", "mrkdwn")
-        )
+        yield from (c for c in candidates if isinstance(c, dict) and c.get("type") in ("plain_text", "mrkdwn"))
 
 
 def _header(block: dict[str, Any], where: str) -> None:

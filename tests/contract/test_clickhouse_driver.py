@@ -187,9 +187,7 @@ def test_many_clients_work_at_the_same_time(port: int, table: str) -> None:
                 first = worker * 1_000 + batch * 100
                 rows = [[number, "n"] for number in range(first, first + 100)]
                 client.insert(table, rows, column_names=["id", "name"])
-            own_rows = (
-                f"SELECT count() FROM {table} WHERE id >= {worker * 1_000} AND id < {(worker + 1) * 1_000}"
-            )
+            own_rows = f"SELECT count() FROM {table} WHERE id >= {worker * 1_000} AND id < {(worker + 1) * 1_000}"
             return int(client.command(own_rows))  # type: ignore[arg-type]
 
     with ThreadPoolExecutor(6) as pool:
@@ -201,9 +199,7 @@ async def test_the_async_client_runs_queries_side_by_side(async_client: AsyncCli
     await async_client.command("CREATE TABLE app.side (id UInt32) ENGINE = MergeTree ORDER BY id")
     batches = [[[worker * 100 + number] for number in range(100)] for worker in range(10)]
     await asyncio.gather(*(async_client.insert("app.side", rows, column_names=["id"]) for rows in batches))
-    counts = await asyncio.gather(
-        *(async_client.query("SELECT uniqExact(id) FROM app.side") for _ in range(10))
-    )
+    counts = await asyncio.gather(*(async_client.query("SELECT uniqExact(id) FROM app.side") for _ in range(10)))
     assert [count.first_row for count in counts] == [(1_000,)] * 10
 
 
@@ -238,12 +234,9 @@ def test_an_error_in_mid_stream_reaches_the_driver(client: Client) -> None:
 
 def test_migrations_apply_once_and_in_order(port: int, client: Client, tmp_path: Path) -> None:
     (tmp_path / "001_events.sql").write_text(
-        "CREATE TABLE app_m.events (id UInt32) ENGINE = MergeTree ORDER BY id;\n"
-        "INSERT INTO app_m.events VALUES (1);"
+        "CREATE TABLE app_m.events (id UInt32) ENGINE = MergeTree ORDER BY id;\nINSERT INTO app_m.events VALUES (1);"
     )
-    (tmp_path / "002_view.sql").write_text(
-        "CREATE VIEW app_m.total AS SELECT count() AS n FROM app_m.events;"
-    )
+    (tmp_path / "002_view.sql").write_text("CREATE VIEW app_m.total AS SELECT count() AS n FROM app_m.events;")
     cluster = ClickhouseCluster(LOOPBACK, "default", "", db_port=str(port), driver="clickhouse-connect")
     for _ in range(2):
         cluster.migrate("app_m", tmp_path, create_db_if_no_exists=True, multi_statement=True)

@@ -97,9 +97,7 @@ async def test_errors_carry_code_name_and_status(
 
 
 @MODULE_LOOP
-async def test_an_error_in_mid_stream_is_tagged_and_the_body_left_unfinished(
-    url: str, web: ClientSession
-) -> None:
+async def test_an_error_in_mid_stream_is_tagged_and_the_body_left_unfinished(url: str, web: ClientSession) -> None:
     sql = "SELECT throwIf(number = 900000, 'broken') FROM numbers(1000000) FORMAT TSV"
     body = b""
     async with web.post(url, data=sql) as reply:
@@ -186,9 +184,7 @@ async def test_a_statement_in_the_url_takes_its_rows_from_the_body(
         async with web.post(url, params=parameters, data=rows, headers={"Content-Encoding": "gzip"}) as reply:
             assert reply.status == 200
             assert json.loads(reply.headers["X-ClickHouse-Summary"])["written_rows"] == "2"
-    async with web.post(
-        url, params={"query": f"INSERT INTO {table} VALUES"}, data="(3, 'c'), (4, 'd')"
-    ) as reply:
+    async with web.post(url, params={"query": f"INSERT INTO {table} VALUES"}, data="(3, 'c'), (4, 'd')") as reply:
         assert reply.status == 200
     assert client.command(f"SELECT sum(id) FROM {table}") == 10
 

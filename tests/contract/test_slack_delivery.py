@@ -174,9 +174,7 @@ async def test_a_wrong_channel_of_the_alert_itself_is_poison(slack: FakeSlack) -
 
 
 async def test_blocks_slack_refuses_are_poison_and_the_log_says_why(slack: FakeSlack) -> None:
-    broken = msgspec.structs.replace(
-        OPENED, blocks=[{"type": "header", "text": {"type": "mrkdwn", "text": "x"}}]
-    )
+    broken = msgspec.structs.replace(OPENED, blocks=[{"type": "header", "text": {"type": "mrkdwn", "text": "x"}}])
     with pytest.raises(PoisonError, match=r"invalid_blocks .*unsupported type: mrkdwn"):
         await bot(slack).deliver(broken, None)
 
@@ -250,9 +248,7 @@ async def test_the_fake_is_strict(slack: FakeSlack, arguments: dict[str, object]
         for body in bodies:
             async with session.post(f"{slack.url}chat.postMessage", **body) as answer:
                 assert (await answer.json())["error"] == error
-        async with session.post(
-            f"{slack.url}chat.postMessage", data={"channel": HERE, "text": "x"}
-        ) as answer:
+        async with session.post(f"{slack.url}chat.postMessage", data={"channel": HERE, "text": "x"}) as answer:
             assert (await answer.json())["ok"] is True
         async with session.post(f"{slack.url}auth.test") as answer:
             assert (await answer.json())["error"] == "unknown_method"

@@ -66,9 +66,7 @@ def direct_dependencies() -> dict[str, Requirement]:
 
 def locked(name: str) -> dict[str, str]:
     """The versions in one of the locks."""
-    pins = re.findall(
-        r"^([\w.-]+)==(\S+)", (ROOT / f"requirements/{name}.txt").read_text(), flags=re.MULTILINE
-    )
+    pins = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / f"requirements/{name}.txt").read_text(), flags=re.MULTILINE)
     return {canonicalize_name(package): version for package, version in pins}
 
 
@@ -121,11 +119,7 @@ def test_every_room_has_its_place_in_the_order_of_imports() -> None:
     contracts = PYPROJECT["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     placed = {module.strip("() ") for layer in layers for module in layer.split(":")}
-    rooms = {
-        ".".join(Path(name).with_suffix("").parts[:2])
-        for name, _ in modules("streams/")
-        if name.count("/") >= 1
-    }
+    rooms = {".".join(Path(name).with_suffix("").parts[:2]) for name, _ in modules("streams/") if name.count("/") >= 1}
     assert rooms - {"streams.__init__"} <= placed
 
 
@@ -149,7 +143,5 @@ def test_locks_satisfy_the_project_and_agree_with_each_other() -> None:
     for name, requirement in direct_dependencies().items():
         version = (locked("build") | locked("dev")).get(name)
         assert version, f"{name} is not locked: scripts/lock"
-        assert requirement.specifier.contains(version), (
-            f"{name}=={version} is not {requirement}: scripts/lock"
-        )
+        assert requirement.specifier.contains(version), f"{name}=={version} is not {requirement}: scripts/lock"
     assert locked("runtime").items() <= locked("embedded").items() <= locked("dev").items()

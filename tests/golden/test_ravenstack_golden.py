@@ -66,15 +66,11 @@ def test_report_is_the_golden_one(seen: dict[str, Any], golden: dict[str, Any]) 
     assert seen["report"] == golden["report"]
 
 
-def test_first_and_last_event_of_each_topic_are_the_golden_ones(
-    seen: dict[str, Any], golden: dict[str, Any]
-) -> None:
+def test_first_and_last_event_of_each_topic_are_the_golden_ones(seen: dict[str, Any], golden: dict[str, Any]) -> None:
     assert seen["first_and_last_event"] == golden["first_and_last_event"]
 
 
-def test_the_record_sequence_is_the_golden_one_to_the_byte(
-    seen: dict[str, Any], golden: dict[str, Any]
-) -> None:
+def test_the_record_sequence_is_the_golden_one_to_the_byte(seen: dict[str, Any], golden: dict[str, Any]) -> None:
     assert seen["records_with_heartbeats"] == golden["records_with_heartbeats"]
     assert seen["sha256_of_records"] == golden["sha256_of_records"]
 
@@ -184,9 +180,7 @@ class Recount:
             "annual_price_is_not_twelve_months": sum(
                 float(row["arr_amount"]) != 12 * float(row["mrr_amount"]) for row in rows
             ),
-            "plan_change_without_terms": sum(
-                "TRUE" in (row["upgrade_flag"], row["downgrade_flag"]) for row in rows
-            ),
+            "plan_change_without_terms": sum("TRUE" in (row["upgrade_flag"], row["downgrade_flag"]) for row in rows),
             "subscription_flag_contradicts_end": sum(
                 (row["churn_flag"] == "TRUE") != bool(row["end_date"]) for row in rows
             ),
@@ -219,9 +213,7 @@ class Recount:
             for at, row in zip(opened, self.tickets, strict=True)
         ]
         return {
-            "ticket_closed_before_opened": sum(
-                end < start for start, end in zip(opened, closed, strict=True)
-            ),
+            "ticket_closed_before_opened": sum(end < start for start, end in zip(opened, closed, strict=True)),
             "ticket_reply_after_close": sum(reply > end for reply, end in zip(replied, closed, strict=True)),
             "ticket_without_score": sum(not row["satisfaction_score"] for row in self.tickets),
             "ticket_escalated_at_no_time": sum(row["escalation_flag"] == "TRUE" for row in self.tickets),
@@ -232,9 +224,7 @@ class Recount:
         }
 
     def _about_churn(self) -> dict[str, int]:
-        ends = Counter(
-            (row["account_id"], row["end_date"]) for row in self.subscriptions.values() if row["end_date"]
-        )
+        ends = Counter((row["account_id"], row["end_date"]) for row in self.subscriptions.values() if row["end_date"])
         reasons = {(row["account_id"], row["churn_date"]): row["reason_code"] for row in reversed(self.churn)}
         known = sum(count for end, count in ends.items() if reasons.get(end, "unknown") != "unknown")
         return {
@@ -242,10 +232,7 @@ class Recount:
                 self.pays(row["account_id"], row["churn_date"]) for row in self.churn
             ),
             "cancellation_before_subscription": sum(
-                all(
-                    date(term["start_date"]) > date(row["churn_date"])
-                    for term in self.terms_of[row["account_id"]]
-                )
+                all(date(term["start_date"]) > date(row["churn_date"]) for term in self.terms_of[row["account_id"]])
                 for row in self.churn
             ),
             "cancellation_called_reactivation": sum(row["is_reactivation"] == "TRUE" for row in self.churn),

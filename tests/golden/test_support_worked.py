@@ -43,12 +43,8 @@ def values(*facts, day=DAY):
         pytest.param([opened(0)], None, id="nobody has answered"),
         pytest.param([opened(0), reply(30, "agent")], 30, id="a person answers"),
         pytest.param([opened(0), reply(30, "agent"), reply(50, "agent")], 30, id="the first answer counts"),
-        pytest.param(
-            [opened(0), reply(10, "agent", public=False), reply(30, "agent")], 30, id="a note is none"
-        ),
-        pytest.param(
-            [opened(0), reply(5, "customer"), reply(30, "agent")], 30, id="asking again resets nothing"
-        ),
+        pytest.param([opened(0), reply(10, "agent", public=False), reply(30, "agent")], 30, id="a note is none"),
+        pytest.param([opened(0), reply(5, "customer"), reply(30, "agent")], 30, id="asking again resets nothing"),
         pytest.param([opened(0), reply(1, "bot")], None, id="a bot is nobody"),
         pytest.param([opened(0), reply(1, "bot"), reply(30, "agent")], 29, id="from the hand-off"),
         pytest.param(
@@ -56,12 +52,8 @@ def values(*facts, day=DAY):
             17,
             id="the bot's last reply is the hand-off",
         ),
-        pytest.param(
-            [opened(0), reply(30, "agent"), reply(40, "bot")], 30, id="a bot after the person is late"
-        ),
-        pytest.param(
-            [opened(0), reply(1, "bot", public=False), reply(30, "agent")], 30, id="a bot's note is none"
-        ),
+        pytest.param([opened(0), reply(30, "agent"), reply(40, "bot")], 30, id="a bot after the person is late"),
+        pytest.param([opened(0), reply(1, "bot", public=False), reply(30, "agent")], 30, id="a bot's note is none"),
         pytest.param([opened(0, "agent"), reply(30, "agent")], None, id="agent-opened: nobody asked yet"),
         pytest.param(
             [opened(0, "agent"), reply(5, "bot"), reply(30, "agent")],

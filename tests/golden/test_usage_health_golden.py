@@ -64,9 +64,7 @@ def figures() -> list[dict[str, object]]:
     for day in range(FIRST_DAY, FIRST_DAY + WEEKS * 7):
         as_of = days.start(day + 1)
         values = fold.values(state, day, as_of)
-        health = scorer.score(
-            CustomerValues(usage=values, revenue=revenue, account=account), as_of, day, memory
-        )
+        health = scorer.score(CustomerValues(usage=values, revenue=revenue, account=account), as_of, day, memory)
         memory = health.memory
         if day % 7 == 3:
             parts = {factor.factor: [factor.value, factor.earned, factor.change] for factor in health.factors}

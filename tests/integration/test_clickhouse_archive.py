@@ -62,17 +62,13 @@ async def until_archived(settings: Settings) -> None:
 
 
 def counts(client: Client) -> dict[str, int]:
-    return {
-        table.name: client.query(f"SELECT count() FROM {table.name} FINAL").first_row[0] for table in TABLES
-    }
+    return {table.name: client.query(f"SELECT count() FROM {table.name} FINAL").first_row[0] for table in TABLES}
 
 
 async def test_every_topic_ends_in_its_tables_exactly_once_although_the_worker_is_killed(
     tmp_path: Path,
 ) -> None:
-    events = [
-        used(f"many{number}", at=AT - number * 1000, customer=f"c{number % 50}") for number in range(6_000)
-    ]
+    events = [used(f"many{number}", at=AT - number * 1000, customer=f"c{number % 50}") for number in range(6_000)]
     unreadable = Rec(PREFIX + registry.SPEND.name, b"\xff{", b"_company")
     async with EmbeddedStack(tmp_path) as stack:
         settings = Settings(

@@ -181,15 +181,10 @@ def test_removed_rows_are_gone_from_final(both: tuple[Backend, Final]) -> None:
 
 
 @pytest.mark.parametrize("column, wrong", [("offset", -1), ("row_version", 2**64), ("event_id", None)])
-def test_a_value_that_cannot_be_stored_is_poison(
-    both: tuple[Backend, Final], column: str, wrong: object
-) -> None:
+def test_a_value_that_cannot_be_stored_is_poison(both: tuple[Backend, Final], column: str, wrong: object) -> None:
     backend, final = both
     (row,) = rows(used("e1"))
-    values = [
-        wrong if name == column else value
-        for name, value in zip(EVENTS.column_names, row.values, strict=True)
-    ]
+    values = [wrong if name == column else value for name, value in zip(EVENTS.column_names, row.values, strict=True)]
     with pytest.raises(PoisonError):
         backend.insert(EVENTS, [values], "t")
     assert final(EVENTS) == []
@@ -200,8 +195,7 @@ async def test_a_bad_row_in_a_block_is_found_and_all_others_are_stored(both: tup
     made = rows(*(used(f"e{number}", offset=number) for number in range(200)))
     bad = made[77]
     values = tuple(
-        None if name == "event_id" else value
-        for name, value in zip(EVENTS.column_names, bad.values, strict=True)
+        None if name == "event_id" else value for name, value in zip(EVENTS.column_names, bad.values, strict=True)
     )
     made[77] = bad._replace(values=values)
     rejected: list[Rejected] = []

@@ -134,10 +134,7 @@ def test_movements_always_lead_from_start_to_end(put: Put, view: View) -> None:
     )
     for row in view("v_retention"):
         gained = row["new_minor"] + row["expansion_minor"] + row["reactivation_minor"]
-        assert (
-            row["start_mrr_minor"] + gained - row["contraction_minor"] - row["churn_minor"]
-            == row["end_mrr_minor"]
-        )
+        assert row["start_mrr_minor"] + gained - row["contraction_minor"] - row["churn_minor"] == row["end_mrr_minor"]
     assert row["contraction_minor"] == 50
     assert row["grr"] == 1.0
 
@@ -145,9 +142,7 @@ def test_movements_always_lead_from_start_to_end(put: Put, view: View) -> None:
 def test_currencies_are_never_added_up(put: Put, view: View) -> None:
     real = movement("new", 900, 0, on(1), "z")
     put(*STEPS, Rec(real.topic, (real.value or b"").replace(b'"USD"', b'"BRL"')))
-    january = {
-        row["currency"]: row["end_mrr_minor"] for row in view("v_retention") if row["month"].month == 1
-    }
+    january = {row["currency"]: row["end_mrr_minor"] for row in view("v_retention") if row["month"].month == 1}
     assert january == {"USD": 300, "BRL": 900}
 
 

@@ -52,15 +52,11 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_twice_when_the_server
     restart = Restart(attempts=5, first_delay_seconds=0.1)
     failures: list[BaseException] = []
     acknowledged: set[int] = set()
-    async with Supervisor(
-        [clickhouse_child(tmp_path / "data", port, tmp_path / "log", restart=restart)]
-    ) as supervisor:
+    async with Supervisor([clickhouse_child(tmp_path / "data", port, tmp_path / "log", restart=restart)]) as supervisor:
         await asyncio.to_thread(migrate, settings)
         writer = writer_for(settings, failures.append)
         for number in range(batches):
-            made = rows(
-                *(used(f"e{offset}", offset=offset) for offset in range(number * batch, (number + 1) * batch))
-            )
+            made = rows(*(used(f"e{offset}", offset=offset) for offset in range(number * batch, (number + 1) * batch)))
             await writer.add(made, lambda number=number: acknowledged.add(number))  # type: ignore[misc]
             await asyncio.sleep(0.005)
             if number in (30, 70):
@@ -99,9 +95,7 @@ class CuttingProxy:
         writer.close()
         up_writer.close()
 
-    async def _ask(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inserting: asyncio.Event
-    ) -> None:
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inserting: asyncio.Event) -> None:
         while chunk := await reader.read(65_536):
             if b"insert_deduplication_token" in chunk:
                 inserting.set()

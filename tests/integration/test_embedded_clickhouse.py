@@ -107,18 +107,14 @@ async def test_acknowledged_inserts_survive_kill_9_and_none_is_there_by_half(tmp
         await supervisor.stop("clickhouse")
         await supervisor.start(child)
         found = await run(url, "SELECT batch, count(), uniqExact(row) FROM app.t GROUP BY batch FORMAT CSV")
-    batches = {
-        int(batch): (int(rows), int(distinct)) for batch, rows, distinct in csv.reader(found.splitlines())
-    }
+    batches = {int(batch): (int(rows), int(distinct)) for batch, rows, distinct in csv.reader(found.splitlines())}
     assert len(acknowledged) >= 30
     assert acknowledged <= batches.keys()
     assert set(batches.values()) == {(500, 500)}
 
 
 async def test_a_second_process_on_the_same_directory_is_told_so(tmp_path: Path) -> None:
-    children = [
-        clickhouse_child(tmp_path / "data", free_port(), tmp_path / f"log{number}") for number in (1, 2)
-    ]
+    children = [clickhouse_child(tmp_path / "data", free_port(), tmp_path / f"log{number}") for number in (1, 2)]
     async with Supervisor([children[0]]):
         with pytest.raises(ChildError, match="does another process use it"):
             async with Supervisor([children[1]]):

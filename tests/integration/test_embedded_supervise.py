@@ -135,9 +135,7 @@ async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 async def test_a_death_is_noticed_and_ends_the_wait(tmp_path: Path, leash: Leash) -> None:
     deaths: list[ChildError] = []
     program = "print('going', flush=True); import time; time.sleep(0.3); raise SystemExit(3)"
-    async with Supervisor(
-        [python("short", program, tmp_path)], on_exit=deaths.append, leash=leash
-    ) as supervisor:
+    async with Supervisor([python("short", program, tmp_path)], on_exit=deaths.append, leash=leash) as supervisor:
         with pytest.raises(ChildError, match=r"short died \(exit status 3\).*\ngoing"):
             await asyncio.wait_for(supervisor.wait(), 10)
     assert [(death.name, death.status) for death in deaths] == [("short", 3)]

@@ -2,14 +2,21 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.structs import TopicPartition
 from system_oracle import differences, oracle, sample
-from system_rig import System, running
+from system_rig import System, running, until
 
+from schemas.codec import MessageDecoder, encode
+from schemas.registry import MODELS
+from schemas.scores import ModelSnapshot
 from streams.embedded import EmbeddedStack
 from streams.metrics.days import to_date
 from streams.sinks.tables import DEAD_LETTERS, TABLES
+from streams.topics import topic_name
 
 pytestmark = [
     pytest.mark.integration,
@@ -109,6 +116,24 @@ async def test_the_import_twice_changes_nothing_but_the_duplicate_count(system: 
         now = twice["accounting"][place]
         assert now["read"] == now["applied"] + now["duplicate"] + now["late"] + now["dead"]
     assert differences(twice, once) == []
+
+
+async def test_a_model_published_while_nothing_else_happens_scores_everybody_again(system: System) -> None:
+    """Nobody asked for publication then: the scores of the last model waited for the next event."""
+    name = topic_name(system.settings, MODELS)
+    async with AIOKafkaConsumer(bootstrap_servers=system.settings.kafka_bootstrap) as consumer:
+        consumer.assign([TopicPartition(name, 0)])
+        await consumer.seek_to_beginning()
+        found = [record for records in (await consumer.getmany(timeout_ms=10_000)).values() for record in records]
+    newest = MessageDecoder[ModelSnapshot](ModelSnapshot)(found[-1].value)
+    newer = msgspec.structs.replace(newest, model_version=newest.model_version + 1_000_000)
+    async with AIOKafkaProducer(bootstrap_servers=system.settings.kafka_bootstrap) as producer:
+        await producer.send_and_wait(name, encode(newer), key=found[-1].key, partition=0)
+    sql = (
+        "SELECT min(model_version) AS oldest FROM churn_current FINAL "
+        "WHERE customer_id IN (SELECT customer_id FROM health_current FINAL WHERE paying)"
+    )
+    await until(lambda: system.query(sql)[0]["oldest"] == newer.model_version, "scores of the newer model", 20)
 
 
 def pairs(system: System, sql: str) -> dict[str, object]:

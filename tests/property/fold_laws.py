@@ -36,9 +36,7 @@ def histories(kinds: st.SearchStrategy[tuple[type[Event], dict[str, Any]]], most
 def instants(draw: Any) -> tuple[int, int]:
     """A day and an instant in it, or its end."""
     day = draw(st.integers(FIRST_DAY, LAST_DAY))
-    within = draw(
-        st.one_of(st.just(DAY_MS), st.integers(0, 3).map(lambda quarter: quarter * DAY_MS // 4 + 1))
-    )
+    within = draw(st.one_of(st.just(DAY_MS), st.integers(0, 3).map(lambda quarter: quarter * DAY_MS // 4 + 1)))
     return day, day * DAY_MS + within
 
 
@@ -49,9 +47,7 @@ def folded(fold: Any, events: Iterable[Event]) -> Any:
     return state
 
 
-def assert_any_order(
-    fold: Any, events: list[Event], other: list[Event], moments: list[tuple[int, int]]
-) -> None:
+def assert_any_order(fold: Any, events: list[Event], other: list[Event], moments: list[tuple[int, int]]) -> None:
     """F1, and a state that survives the table."""
     state, again = folded(fold, events), folded(fold, other)
     assert state == again

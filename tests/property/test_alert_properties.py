@@ -52,9 +52,7 @@ def told_by_the_scorer(moments: list[dict[str, Any]]) -> list[HealthScore]:
         scores.append(msgspec.structs.replace(GREEN, **(now | {"band": moment["band"]} | previous)))
         while (day + 1) * DAY_MS + HOUR_MS <= at:
             closed = values | {"kind": "day", "as_of": (day + 1) * DAY_MS, "day": day, "version": version}
-            scores.append(
-                msgspec.structs.replace(GREEN, **(closed | {"band": moment["day_band"]} | previous))
-            )
+            scores.append(msgspec.structs.replace(GREEN, **(closed | {"band": moment["day_band"]} | previous)))
             previous = {"previous_band": moment["day_band"], "previous_score": moment["score"]}
             day += 1
             scores.append(msgspec.structs.replace(GREEN, **(now | {"band": moment["again"]} | previous)))
@@ -106,9 +104,7 @@ def test_episodes_open_and_close_alternately_and_ids_are_unique(moments: list[di
 @given(st.lists(A_MOMENT, max_size=40))
 def test_a_cause_never_speaks_twice(moments: list[dict[str, Any]]) -> None:
     alerts = alerts_of(told_by_the_scorer(moments))
-    answers = [
-        alert.facts["response"] for alert in alerts if (alert.rule, alert.status) == ("detractor", "opened")
-    ]
+    answers = [alert.facts["response"] for alert in alerts if (alert.rule, alert.status) == ("detractor", "opened")]
     assert len(set(answers)) == len(answers)
     falls = [alert for alert in alerts if alert.rule == "health_red"]
     for ended, begun in pairwise(falls):
@@ -132,14 +128,10 @@ def test_who_stays_red_after_a_fall_is_always_told(moments: list[dict[str, Any]]
 
 
 def daily_after(end: int, days: int, values: dict[str, Any]) -> HealthScore:
-    return msgspec.structs.replace(
-        GREEN, **(values | {"day": end + days, "as_of": (end + days + 1) * DAY_MS})
-    )
+    return msgspec.structs.replace(GREEN, **(values | {"day": end + days, "as_of": (end + days + 1) * DAY_MS}))
 
 
-WILD = st.text(max_size=300) | st.sampled_from(
-    ["<!channel>", "<@U1|x>", "*a* _b_ `c`", "@here #general http://x.y"]
-)
+WILD = st.text(max_size=300) | st.sampled_from(["<!channel>", "<@U1|x>", "*a* _b_ `c`", "@here #general http://x.y"])
 
 
 @given(WILD, WILD, WILD, WILD, st.sampled_from(["pt", "es", "en"]))

@@ -25,9 +25,7 @@ hostile = st.one_of(
     st.integers(-(10**400), 10**400),
     st.booleans(),
     st.decimals(),
-    st.sampled_from(
-        [1e308, -1e308, 5e-324, math.inf, math.nan, Decimal("NaN"), np.float32(3), np.int64(4), [1]]
-    ),
+    st.sampled_from([1e308, -1e308, 5e-324, math.inf, math.nan, Decimal("NaN"), np.float32(3), np.int64(4), [1]]),
 )
 names = st.one_of(st.sampled_from(NAMES), st.text(max_size=4))
 rows = st.dictionaries(names, hostile, max_size=12)

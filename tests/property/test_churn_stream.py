@@ -54,9 +54,7 @@ class Run:
         return other
 
     def labels(self) -> list[Labelled]:
-        found = [
-            msgspec.json.decode(e.value, type=Observation) for e in self.sent if e.topic == "observations.v1"
-        ]
+        found = [msgspec.json.decode(e.value, type=Observation) for e in self.sent if e.topic == "observations.v1"]
         return [msgspec.structs.replace(label, version=0) for label in found]
 
     def essence(self) -> object:
@@ -70,9 +68,7 @@ class Run:
         )
 
 
-def stream(
-    seed: int, customers: int, weeks: int, partitions: int, signal: float, rate: float = 0.02
-) -> list[Script]:
+def stream(seed: int, customers: int, weeks: int, partitions: int, signal: float, rate: float = 0.02) -> list[Script]:
     """Weekly snapshots, outcomes, markers per partition; silence makes leaving likelier by `signal`."""
     source = random.Random(seed)
     scripts: list[Script] = [[] for _ in range(partitions)]
@@ -196,9 +192,7 @@ def rank_auc(pairs: list[tuple[float, bool]]) -> float:
     return won / len(leavers) / len(stayers)
 
 
-def offline(
-    labels: list[Labelled], outcomes: dict[str, list[int]], last_day: int, base_rate: float
-) -> Quality:
+def offline(labels: list[Labelled], outcomes: dict[str, list[int]], last_day: int, base_rate: float) -> Quality:
     """The quality recomputed from the labels sent, day of maturity by day of maturity."""
     mature = [label for label in labels if label.day + HORIZON <= last_day]
     log_loss = constant = 0.0

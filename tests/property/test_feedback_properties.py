@@ -41,9 +41,7 @@ def _answers(draw):
     }
 
 
-FOLLOW_UPS = st.fixed_dictionaries({"response_id": st.sampled_from("abcdefg")}).map(
-    lambda d: (FollowUpClosed, d)
-)
+FOLLOW_UPS = st.fixed_dictionaries({"response_id": st.sampled_from("abcdefg")}).map(lambda d: (FollowUpClosed, d))
 INVITED = st.just((SurveyInvited, {"survey": "nps", "invitation_id": "i"}))
 EVENTS = histories(st.one_of(_answers(), _answers(), _answers(), _answers(), FOLLOW_UPS, INVITED))
 
@@ -69,9 +67,7 @@ def _oracle(events, day, as_of):
     last = {who[r] or f"alone {r}": r for r in recent if newest[r].survey == "nps"}
     classes = [nps_class(int(newest[r].score)) for r in last.values()]
     ratings = [newest[r] for r in recent if newest[r].survey in ("csat", "thumbs", "smiley")]
-    happy = [
-        e for e in ratings if _quality(e) >= (Fraction(1, 2) if e.survey == "thumbs" else Fraction(3, 4))
-    ]
+    happy = [e for e in ratings if _quality(e) >= (Fraction(1, 2) if e.survey == "thumbs" else Fraction(3, 4))]
     efforts = [_quality(newest[r]) for r in recent if newest[r].survey == "ces"]
     promoters, detractors = classes.count("promoter"), classes.count("detractor")
     newest_nps = [r for r in in_time if newest[r].survey == "nps"][-1:]
@@ -84,9 +80,7 @@ def _oracle(events, day, as_of):
         csat_positive_90d=len(happy),
         csat_ratings_90d=len(ratings),
         responses_90d=len(recent),
-        follow_ups_open=sum(
-            newest[r].survey == "nps" and newest[r].score <= 6 and r[1] not in closed for r in recent
-        ),
+        follow_ups_open=sum(newest[r].survey == "nps" and newest[r].score <= 6 and r[1] not in closed for r in recent),
         last_answer_at=oldest[in_time[-1]][0] if in_time else None,
         last_nps=next(
             (

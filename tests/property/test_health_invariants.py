@@ -98,9 +98,7 @@ scorers = weights.map(lambda drawn: HealthScorer(HealthPolicy(weights=drawn, min
 
 
 @given(scorer=scorers, values=domains)
-def test_contributions_sum_to_the_score_and_to_what_it_lacks(
-    scorer: HealthScorer, values: CustomerValues
-) -> None:
+def test_contributions_sum_to_the_score_and_to_what_it_lacks(scorer: HealthScorer, values: CustomerValues) -> None:
     health = scorer.score(values, NOW, DAY, None)
     if health.score is None:
         assert all(f.earned == f.missed == f.weight == 0 for f in health.factors)
@@ -130,9 +128,7 @@ def test_changes_by_factor_sum_to_the_change_of_the_score(
 
 
 @given(scorer=scorers, values=domains, gone=st.sampled_from(("usage", "support", "revenue", "feedback")))
-def test_a_domain_without_data_leaves_no_contribution(
-    scorer: HealthScorer, values: CustomerValues, gone: str
-) -> None:
+def test_a_domain_without_data_leaves_no_contribution(scorer: HealthScorer, values: CustomerValues, gone: str) -> None:
     health = scorer.score(msgspec.structs.replace(values, **{gone: None}), NOW, DAY, None)
     resting_on = {
         "usage": {"engagement", "adoption", "activation", "value", "trend"},
@@ -206,9 +202,7 @@ def test_a_better_factor_never_lowers_the_score(values: CustomerValues, low: flo
     low, high = sorted((low, high))
     scorer = HealthScorer(HealthPolicy(), "default")
     worse, better = (
-        scorer.score(
-            msgspec.structs.replace(values, usage=UsageValues(engagement_score=score)), NOW, DAY, None
-        ).score
+        scorer.score(msgspec.structs.replace(values, usage=UsageValues(engagement_score=score)), NOW, DAY, None).score
         for score in (low, high)
     )
     assert worse is not None

@@ -59,9 +59,7 @@ def decode(record: Record) -> Event:
 
 
 @given(produced(), st.integers(1, 5), zones)
-def test_time_never_goes_back_and_no_heartbeat_is_broken(
-    events: list[Produced], partitions: int, zone: str
-) -> None:
+def test_time_never_goes_back_and_no_heartbeat_is_broken(events: list[Produced], partitions: int, zone: str) -> None:
     newest = 0
     promised: dict[tuple[str, int], int] = defaultdict(int)
     for record in sequence(events, partitions, zone):
@@ -111,9 +109,7 @@ def test_nothing_is_lost_and_the_length_is_known(
 
 
 @given(produced(), st.integers(1, 5))
-def test_a_customer_has_one_partition_over_all_topics_and_it_is_kafkas(
-    events: list[Produced], partitions: int
-) -> None:
+def test_a_customer_has_one_partition_over_all_topics_and_it_is_kafkas(events: list[Produced], partitions: int) -> None:
     everywhere = list(range(partitions))
     for record in in_event_time(events, partitions):
         assert record.key == decode(record).customer_id.encode()

@@ -92,9 +92,7 @@ def _mrr(events, before):
         e = _terms(events, name, before)
         if e is not None and not e.trial:
             months = MONTHS[e.interval] * e.interval_count
-            total[e.currency] = total.get(e.currency, 0) + round(
-                Fraction(e.amount_minor * e.quantity) / months
-            )
+            total[e.currency] = total.get(e.currency, 0) + round(Fraction(e.amount_minor * e.quantity) / months)
     return {currency: amount for currency, amount in total.items() if amount}
 
 
@@ -154,9 +152,7 @@ def test_revenue_values_equal_a_plain_replay(events, moments):
         assert values.cancellations_reported_90d == len(recent)
         zeros = [at for at, level in levels if not level]
         started = min([at for at, _ in levels if at > max(zeros, default=0)], default=None)
-        assert values.cancellation_reported_while_paying == (
-            bool(mrr) and bool(recent) and max(recent) >= started
-        )
+        assert values.cancellation_reported_while_paying == (bool(mrr) and bool(recent) and max(recent) >= started)
 
 
 @pytest.mark.parametrize("fold", FOLDS)
@@ -182,9 +178,7 @@ def test_forgetting_billing_facts_changes_no_later_day(fold, events, before, mom
         before,
         moments,
         lambda state: [*(f"s{i}" for i in state.subscriptions), *(f"i{i}" for i in state.invoices)],
-        lambda e: (
-            f"s{e.subscription_id}" if hasattr(e, "subscription_id") else f"i{getattr(e, 'invoice_id', '')}"
-        ),
+        lambda e: f"s{e.subscription_id}" if hasattr(e, "subscription_id") else f"i{getattr(e, 'invoice_id', '')}",
     )
 
 
@@ -216,9 +210,7 @@ def _named(levels):
         for currency in sorted({*before, *after}):
             amount = after.get(currency, 0) - before.get(currency, 0)
             if amount > 0:
-                named.append(
-                    (at, currency, "expansion" if before else "reactivation" if ever else "new", amount)
-                )
+                named.append((at, currency, "expansion" if before else "reactivation" if ever else "new", amount))
             elif amount < 0:
                 named.append((at, currency, "contraction" if after else "churn", amount))
         before, ever = after, ever or bool(after)

@@ -36,9 +36,7 @@ def _events():
     def of(cls, **fields):
         return st.fixed_dictionaries({"ticket_id": TICKETS, **fields}).map(lambda drawn: (cls, drawn))
 
-    opened = of(
-        TicketOpened, priority=PRIORITIES, kind=KINDS, opened_by=st.sampled_from(["customer", "agent"])
-    )
+    opened = of(TicketOpened, priority=PRIORITIES, kind=KINDS, opened_by=st.sampled_from(["customer", "agent"]))
     replied = of(
         TicketReplied,
         author=st.sampled_from(["agent", "bot", "customer"]),

@@ -7,9 +7,7 @@ from streams.metrics.engagement import Components, EngagementPolicy, EngagementW
 PARTS = ("recency", "frequency", "breadth", "depth", "trend")
 share = st.floats(0, 1)
 weight = st.floats(0, 100)
-weights = st.builds(
-    EngagementWeights, recency=st.floats(0.01, 100), frequency=weight, breadth=weight, depth=weight
-)
+weights = st.builds(EngagementWeights, recency=st.floats(0.01, 100), frequency=weight, breadth=weight, depth=weight)
 counts = st.integers(0, 1000)
 
 
@@ -39,9 +37,7 @@ def test_recency_only_falls_with_silence(first: float, later: float) -> None:
 
 
 @given(few=counts, more=counts, tenure=st.integers(1, 400), days=st.integers(0, 28), users=st.none() | counts)
-def test_more_use_never_lowers_a_component(
-    few: int, more: int, tenure: int, days: int, users: int | None
-) -> None:
+def test_more_use_never_lowers_a_component(few: int, more: int, tenure: int, days: int, users: int | None) -> None:
     policy = EngagementPolicy()
     few, more = sorted((few, more))
     scale = engagement.tenure_scale(policy, tenure)
@@ -57,9 +53,7 @@ def test_more_use_never_lowers_a_component(
 
 
 @given(few=st.integers(0, 14), more=st.integers(0, 14), before=st.integers(0, 14), later=st.integers(0, 14))
-def test_trend_rises_with_recent_use_and_falls_with_earlier_use(
-    few: int, more: int, before: int, later: int
-) -> None:
+def test_trend_rises_with_recent_use_and_falls_with_earlier_use(few: int, more: int, before: int, later: int) -> None:
     few, more = sorted((few, more))
     before, later = sorted((before, later))
     assert (engagement.trend(few, before, 28) or 0) <= (engagement.trend(more, before, 28) or 0)

@@ -95,9 +95,7 @@ def oracle(history: list[tuple[UsageEvent, int]], days: Days, day: int, as_of: i
         return len({on for _, _, on in chosen})
 
     month, recent, before = window(28), window(14), window(14, day - 14)
-    daily = [
-        len({e.user_id for e, _, on in month if on == d and e.user_id}) for d in range(day - 27, day + 1)
-    ]
+    daily = [len({e.user_id for e, _, on in month if on == d and e.user_id}) for d in range(day - 27, day + 1)]
     named = any(event.user_id is not None for event, _, _ in uses)
     features = {event.feature for event, _, _ in month if event.feature in AVAILABLE}
     first, last = min(at for _, at, _ in uses), max(at for _, at, _ in uses)
@@ -220,9 +218,7 @@ def test_live_values_include_everything_just_seen(history: list[tuple[UsageEvent
     assert values == oracle(history, days, days.of(as_of - 1), as_of)
 
 
-@given(
-    history=events(), forgotten=st.lists(st.integers(0, SPAN_DAYS), min_size=1, max_size=3), data=st.data()
-)
+@given(history=events(), forgotten=st.lists(st.integers(0, SPAN_DAYS), min_size=1, max_size=3), data=st.data())
 def test_forgetting_changes_no_value_of_a_day_kept(
     history: list[tuple[UsageEvent, int]], forgotten: list[int], data: st.DataObject
 ) -> None:

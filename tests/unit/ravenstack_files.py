@@ -13,12 +13,10 @@ TABLES = {
     "accounts": "account_id account_name industry country signup_date plan_tier seats is_trial churn_flag",
     "subscriptions": "subscription_id account_id start_date end_date plan_tier seats mrr_amount arr_amount "
     "is_trial upgrade_flag downgrade_flag churn_flag billing_frequency auto_renew_flag",
-    "feature_usage": "usage_id subscription_id usage_date feature_name usage_count usage_duration_secs "
-    "error_count",
+    "feature_usage": "usage_id subscription_id usage_date feature_name usage_count usage_duration_secs error_count",
     "support_tickets": "ticket_id account_id submitted_at closed_at resolution_time_hours priority "
     "first_response_time_minutes satisfaction_score escalation_flag",
-    "churn_events": "churn_event_id account_id churn_date reason_code refund_amount_usd is_reactivation "
-    "feedback_text",
+    "churn_events": "churn_event_id account_id churn_date reason_code refund_amount_usd is_reactivation feedback_text",
 }
 CLEAN = {
     "accounts": "A-1,Acme,EdTech,US,13-01-2024,Pro,10,FALSE,FALSE",

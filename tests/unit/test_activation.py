@@ -57,9 +57,7 @@ USES: list[Use] = [
         (AllOf(of=(AnyOf(of=(FeatureUse(feature="api"), FeatureUse(feature="share"))), ActiveDays(n=1))), 15),
     ],
 )
-def test_a_customer_is_activated_at_the_first_instant_all_holds(
-    criterion: AnyCriterion, day: int | None
-) -> None:
+def test_a_customer_is_activated_at_the_first_instant_all_holds(criterion: AnyCriterion, day: int | None) -> None:
     assert activated_on(criterion, USES) == day
     assert activated_on(criterion, USES[::-1]) == day
 

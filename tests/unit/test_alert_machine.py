@@ -174,9 +174,7 @@ def test_an_answer_completed_later_is_told_again_and_improved_ends() -> None:
     rig = Rig()
     short = msgspec.structs.replace(DETRACTOR, reason=None)
     answers = [short, short, DETRACTOR, BETTER, DETRACTOR]
-    steps = rig.take(
-        *(daily(day, "green", 80.0, "green", answer=answer) for day, answer in enumerate(answers))
-    )
+    steps = rig.take(*(daily(day, "green", 80.0, "green", answer=answer) for day, answer in enumerate(answers)))
     assert steps == [("detractor", "opened"), ("detractor", "updated"), ("detractor", "resolved")]
     assert rig.alerts[1].facts["reason"] == DETRACTOR.reason
     assert rig.alerts[2].facts["ended"] == "answered_better"

@@ -19,10 +19,7 @@ from streams.metrics.days import DAY_MS, HOUR_MS
 def test_every_text_exists_in_every_language_with_the_same_values(code: str) -> None:
     texts_by_locale = TEXTS[code]
     assert tuple(texts_by_locale) == LOCALES
-    values = {
-        locale: {name for _, name, _, _ in Formatter().parse(t) if name}
-        for locale, t in texts_by_locale.items()
-    }
+    values = {locale: {name for _, name, _, _ in Formatter().parse(t) if name} for locale, t in texts_by_locale.items()}
     assert len({frozenset(names) for names in values.values()}) == 1
     assert all(t.strip() == t and t for t in texts_by_locale.values())
 

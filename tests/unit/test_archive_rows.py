@@ -232,9 +232,7 @@ def test_one_record_gives_at_most_one_row_per_table() -> None:
 
 
 def test_the_tables_of_these_tests_are_those_of_the_list() -> None:
-    assert [
-        rows(one)[0].table for one in (used("e"), churn(), snapshot(), dead_letter(), movement("new", 1, 0))
-    ] == [
+    assert [rows(one)[0].table for one in (used("e"), churn(), snapshot(), dead_letter(), movement("new", 1, 0))] == [
         EVENTS,
         CHURN_CURRENT,
         CHURN_OBSERVATIONS,

@@ -57,9 +57,7 @@ def learned_from_a_fixed_log() -> str:
     """Digest of weights and covariance after 400 examples made of integers only."""
     model = ChurnModel.prior(ChurnPolicy())
     for i in range(400):
-        row = {
-            f.name: float((i * 7919 + j * 104_729) % 97) / 3.0 for j, f in enumerate(FEATURES) if (i + j) % 4
-        }
+        row = {f.name: float((i * 7919 + j * 104_729) % 97) / 3.0 for j, f in enumerate(FEATURES) if (i + j) % 4}
         model.learn_staying(row, model.probability(row))
         if i % 5 == 0:
             model.learn_leaving(row)

@@ -44,9 +44,7 @@ class Bench:
         return self.part.meta
 
     def labels(self) -> list[tuple[int, bool, int]]:
-        decoded = [
-            msgspec.json.decode(e.value, type=Observation) for e in self.sent if e.topic == "observations.v1"
-        ]
+        decoded = [msgspec.json.decode(e.value, type=Observation) for e in self.sent if e.topic == "observations.v1"]
         return [(d.day, d.churned, d.labelled_day) for d in decoded if isinstance(d, Labelled)]
 
 
@@ -152,14 +150,7 @@ def test_a_key_that_already_holds_the_record_is_left_alone() -> None:
 
 
 def test_a_customer_without_anything_left_is_forgotten_and_a_churned_one_remembered() -> None:
-    bench = (
-        Bench()
-        .snapshot(100, "gone")
-        .outcome(100, "alone")
-        .snapshot(100, "left")
-        .outcome(101, "left")
-        .close(140)
-    )
+    bench = Bench().snapshot(100, "gone").outcome(100, "alone").snapshot(100, "left").outcome(101, "left").close(140)
     assert list(bench.part.keys()) == ["left"]
     records = bench.part.get("left")
     assert records is not None

@@ -30,9 +30,7 @@ def test_an_impossible_setting_is_refused_by_name(field: str, value: float) -> N
         ChurnPolicy(**{field: value})
 
 
-@pytest.mark.parametrize(
-    "probability,band", [(0.0599, "low"), (0.06, "medium"), (0.1499, "medium"), (0.15, "high")]
-)
+@pytest.mark.parametrize("probability,band", [(0.0599, "low"), (0.06, "medium"), (0.1499, "medium"), (0.15, "high")])
 def test_lower_bounds_of_bands_are_inclusive(probability: float, band: str) -> None:
     assert ChurnPolicy().band(probability) == band
 

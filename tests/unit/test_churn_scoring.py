@@ -75,18 +75,14 @@ def test_the_expert_ranks_the_worst_customer_over_the_best() -> None:
     worst, best = scorer.score(WORST), scorer.score(BEST)
     assert (worst.band, best.band) == ("high", "low")
     assert worst.probability == scorer.probability(WORST)
-    assert scorer.score_many([WORST, BEST]).tolist() == pytest.approx(
-        [worst.probability, best.probability], abs=1e-12
-    )
+    assert scorer.score_many([WORST, BEST]).tolist() == pytest.approx([worst.probability, best.probability], abs=1e-12)
     assert scorer.score_many([]).tolist() == []
 
 
 def test_reasons_are_at_most_three_strongest_first_and_protection_at_most_one() -> None:
     worst, best = ChurnScorer(POLICY).score(WORST), ChurnScorer(POLICY).score(BEST)
     assert [r.family for r in worst.raising] == ["usage", "billing", "feedback"]
-    assert [r.contribution for r in worst.raising] == sorted(
-        (r.contribution for r in worst.raising), reverse=True
-    )
+    assert [r.contribution for r in worst.raising] == sorted((r.contribution for r in worst.raising), reverse=True)
     assert worst.protecting == []
     assert [r.family for r in best.protecting] == ["feedback"]
     assert best.raising == []
@@ -112,9 +108,7 @@ def test_a_weak_family_is_not_a_reason() -> None:
 def test_a_reason_carries_the_numbers_of_its_text() -> None:
     falling = msgspec.structs.replace(
         VALUES,
-        usage=UsageValues(
-            events_14d=18, events_prev_14d=310, usage_trend=1.0, active_days_28d=12, quantity_28d=200
-        ),
+        usage=UsageValues(events_14d=18, events_prev_14d=310, usage_trend=1.0, active_days_28d=12, quantity_28d=200),
         revenue=None,
     )
     reason = ChurnScorer(POLICY).score(features(falling), falling).raising[0]
@@ -151,9 +145,7 @@ def test_a_feature_that_is_gone_from_the_registry_is_no_reason() -> None:
 
 def test_the_familys_member_in_its_direction_names_the_reason() -> None:
     weights = {"tickets_open": 1.0, "first_response_hours": 1.0}
-    told = explain(
-        {"tickets_open": -0.2, "first_response_hours": 0.6}, weights, dict.fromkeys(weights, 9.0), POLICY
-    )
+    told = explain({"tickets_open": -0.2, "first_response_hours": 0.6}, weights, dict.fromkeys(weights, 9.0), POLICY)
     assert told.raising[0].code == "support_slow"
     assert told.raising[0].contribution == pytest.approx(0.4)
 

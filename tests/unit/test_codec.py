@@ -73,9 +73,7 @@ def test_an_impossible_field_is_named(changes: dict[str, Any], said: str) -> Non
     assert said in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "field", ["event_id", "customer_id", "occurred_at", "response_id", "survey", "score"]
-)
+@pytest.mark.parametrize("field", ["event_id", "customer_id", "occurred_at", "response_id", "survey", "score"])
 def test_a_missing_field_is_named(field: str) -> None:
     with pytest.raises(SchemaError, match=field):
         read(raw=json.dumps({k: v for k, v in NPS.items() if k != field}).encode())

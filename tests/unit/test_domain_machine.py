@@ -121,8 +121,7 @@ def test_a_state_survives_its_encoding(rig: Rig) -> None:
     rig.feed(used("a", START), beat(START + 3), used("late", START + 1))
     customer = rig.table()["c1"]
     assert (
-        msgspec.msgpack.decode(msgspec.msgpack.encode(customer), type=type(customer)[rig.fold.state_type])
-        == customer
+        msgspec.msgpack.decode(msgspec.msgpack.encode(customer), type=type(customer)[rig.fold.state_type]) == customer
     )
 
 

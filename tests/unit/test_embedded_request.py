@@ -81,9 +81,7 @@ def test_native_compression_is_refused_rather_than_ignored(option: str) -> None:
 
 
 @given(st.lists(st.binary(max_size=300), max_size=4), st.sampled_from(["lz4", "zstd"]))
-def test_bodies_of_the_official_driver_are_decompressed_block_by_block(
-    blocks: list[bytes], encoding: str
-) -> None:
+def test_bodies_of_the_official_driver_are_decompressed_block_by_block(blocks: list[bytes], encoding: str) -> None:
     compressor = get_compressor(encoding)
     body = b"".join(bytes(compressor.compress_block(block)) for block in blocks)
     if blocks:
@@ -130,9 +128,7 @@ def test_an_unknown_encoding_names_those_we_speak() -> None:
         ("something else", 1001, "STD_EXCEPTION", 500),
     ],
 )
-def test_engine_errors_keep_code_and_name_and_get_their_status(
-    text: str, code: int, name: str, status: int
-) -> None:
+def test_engine_errors_keep_code_and_name_and_get_their_status(text: str, code: int, name: str, status: int) -> None:
     error = ClickHouseError.from_engine(RuntimeError(text))
     assert (error.code, error.name, error.status) == (code, name, status)
     assert error.body("26.9.2.1").count("(version 26.9.2.1)") == 1

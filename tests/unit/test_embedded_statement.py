@@ -96,15 +96,11 @@ def test_inserts_through_input_are_recognised(text: bytes, expected: bool) -> No
     assert inserts_from_input(text) is expected
 
 
-@pytest.mark.parametrize(
-    "text", [b"SELECT 1", b" (select 1)", b"WITH 1 AS a SELECT a", b"-- c\nFROM t SELECT a"]
-)
+@pytest.mark.parametrize("text", [b"SELECT 1", b" (select 1)", b"WITH 1 AS a SELECT a", b"-- c\nFROM t SELECT a"])
 def test_a_select_is_known_however_it_begins(text: bytes) -> None:
     assert is_select(text)
 
 
-@pytest.mark.parametrize(
-    "text", [b"SHOW TABLES", b"DESCRIBE t", b"INSERT INTO t SELECT 1", b"EXPLAIN SELECT 1"]
-)
+@pytest.mark.parametrize("text", [b"SHOW TABLES", b"DESCRIBE t", b"INSERT INTO t SELECT 1", b"EXPLAIN SELECT 1"])
 def test_other_statements_are_no_selects(text: bytes) -> None:
     assert not is_select(text)

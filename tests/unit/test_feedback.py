@@ -148,11 +148,7 @@ def test_policy_says_what_is_positive():
 
 
 def test_effort_is_normalised_by_scale_and_polarity():
-    box = (
-        Box()
-        .rate("ces", 7, 1, 7, polarity="higher_is_better")
-        .rate("ces", 2, 1, 5, polarity="lower_is_better")
-    )
+    box = Box().rate("ces", 7, 1, 7, polarity="higher_is_better").rate("ces", 2, 1, 5, polarity="lower_is_better")
     assert box.values().ces_mean == 0.875
     assert box.values().csat is None
 
@@ -191,12 +187,7 @@ class TestForgetting:
         assert len(box.state.nps) == 1
 
     def test_the_newest_nps_answer_and_the_newest_time_stay(self):
-        box = (
-            Box()
-            .nps(3, age=400, response="old")
-            .nps(9, age=300, response="new")
-            .rate("csat", 5, 1, 5, age=250)
-        )
+        box = Box().nps(3, age=400, response="old").nps(9, age=300, response="new").rate("csat", 5, 1, 5, age=250)
         box.close("never answered", age=300)
         before = box.values()
         FOLD.forget(box.state, DAY)

@@ -75,9 +75,7 @@ def test_adoption_is_the_mean_of_features_and_seats_where_known(
     assert health_factors.adoption(POLICY, both, NOW).value == expected
 
 
-@pytest.mark.parametrize(
-    "age_days, expected", [(0, None), (6.9, None), (7, 100.0), (26, 50.0), (45, 0.0), (900, 0.0)]
-)
+@pytest.mark.parametrize("age_days, expected", [(0, None), (6.9, None), (7, 100.0), (26, 50.0), (45, 0.0), (900, 0.0)])
 def test_activation_has_no_verdict_at_first_and_then_falls_to_its_limit(
     age_days: float, expected: float | None
 ) -> None:
@@ -107,9 +105,7 @@ def test_activation_is_full_once_reached_and_silent_without_a_start() -> None:
         ({"tickets_open_urgent": 9}, 0.0),
     ],
 )
-def test_support_loses_points_by_trouble_but_not_by_questions(
-    values: dict[str, Any], expected: float
-) -> None:
+def test_support_loses_points_by_trouble_but_not_by_questions(values: dict[str, Any], expected: float) -> None:
     assert health_factors.support(POLICY, tickets(**values), NOW).value == expected
 
 
@@ -132,9 +128,7 @@ def test_support_is_unknown_without_tickets_and_ages_from_the_last_one() -> None
         ({}, None),
     ],
 )
-def test_relationship_is_the_weighted_mean_of_what_was_answered(
-    values: dict[str, Any], expected: float | None
-) -> None:
+def test_relationship_is_the_weighted_mean_of_what_was_answered(values: dict[str, Any], expected: float | None) -> None:
     assert health_factors.relationship(POLICY, said(**values), NOW).value == pytest.approx(expected)
 
 
@@ -167,9 +161,7 @@ def test_relationship_is_unknown_before_the_first_answer() -> None:
         ({"paying": False, "churned_at": 5}, 0.0),
     ],
 )
-def test_billing_loses_points_by_what_threatens_the_revenue(
-    values: dict[str, Any], expected: float | None
-) -> None:
+def test_billing_loses_points_by_what_threatens_the_revenue(values: dict[str, Any], expected: float | None) -> None:
     assert health_factors.billing(POLICY, paying(**values), NOW).value == expected
 
 

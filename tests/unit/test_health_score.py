@@ -138,9 +138,7 @@ def test_the_lift_goes_by_the_size_of_the_change_not_by_where_it_ends() -> None:
 
 
 def test_no_lift_is_named_when_one_factor_cannot_reach_the_next_band() -> None:
-    even = HealthScorer(
-        HealthPolicy(weights=HealthWeights(engagement=34, relationship=33, billing=33)), "even"
-    )
+    even = HealthScorer(HealthPolicy(weights=HealthWeights(engagement=34, relationship=33, billing=33)), "even")
     lost = CustomerValues(usage=used(0), revenue=RevenueValues(churned_at=5), feedback=answered(0, "detractor"))
     health = even.score(lost, NOW, DAY - 1, None)
     assert (health.score, health.band, health.lift) == (0.0, "red", None)
@@ -157,9 +155,7 @@ def test_factors_without_weight_are_left_out() -> None:
 
 def test_policies_that_could_not_work_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one weight above 0"):
-        HealthWeights(
-            engagement=0, adoption=0, activation=0, support=0, relationship=0, billing=0, value=0, trend=0
-        )
+        HealthWeights(engagement=0, adoption=0, activation=0, support=0, relationship=0, billing=0, value=0, trend=0)
     with pytest.raises(ValueError, match="got 3, 50 and 56"):
         HealthPolicy(green_from=56.0)
     with pytest.raises(ValueError, match="got 3, 50 and 98"):

@@ -48,9 +48,7 @@ def test_what_is_no_minute_is_refused(text: str) -> None:
         fields(text).optional_minute("f")
 
 
-@pytest.mark.parametrize(
-    "text, minor", [("0", 0), ("4", 400), ("4.5", 450), ("4.05", 405), ("392.92", 39292)]
-)
+@pytest.mark.parametrize("text, minor", [("0", 0), ("4", 400), ("4.5", 450), ("4.05", 405), ("392.92", 39292)])
 def test_money_is_exact_in_minor_units(text: str, minor: int) -> None:
     assert fields(text).minor("f") == minor
 

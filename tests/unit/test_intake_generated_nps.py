@@ -21,9 +21,7 @@ def test_every_answer_is_marked_as_generated() -> None:
 
 
 def test_the_same_seed_gives_the_same_answers_in_any_order_of_customers() -> None:
-    assert list(generated_nps(CUSTOMERS, LAST_DAY, 7)) == list(
-        generated_nps(reversed(CUSTOMERS), LAST_DAY, 7)
-    )
+    assert list(generated_nps(CUSTOMERS, LAST_DAY, 7)) == list(generated_nps(reversed(CUSTOMERS), LAST_DAY, 7))
     assert answers(7) != answers(8)
 
 
@@ -47,10 +45,7 @@ def test_answers_pass_the_gate_and_have_ids_of_their_own() -> None:
 def test_reasons_fit_the_score_and_come_in_each_language_for_each_class() -> None:
     classes = {"detractor": range(7), "passive": range(7, 9), "promoter": range(9, 11)}
     kind_of = {
-        text: (language, kind)
-        for language, kinds in REASONS.items()
-        for kind, ts in kinds.items()
-        for text in ts
+        text: (language, kind) for language, kinds in REASONS.items() for kind, ts in kinds.items() for text in ts
     }
     seen = set()
     for answer in answers():

@@ -74,9 +74,7 @@ def test_gate_lets_valid_events_pass() -> None:
         ({"occurred_at": 32_503_680_000_000}, "occurred_at"),
     ],
 )
-def test_gate_refuses_what_the_stream_would_and_names_the_field(
-    changes: dict[str, object], field: str
-) -> None:
+def test_gate_refuses_what_the_stream_would_and_names_the_field(changes: dict[str, object], field: str) -> None:
     with pytest.raises(FieldError) as caught:
         Gate().check([Produced("accounts.v1", account(**changes))])
     assert caught.value.field == field

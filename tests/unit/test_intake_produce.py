@@ -95,9 +95,7 @@ async def test_a_record_larger_than_a_batch_travels_alone() -> None:
 async def test_progress_is_told_after_each_chunk() -> None:
     told: list[tuple[int, int]] = []
     count = CHUNK_RECORDS + 1
-    await send(
-        FakeProducer(), records(count), count, "", Pace(), lambda sent, total: told.append((sent, total))
-    )
+    await send(FakeProducer(), records(count), count, "", Pace(), lambda sent, total: told.append((sent, total)))
     assert told == [(CHUNK_RECORDS, count), (count, count)]
 
 

@@ -61,9 +61,7 @@ def test_settings_override_one_by_one() -> None:
     )
     assert profile.engagement.features_available == ("a", "b")
     assert profile.engagement.good_from == 40.0
-    assert msgspec.structs.asdict(profile.activation.criterion) == {
-        "of": (ActiveDays(n=2), FeatureUse(feature="a"))
-    }
+    assert msgspec.structs.asdict(profile.activation.criterion) == {"of": (ActiveDays(n=2), FeatureUse(feature="a"))}
     assert profile.health.relationship.freshness.half_life_days == 10.0
     assert profile.usage == UsagePolicy(engagement=profile.engagement, activation=profile.activation)
 
@@ -120,7 +118,5 @@ def test_a_companys_own_profile_is_read_from_its_file(tmp_path: Path) -> None:
     assert load_profile(str(path)).name == "acme"
     with pytest.raises(ConfigurationError, match=r"readable file at .*missing\.toml"):
         load_profile(str(tmp_path / "missing.toml"))
-    with pytest.raises(
-        ConfigurationError, match=r"expected default, demo or the path of a \.toml file, got 'x'"
-    ):
+    with pytest.raises(ConfigurationError, match=r"expected default, demo or the path of a \.toml file, got 'x'"):
         load_profile("x")

@@ -72,9 +72,7 @@ def test_profile_carries_plan_industry_country_seats_and_signup(read: Read) -> N
     assert (profile.country, profile.seats, profile.signed_up_at) == ("US", 10, at(13, 9))
 
 
-@pytest.mark.parametrize(
-    "billing, interval, amount_minor", [("monthly", "month", 49_000), ("annual", "year", 588_000)]
-)
+@pytest.mark.parametrize("billing, interval, amount_minor", [("monthly", "month", 49_000), ("annual", "year", 588_000)])
 def test_price_per_billing_period_gives_exactly_the_stated_mrr(
     read: Read, billing: str, interval: str, amount_minor: int
 ) -> None:
@@ -148,9 +146,7 @@ def test_the_same_row_again_has_the_same_event_id(read: Read) -> None:
 
 
 def test_the_same_id_with_other_content_is_another_event(read: Read) -> None:
-    events, report = read(
-        {"feature_usage": [{"usage_count": "4"}, {"usage_count": "5"}, {"usage_count": "4"}]}
-    )
+    events, report = read({"feature_usage": [{"usage_count": "4"}, {"usage_count": "5"}, {"usage_count": "4"}]})
     ids = [event.event_id for event in events if isinstance(event, FeatureUsed)]
     assert ids == ["U-1", "U-1#2", "U-1#3", "U-1#2"]
     assert (report.rules["id_reused"].count, report.rules["row_repeated"].count) == (2, 1)
@@ -196,9 +192,7 @@ def test_the_same_id_with_other_content_is_another_event(read: Read) -> None:
         ({"churn_events": {"account_id": "A-2"}}, "customer_without_account"),
     ],
 )
-def test_dirt_is_counted_with_its_line_and_costs_no_row(
-    read: Read, changes: dict[str, Cells], rule: str
-) -> None:
+def test_dirt_is_counted_with_its_line_and_costs_no_row(read: Read, changes: dict[str, Cells], rule: str) -> None:
     _, report = read(**changes)
     assert report.rules[rule].count == 1
     assert report.rules[rule].examples[0].line == 2

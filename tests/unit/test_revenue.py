@@ -44,9 +44,7 @@ def test_heartbeats_change_nothing():
 
 
 def test_the_largest_subscription_is_one_in_the_customers_currency():
-    state = folded(
-        terms("a", DAY - 9, "eur", 10, plan="Small"), terms("b", DAY - 8, "usd", 9_999, "USD", plan="Large")
-    )
+    state = folded(terms("a", DAY - 9, "eur", 10, plan="Small"), terms("b", DAY - 8, "usd", 9_999, "USD", plan="Large"))
     assert (values(state).plan, values(state).currency) == ("Small", "EUR")
 
 
@@ -103,9 +101,7 @@ class TestForgetting:
         assert values(state).subscriptions_active == 0
 
     def test_terms_that_were_ended_before_they_began_are_known_afterwards(self):
-        state = folded(
-            ended("a", DAY - 300), terms("b", DAY - 290), ended("c", DAY - 10), terms("d", DAY - 5)
-        )
+        state = folded(ended("a", DAY - 300), terms("b", DAY - 290), ended("c", DAY - 10), terms("d", DAY - 5))
         FOLD.forget(state, DAY)
         assert len(state.subscriptions["s"].changes) == 2
         assert values(state).subscriptions_active == 1

@@ -66,9 +66,7 @@ def test_each_code_has_its_family(code: int, name: str, family: type[ZeloError])
         (struct.error("argument out of range"), PoisonError),
     ],
 )
-def test_errors_of_the_driver_have_theirs(
-    error: ClickHouseError | Exception, family: type[ZeloError]
-) -> None:
+def test_errors_of_the_driver_have_theirs(error: ClickHouseError | Exception, family: type[ZeloError]) -> None:
     assert type(translated(error)) is family
 
 
@@ -96,9 +94,7 @@ def test_the_url_says_where(url: str, expected: tuple[str, int, bool]) -> None:
     assert endpoint(urlsplit(url)) == expected
 
 
-@pytest.mark.parametrize(
-    "url", ["clickhouse:8123", "tcp://h:9000", "http://", "http://h:port", "http://h:99999"]
-)
+@pytest.mark.parametrize("url", ["clickhouse:8123", "tcp://h:9000", "http://", "http://h:port", "http://h:99999"])
 def test_another_url_is_refused_with_the_settings_name(url: str) -> None:
     with pytest.raises(ConfigurationError, match="ZELO_CLICKHOUSE_URL"):
         endpoint(urlsplit(url))

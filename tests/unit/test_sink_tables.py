@@ -61,9 +61,7 @@ def test_every_metric_has_a_column_of_its_day(values: type[Struct]) -> None:
 )
 def test_every_field_of_a_score_has_a_column(struct: type[Struct], table: Any) -> None:
     for name in set(struct.__struct_fields__) - {"kind"}:
-        assert any(
-            column == name or column.startswith((f"{name}_", f"{name}.")) for column in table.column_names
-        ), name
+        assert any(column == name or column.startswith((f"{name}_", f"{name}.")) for column in table.column_names), name
 
 
 def test_every_message_of_every_topic_has_a_table_or_a_reason_to_have_none() -> None:
@@ -134,9 +132,7 @@ revisions = st.integers(0, 2 ** (64 - OFFSET_BITS) - 1)
 
 
 @given(revisions, offsets, revisions, offsets)
-def test_revision_decides_before_offset(
-    revision: int, offset: int, other_revision: int, other_offset: int
-) -> None:
+def test_revision_decides_before_offset(revision: int, offset: int, other_revision: int, other_offset: int) -> None:
     first, second = revised(revision, offset), revised(other_revision, other_offset)
     assert (first < second) == ((revision, offset) < (other_revision, other_offset))
     assert 0 <= first < 2**64

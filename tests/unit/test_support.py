@@ -38,9 +38,7 @@ class Desk:
 def test_nothing_is_known_of_a_customer_without_tickets():
     values = Desk().values()
     assert (values.tickets_total, values.tickets_open, values.first_response_minutes_90d) == (0, 0, None)
-    assert (values.oldest_open_hours, values.last_ticket_at, values.first_ticket_resolution_hours) == (
-        None,
-    ) * 3
+    assert (values.oldest_open_hours, values.last_ticket_at, values.first_ticket_resolution_hours) == (None,) * 3
 
 
 def test_heartbeats_change_nothing():

@@ -86,9 +86,7 @@ def test_a_feature_without_a_name_counts_as_use_but_not_as_a_feature() -> None:
         (("a", "a", "b", "b"), 2, 1.0),  # a list that repeats itself
     ],
 )
-def test_unknown_features_never_raise_adoption_above_one(
-    available: object, used: int, adoption: float | None
-) -> None:
+def test_unknown_features_never_raise_adoption_above_one(available: object, used: int, adoption: float | None) -> None:
     usage = fold(features_available=available)
     state = usage.new()
     for feature in ("a", "b", "c"):
@@ -141,9 +139,7 @@ def test_a_milestone_is_no_use_and_counts_once() -> None:
     state = usage.new()
     for day in (DAY + 2, DAY, DAY + 1):
         at = day * DAY_MS
-        event = MilestoneReached(
-            event_id=str(day), customer_id="c", occurred_at=at, milestone="live", user_id="ana"
-        )
+        event = MilestoneReached(event_id=str(day), customer_id="c", occurred_at=at, milestone="live", user_id="ana")
         usage.apply(state, event, at)
     before, after = usage.values(state, DAY - 1, DAY * DAY_MS), usage.values(state, DAY, end(DAY))
     assert (before.milestones, before.activated_at) == (0, None)
