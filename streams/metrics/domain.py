@@ -101,6 +101,8 @@ class DomainMachine(Generic[S]):
         day, mark = self._days.of(at), fingerprint(event.event_id)
         if part.ahead(event.customer_id, offset):
             ledger.applied += 1
+            self._advance(part, at - self._policy.lateness_ms)  # the others' days close where they did
+            self._changed(part, event.customer_id)
         elif customer is not None and mark in customer.seen.get(day, ()):
             ledger.duplicate += 1
         elif ledger.is_late(at, self._horizon_ms):
@@ -139,7 +141,9 @@ class DomainMachine(Generic[S]):
         customer: Customer[S] = Customer(self.fold.new(), at) if known is None else known
         closed = part.meta.closed_day
         restated = range(day, closed + 1) if closed is not None and self.fold.daily else range(0)
-        before = {} if known is None else {d: self._values_at_end(customer, d) for d in restated}
+        # Days before the customer's first event were not published: they go out whether or not this one shows there.
+        published = [] if known is None else [d for d in restated if self._days.start(d + 1) > customer.first_at]
+        before = {d: self._values_at_end(customer, d) for d in published}
         movements = self.fold.movements(key, customer.facts)
 
         self.fold.apply(customer.facts, event, at)
@@ -152,10 +156,13 @@ class DomainMachine(Generic[S]):
         self._send_movements(part, key, movements, customer, event.event_id)
         for d in restated:
             self._restate(part, key, customer, d, before.get(d))
-        if not self.fold.daily and key not in part.meta.changed:
-            part.meta.changed.append(key)
+        self._changed(part, key)
         part.put(key, customer)
         part.publish(key)
+
+    def _changed(self, part: Partition[Customer[S], Ledger], key: str) -> None:
+        if not self.fold.daily and key not in part.meta.changed:
+            part.meta.changed.append(key)
 
     def _values_at_end(self, customer: Customer[S], day: int) -> Values:
         return self.fold.values(customer.facts, day, self._days.start(day + 1))
@@ -194,11 +201,11 @@ class DomainMachine(Generic[S]):
         ledger.changed = []
         for key in keys:
             customer = part.get(key)
-            if customer is None or part.ahead(key, part.offset):
+            if customer is None:
                 continue
             if not self.fold.daily and customer.newest_at >= as_of:
                 ledger.changed.append(key)  # its newest change belongs to a day still open
-            if customer.first_at >= as_of:
+            if customer.first_at >= as_of or part.ahead(key, part.offset):
                 continue
             values = self.fold.values(customer.facts, day, as_of)
             message = _message(customer, key, "day", as_of, day, values, 0, part.offset)

@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import Any, NamedTuple
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
@@ -203,11 +202,6 @@ def test_the_newest_revision_of_a_day_is_the_recount_of_all_applied_events(
         assert all((customer, day) in newest or not run.recount(customer, day).events_28d for day in known)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a late event before a customer's first one leaves out the closed days between whose values it "
-    "does not change, though none of them was published before",
-)
 @given(RECORDS, POLICIES)
 def test_no_closed_day_of_a_customer_is_left_out(records: list[Given], policy: TimePolicy) -> None:
     run = Run(records, Days(), policy)
