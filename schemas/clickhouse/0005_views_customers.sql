@@ -139,7 +139,12 @@ FROM
 ) AS known
 LEFT JOIN (SELECT * FROM accounts FINAL) AS account ON account.customer_id = known.customer_id
 LEFT JOIN (SELECT * FROM health_current FINAL) AS health ON health.customer_id = known.customer_id
-LEFT JOIN (SELECT * FROM churn_current FINAL) AS churn ON churn.customer_id = known.customer_id
+LEFT JOIN
+(
+    -- who left keeps the last risk there: it says nothing any more
+    SELECT * FROM churn_current FINAL
+    WHERE customer_id IN (SELECT customer_id FROM health_current FINAL WHERE paying)
+) AS churn ON churn.customer_id = known.customer_id
 LEFT JOIN (SELECT * FROM usage_daily FINAL ORDER BY day DESC LIMIT 1 BY customer_id) AS usage
     ON usage.customer_id = known.customer_id
 LEFT JOIN (SELECT * FROM support_daily FINAL ORDER BY day DESC LIMIT 1 BY customer_id) AS support
