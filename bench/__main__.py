@@ -12,6 +12,7 @@ from time import monotonic
 import structlog
 from rich.console import Console
 
+import bench
 from bench import report, trials
 from bench.contestants import CONTESTANTS, Contestant
 from bench.report import Row
@@ -90,7 +91,7 @@ def _console(stderr: bool) -> Console:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=bench.__doc__)
     add = parser.add_argument
     add("--events", type=int, default=200_000, help="in the topic; stock Faust gets a twentieth (default %(default)s)")
     add("--customers", type=int, nargs="+", default=[1_000, 5_000], help="one table row each (default %(default)s)")

@@ -17,6 +17,7 @@ from hashlib import blake2b
 from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.envelope import CLOCK_CUSTOMER, Event, Heartbeat, epoch_ms
@@ -243,18 +244,8 @@ class DomainMachine(Generic[S]):
         kept = {(m.currency, m.effective_at) for m in after}
         undone = [m for m in before if (m.currency, m.effective_at) not in kept]
         for movement in [m for m in after if m not in before] + undone:
-            message = Movement(
-                customer_id=key,
-                effective_at=movement.effective_at,
-                currency=movement.currency,
-                movement=movement.movement,
-                amount_minor=movement.amount_minor,
-                mrr_before_minor=movement.mrr_before_minor,
-                mrr_after_minor=movement.mrr_after_minor,
-                event_id=event_id,
-                removed=movement in undone,
-                version=part.offset,
-            )
+            removed = movement in undone
+            message = replace(movement, event_id=event_id, removed=removed, version=part.offset)
             part.emit(self._topic, key.encode(), encode(message), timestamp_ms=message.effective_at)
 
     def _send_progress(self, part: Partition[Customer[S], Ledger]) -> None:
