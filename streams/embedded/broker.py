@@ -20,8 +20,10 @@ but never expires a dead group member (a killed worker blocks its group) and ask
 """
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
@@ -83,7 +85,7 @@ async def answering_cluster_id(bootstrap: str) -> str | None:
         await writer.wait_closed()
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=REQUEST_MILLISECONDS)
     try:
-        await admin.start()
+        await _to_its_end(admin.start())
         cluster = await admin.describe_cluster()
     except KafkaError:
         return None
@@ -91,3 +93,14 @@ async def answering_cluster_id(bootstrap: str) -> str | None:
         await admin.close()
     cluster_id: str | None = cluster["cluster_id"]
     return cluster_id
+
+
+async def _to_its_end(start: Coroutine[Any, Any, None]) -> None:
+    """Lets a client's start end before a cancellation goes on: cut short, aiokafka leaks the connection."""
+    starting = asyncio.ensure_future(start)
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with suppress(KafkaError):
+            await starting
+        raise

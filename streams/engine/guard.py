@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from streams.engine.outbox import Output
-from streams.errors import ConfigurationError, PoisonError, TransientError
+from streams.errors import ConfigurationError, TransientError
 
 E = TypeVar("E")
 
@@ -102,11 +102,6 @@ def decode(records: Iterable[Any], decoder: Callable[[Any], E], stage: str = "de
         except Exception as exc:  # noqa: BLE001 - RecursionError and MemoryError come from hostile nesting, too
             event = Poison(record, stage, where, exc)
         yield Decoded(record, event)
-
-
-def poison(record: Any, stage: str, where: str, message: str) -> Poison:
-    """A `Poison` for what was decoded but cannot be accepted (wrong key, impossible value)."""
-    return Poison(record, stage, where, PoisonError(message))
 
 
 def _ours(header: str) -> bool:

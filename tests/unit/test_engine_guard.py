@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.engine.guard import RETRY_COUNT_HEADER, TRUNCATED_HEADER, Poison, decode, poison
+from streams.engine.guard import RETRY_COUNT_HEADER, TRUNCATED_HEADER, Poison, decode
 from streams.errors import ConfigurationError, PoisonError, TransientError
 
 
@@ -121,8 +121,8 @@ def test_a_reason_is_short_and_printable_whatever_the_message_held() -> None:
 
 
 def test_a_decoded_but_unacceptable_record_is_poison_too() -> None:
-    found = poison(record(b"{}"), "key", "agents.usage", "customer c2 under key c1")
-    assert isinstance(found.error, PoisonError)
+    found = Poison(record(b"{}"), "key", "agents.usage", PoisonError("customer c2 under key c1"))
+    assert found.reason == "PoisonError: customer c2 under key c1"
     headers = dict(found.dead_letter("dead", 0, 1000_000).headers)
     assert headers["__connect.errors.stage"] == b"key"
     assert headers["__connect.errors.class.name"] == b"agents.usage"
