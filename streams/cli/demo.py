@@ -31,6 +31,7 @@ DEMO_SETTINGS: dict[str, Any] = {
     "dedup_days": 1100,
     "profile": "demo",
     "publish_interval_seconds": 1.0,
+    "commit_interval_seconds": 5.0,
     "rescore_seconds": 2.0,
 }
 PLAIN_WIDTH = 110  # where there is no terminal to ask
