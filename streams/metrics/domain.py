@@ -202,8 +202,7 @@ class DomainMachine(Generic[S]):
         ledger.changed = []
         for key in keys:
             customer = part.get(key)
-            if customer is None:
-                continue
+            assert customer is not None  # both lists hold keys of the table
             if not self.fold.daily and customer.newest_at >= as_of:
                 ledger.changed.append(key)  # its newest change belongs to a day still open
             if customer.first_at >= as_of or part.ahead(key, part.offset):
