@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import structlog
+
 from schemas.codec import MessageDecoder
 from schemas.metrics import MetricsMessage
 from schemas.registry import CHURN, HEALTH, METRICS, MODELS, OBSERVATIONS
-from schemas.scores import ModelSnapshot
 from streams.app import Zelo
 from streams.churn.scoring import ChurnScorer
 from streams.engine.broadcast import Broadcast
@@ -15,6 +16,8 @@ from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card
 from streams.scoring.machine import Outputs, ScoringMachine
 from streams.scoring.rescoring import Rescoring
+
+_log = structlog.get_logger(__name__)
 
 
 def register(zelo: Zelo) -> None:
@@ -28,10 +31,11 @@ def register(zelo: Zelo) -> None:
     serve(zelo, METRICS, table, lambda record: read(record.value), machine.step)
 
     rescoring = Rescoring(machine, zelo.settings.rescore_seconds)
-    decode = MessageDecoder[ModelSnapshot](ModelSnapshot)
 
     def on_model(key: bytes, value: bytes, offset: int) -> None:
-        rescoring.load(decode(value))
+        refused = rescoring.offer(value)
+        if refused is not None:
+            _log.error("model_refused", offset=offset, reason=refused)
 
     Broadcast(zelo.app, zelo.name(MODELS), on_model)
 

@@ -7,13 +7,17 @@ newest model still unpublished.
 from collections.abc import Iterable
 from typing import Any
 
+from schemas.codec import MessageDecoder, SchemaError
 from schemas.scores import ModelSnapshot
+from streams.errors import PoisonError
 from streams.metrics.partition import Partition
 from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card
 from streams.scoring.machine import ScoringMachine
 
 _PRIOR = 0  # version of the model everybody starts with
+
+_DECODE = MessageDecoder[ModelSnapshot](ModelSnapshot)
 
 
 class Rescoring:
@@ -29,6 +33,14 @@ class Rescoring:
         self._every_ms = round(every_seconds * 1000)
         self._last_ms = -self._every_ms
         self._scored: dict[int, tuple[Any, int]] = {}
+
+    def offer(self, value: bytes) -> str | None:
+        """Takes a record of the models topic in; gives the reason when it cannot be used: the present model stays."""
+        try:
+            self.load(_DECODE(value))
+        except (SchemaError, PoisonError) as error:
+            return str(error)
+        return None
 
     def load(self, snapshot: ModelSnapshot) -> None:
         """Takes a model; one that is not newer changes nothing."""

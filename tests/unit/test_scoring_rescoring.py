@@ -1,7 +1,9 @@
 """A newer model scores everybody again, not too often, and no partition is left with an older one."""
 
+import msgspec
 import pytest
 
+from schemas.codec import encode
 from schemas.scores import ModelSnapshot, Quality
 from streams.churn.model import MODEL_NAME, RIVER_VERSION, ChurnModel
 from streams.churn.policy import ChurnPolicy
@@ -109,3 +111,16 @@ def test_a_partition_that_left_and_came_back_is_scored_again(rig: Rig) -> None:
     rig.run()
     rig.parts[1] = rig.part(1, "c", "d")
     assert rig.run() == ["c", "d"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"{", b"[]", encode(msgspec.structs.replace(model(5), parameters={"nothing": "known"}))],
+    ids=["deleted", "cut", "list", "foreign"],
+)
+def test_an_unusable_model_is_refused_and_the_present_one_stays(value: bytes) -> None:
+    rig = Rig()
+    assert rig.rescoring.offer(encode(model(1))) is None
+    assert rig.run() == ["a", "b", "c"]
+    assert rig.rescoring.offer(value)
+    assert rig.run() == []
