@@ -5,7 +5,6 @@ the worker dies between it and the next commit; that is one commit interval when
 """
 
 import asyncio
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -18,7 +17,7 @@ from streams.app import Zelo
 from streams.sinks.delivered import Delivered, Deliveries
 from streams.sinks.delivery import RetryPolicy
 from streams.sinks.notifier import Notifier, Pace
-from streams.sinks.slack import delivery
+from streams.sinks.slack import delivery, oldest_told
 
 _log = structlog.get_logger(__name__)
 _RETRY = RetryPolicy(first_seconds=1.0, most_seconds=60.0)
@@ -34,7 +33,8 @@ def register(zelo: Zelo) -> None:
         with engine.waiting("slack"):
             await asyncio.sleep(seconds)
 
-    notifier = Notifier(way, oldest_told(zelo), _RETRY, random, Pace(way.seconds_between), wait)
+    oldest = oldest_told(zelo.settings, zelo.clock)
+    notifier = Notifier(way, oldest, _RETRY, random, Pace(way.seconds_between), wait)
 
     async def notify(stream: Any) -> None:
         async for event in stream.noack().events():
@@ -55,14 +55,6 @@ def register(zelo: Zelo) -> None:
                 mine.meta.told += 1
 
     zelo.app.agent(zelo.source(ALERTS), name="zelo.notify")(notify)
-
-
-def oldest_told(zelo: Zelo) -> Callable[[], int]:
-    """Time of the oldest alert people are told of, epoch ms; the log takes all."""
-    if zelo.settings.slack_token is None:
-        return lambda: 0
-    max_age_ms = round(zelo.settings.slack_max_age_hours * 3_600_000)
-    return lambda: zelo.clock.now_ms() - max_age_ms
 
 
 def _alert(read: MessageDecoder[Alert], record: Any) -> Alert | None:

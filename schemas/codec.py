@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 import orjson
 
-from schemas.envelope import CLOCK_CUSTOMER, EARLIEST_MS, LATEST_MS, Event, Heartbeat, epoch_ms
-from schemas.events import SubscriptionSet, SurveyAnswered
+from schemas.envelope import CLOCK_CUSTOMER, COMPANY_CUSTOMER, EARLIEST_MS, LATEST_MS, Event, Heartbeat, epoch_ms
+from schemas.events import SpendRecorded, SubscriptionSet, SurveyAnswered
 
 MAX_EVENT_BYTES = 1_000_000
 Headers = Sequence[tuple[str, bytes]]
@@ -101,8 +101,9 @@ def _check_key(key: bytes | None, event: Event) -> None:
         if event.customer_id != CLOCK_CUSTOMER:
             raise SchemaError(f"expected customer_id {CLOCK_CUSTOMER} on a heartbeat, got {event.customer_id}")
         return
-    if event.customer_id == CLOCK_CUSTOMER:
-        raise SchemaError(f"expected a customer, got the reserved customer_id {CLOCK_CUSTOMER}")
+    company = event.customer_id == COMPANY_CUSTOMER and not isinstance(event, SpendRecorded)
+    if company or event.customer_id == CLOCK_CUSTOMER:
+        raise SchemaError(f"expected a customer, got the reserved customer_id {event.customer_id}")
     expected = event.customer_id.encode()
     if key != expected:
         got = "none" if key is None else repr(key[:60])

@@ -222,7 +222,7 @@ class AccountSet(Event, frozen=True, kw_only=True, tag="account_set"):
 
 
 class SpendRecorded(Event, frozen=True, kw_only=True, tag="spend_recorded"):
-    """Money spent on winning customers (key `_company`)."""
+    """Money spent on winning customers: `_company` for what wins many, a customer's id for what won that one."""
 
     amount_minor: Minor
     currency: Currency

@@ -7,7 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-Domain = Literal["usage", "support", "revenue", "feedback", "account"]
+Domain = Literal["usage", "support", "revenue", "feedback", "account", "spend"]
+#: Those that speak of a customer, and so of its scores; spend is mostly the company's own.
 DOMAINS: tuple[Domain, ...] = ("usage", "support", "revenue", "feedback", "account")
 
 
@@ -97,7 +98,7 @@ class RevenueValues(Struct, frozen=True, kw_only=True, tag="revenue", tag_field=
 
 
 class NpsAnswer(Struct, frozen=True, kw_only=True):
-    """The newest NPS answer of a customer; `generated` marks made-up demo data."""
+    """An NPS answer; `generated` marks made-up demo data."""
 
     response_id: str
     event_id: str
@@ -110,7 +111,11 @@ class NpsAnswer(Struct, frozen=True, kw_only=True):
 
 
 class FeedbackValues(Struct, frozen=True, kw_only=True, tag="feedback", tag_field="domain"):
-    """What the customer says: NPS over the last answer of each respondent in 90 days, CSAT, CES."""
+    """What the customer says: NPS over the last answer of each respondent in 90 days, CSAT, CES.
+
+    `recent_nps` are the NPS answers of 14 days, oldest first, for those who act on each of them: at most 20,
+    detractors before others, then the newest; reasons are cut at 1,000 characters.
+    """
 
     nps: float | None = None
     promoters_90d: int = 0
@@ -124,6 +129,7 @@ class FeedbackValues(Struct, frozen=True, kw_only=True, tag="feedback", tag_fiel
     follow_ups_open: int = 0
     last_answer_at: int | None = None
     last_nps: NpsAnswer | None = None
+    recent_nps: list[NpsAnswer] = []
 
 
 class AccountValues(Struct, frozen=True, kw_only=True, tag="account", tag_field="domain"):
@@ -140,7 +146,16 @@ class AccountValues(Struct, frozen=True, kw_only=True, tag="account", tag_field=
     signed_up_at: int | None = None
 
 
-Values = UsageValues | SupportValues | RevenueValues | FeedbackValues | AccountValues
+class SpendValues(Struct, frozen=True, kw_only=True, tag="spend", tag_field="domain"):
+    """Money spent on winning customers, in minor units by currency: of the company (`_company`) or of one customer."""
+
+    spend_1d_minor: dict[str, int] = {}
+    spend_28d_minor: dict[str, int] = {}
+    spend_90d_minor: dict[str, int] = {}
+    spend_total_minor: dict[str, int] = {}
+
+
+Values = UsageValues | SupportValues | RevenueValues | FeedbackValues | AccountValues | SpendValues
 
 
 class CustomerValues(Struct, frozen=True, kw_only=True):

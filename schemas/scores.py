@@ -48,7 +48,8 @@ class HealthScore(Struct, frozen=True, kw_only=True):
         previous_score, previous_band: of the last aligned day before `as_of`.
         coverage: share of the profile's weight that has fresh data, [0, 1].
         trigger_event_id: newest event included.
-        answer: newest NPS answer, for those who act on it.
+        answer: newest NPS answer.
+        answers: `recent_nps` of the feedback values, for those who act on every answer.
         version: offset in `metrics.v1` of the newest value included.
     """
 
@@ -73,6 +74,7 @@ class HealthScore(Struct, frozen=True, kw_only=True):
     currency: str | None = None
     paying: bool = False
     answer: NpsAnswer | None = None
+    answers: list[NpsAnswer] = []
     version: int = 0
 
 

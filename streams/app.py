@@ -30,6 +30,7 @@ ROLES: dict[Role, tuple[str, ...]] = {
         "agents.billing",
         "agents.surveys",
         "agents.accounts",
+        "agents.spend",
         "agents.scoring",
         "agents.trainer",
         "agents.alerts",
@@ -77,7 +78,7 @@ def group(settings: Settings, role: Role) -> str:
 
 def changelog_specs(settings: Settings) -> list[TopicSpec]:
     """The changelog topics, one per table."""
-    one_per_customer = ["usage", "support", "revenue", "feedback", "account", "scoring", "alerts"]
+    one_per_customer = ["usage", "support", "revenue", "feedback", "account", "spend", "scoring", "alerts"]
     numbers = dict.fromkeys(one_per_customer, settings.partitions)
     numbers["trainer"] = partitions(settings, OBSERVATIONS)
     names = {changelog_name(group(settings, "stream"), name): number for name, number in numbers.items()}
@@ -110,6 +111,7 @@ def engine_settings(settings: Settings, role: Role) -> EngineSettings:
         replication_factor=settings.replication_factor,
         # Nothing is committed inside a batch, and a message posted is better committed before the next.
         batch_records=1 if role == "notify" else settings.max_poll_records,
+        fetch_max_wait_seconds=settings.fetch_wait_seconds,
         commit_interval_seconds=settings.commit_interval_seconds,
         publish_interval_seconds=settings.publish_interval_seconds,
         max_skew_seconds=settings.max_skew_days * 86_400.0,

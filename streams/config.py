@@ -4,6 +4,7 @@ Every field has a unit, a default and a line of help; `zelo config` prints them,
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -29,7 +30,22 @@ def _zone(name: str) -> str:
     return name
 
 
+def _like(pattern: str, expected: str) -> AfterValidator:
+    """Takes texts that match all of a pattern; the error says what was expected, in words."""
+
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(f"expected {expected}")
+        return text
+
+    return AfterValidator(check)
+
+
 _BROKER = r"(\[[0-9A-Fa-f:.]+\]|[^\s,:\[\]]+)(:\d{1,5})?"
+Brokers = Annotated[str, _like(rf"{_BROKER}(,{_BROKER})*", "host:port, several separated by commas without spaces")]
+Database = Annotated[str, _like(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and _, no digit first")]
+TopicPrefix = Annotated[str, _like(r"[A-Za-z0-9._-]*", "letters, digits, '.', '_' and '-' only, or nothing")]
+AppId = Annotated[str, _like(r"[A-Za-z0-9._-]+", "letters, digits, '.', '_' and '-' only, at least one")]
 
 
 class Settings(BaseSettings):
@@ -38,22 +54,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ZELO_", extra="forbid", frozen=True)
 
     # --- where
-    kafka_bootstrap: str = Field(
-        "127.0.0.1:9092",
-        pattern=rf"^{_BROKER}(,{_BROKER})*$",
-        description="Kafka brokers, host:port separated by commas",
-    )
+    kafka_bootstrap: Brokers = Field("127.0.0.1:9092", description="Kafka brokers, host:port separated by commas")
     clickhouse_url: str = Field("http://127.0.0.1:8123", description="ClickHouse HTTP endpoint")
     clickhouse_user: str = Field("default", description="ClickHouse user")
     clickhouse_password: SecretStr = Field(SecretStr(""), description="ClickHouse password")
-    clickhouse_database: str = Field(
-        "zelo", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="ClickHouse database, made by `zelo migrate`"
-    )
+    clickhouse_database: Database = Field("zelo", description="ClickHouse database, made by `zelo migrate`")
     data_dir: Path = Field(Path(".zelo"), description="folder for local state and logs of `zelo up`")
-    topic_prefix: str = Field("zelo.", pattern=r"^[A-Za-z0-9._-]*$", description="prefix of every topic name")
-    app_id: str = Field(
-        "zelo", pattern=r"^[A-Za-z0-9._-]+$", description="prefix of consumer groups and changelog topics"
-    )
+    topic_prefix: TopicPrefix = Field("zelo.", description="prefix of every topic name")
+    app_id: AppId = Field("zelo", description="prefix of consumer groups and changelog topics")
     partitions: int = Field(4, ge=1, le=1024, description="partitions of every customer topic")
     replication_factor: int = Field(1, ge=1, le=7, description="replicas of the topics we create")
 
@@ -80,8 +88,13 @@ class Settings(BaseSettings):
     rebalance_timeout_seconds: Seconds = Field(
         60.0, description="Kafka group rebalance timeout; 3 on the embedded broker"
     )
-    session_timeout_seconds: Seconds = Field(30.0, description="Kafka group session timeout")
+    # The engine's requests wait 60 s, and it refuses a session that outlasts one.
+    session_timeout_seconds: float = Field(30.0, ge=0.0, le=60.0, description="Kafka group session timeout, at most 60")
     max_poll_records: int = Field(500, ge=1, le=100_000, description="records of one partition taken at once")
+    fetch_wait_seconds: Seconds = Field(
+        0.025,
+        description="the broker may hold a fetch open so long; an idle topic delays a busy one as much, less costs CPU",
+    )
     rescore_seconds: Seconds = Field(
         5.0, description="after a new model, all customers are re-scored at most this often"
     )
@@ -107,7 +120,8 @@ class Settings(BaseSettings):
     def _check(self) -> "Settings":
         if self.dedup_days < self.horizon_days:
             raise ValueError(
-                f"dedup_days must be at least horizon_days ({self.horizon_days}), it is {self.dedup_days}: "
+                f"ZELO_DEDUP_DAYS: expected at least ZELO_HORIZON_DAYS ({self.horizon_days}), "
+                f"it was {self.dedup_days}: "
                 "an event that may still be applied must be recognised when it comes twice"
             )
         return self
@@ -152,13 +166,12 @@ def load_settings(**overrides: object) -> Settings:
 
 def _explain(problem: object) -> str:
     assert isinstance(problem, dict)
-    name = "ZELO_" + "_".join(str(part) for part in problem["loc"]).upper() if problem["loc"] else "settings"
-    got = (
-        ""
-        if "password" in name.lower() or "token" in name.lower() or not problem["loc"]
-        else f", it was {problem['input']!r}"
-    )
-    return f"{name}: {problem['msg']}{got}"
+    said = problem["msg"].removeprefix("Value error, ")  # pydantic's word for an error of our own
+    if not problem["loc"]:  # of several settings together: names them itself
+        return str(said)
+    name = "ZELO_" + "_".join(str(part) for part in problem["loc"]).upper()
+    got = "" if "password" in name.lower() or "token" in name.lower() else f", it was {problem['input']!r}"
+    return f"{name}: {said}{got}"
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

@@ -24,6 +24,7 @@ from streams.metrics.ledger import Ledger
 from streams.metrics.partition import Emitted, MemoryPartition
 from streams.metrics.profile import Profile
 from streams.metrics.revenue import RevenueFold
+from streams.metrics.spend import SpendFold
 from streams.metrics.support import SupportFold
 from streams.metrics.usage import UsageFold
 from streams.scoring.alignment import Alignment
@@ -172,4 +173,5 @@ def _folds(profile: Profile, days: Days) -> list[tuple[registry.Topic, Any]]:
         (registry.BILLING, RevenueFold(profile.revenue, days)),
         (registry.SURVEYS, FeedbackFold(profile.feedback, days)),
         (registry.ACCOUNTS, AccountFold(days)),
+        (registry.SPEND, SpendFold(days)),
     ]

@@ -51,8 +51,8 @@ DETRACTOR = NpsAnswer(
 
 
 def daily(day: int, band: str, score: float | None, before: str | None = None, **changes: Any) -> HealthScore:
-    """The score of a day, a number of days after the first; as_of its end."""
-    changes = {"band": band, "score": score, "previous_band": before} | changes
+    """The score of a day, a number of days after the first; as_of its end, scored a day later."""
+    changes = {"band": band, "score": score, "previous_band": before, "version": (day + 2) * DAY_MS} | changes
     return msgspec.structs.replace(GREEN, kind="day", day=DAY + day, as_of=AT + (day + 1) * DAY_MS, **changes)
 
 

@@ -17,6 +17,7 @@ from schemas.metrics import (
     NpsAnswer,
     Progress,
     RevenueValues,
+    SpendValues,
     SupportValues,
     UsageValues,
 )
@@ -92,12 +93,11 @@ def movement(kind: Any, amount: int, before: int, at: int = AT, customer: str = 
     message = Movement(
         customer_id=customer,
         effective_at=at,
-        currency="USD",
         movement=kind,
         amount_minor=amount,
         mrr_before_minor=before,
         mrr_after_minor=before + amount,
-        **more,
+        **{"currency": "USD", **more},
     )
     return record(registry.METRICS, message, offset=more.get("version", 0))
 
@@ -262,6 +262,7 @@ WITH_ROW: tuple[Rec, ...] = (
     values(RevenueValues(mrr_minor=5_000, currency="USD", mrr_other_minor={"BRL": 7}, paying=True), offset=6),
     values(FeedbackValues(nps=-100.0, detractors_90d=1, last_nps=ANSWER), offset=7),
     profile("Acme", offset=8, kind="day"),
+    values(SpendValues(spend_1d_minor={"USD": 10}), offset=8, customer="_company"),
     profile("Acme", offset=9),
     movement("new", 5_000, 0, version=10),
     progress(),

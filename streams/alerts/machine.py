@@ -5,7 +5,7 @@ same alerts every time and does not depend on which live scores were published o
 
 Invariants, for the scores of a customer in the order of the log:
  A1 scores repeated after a crash of the scorer change nothing: a day counts once, a live score not when a
-    later one was seen;
+    later one was seen, and the last one taken again tells nothing more;
  A2 a daily score that comes after live ones of a later instant may open an episode, not renew or end one;
  A3 alerts are a function of the scores taken in, ids too: an alert sent twice is the same alert.
 
@@ -13,12 +13,14 @@ A customer without a state never alarmed, so nothing it repeats is news either: 
 that did, and those whose band became unknown.
 """
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from schemas.alerts import Alert
 from schemas.codec import encode
 from schemas.scores import HealthScore
-from streams.alerts.episodes import Episode, Sight, advance
+from streams.alerts.episodes import Episode, Sight, Step, advance
 from streams.alerts.messages import Telling, compose
 from streams.alerts.rules import RULES, Before, Facts, Rule, Trigger
 from streams.alerts.texts import Locale, locale_of
@@ -89,18 +91,33 @@ class AlertMachine:
         """Nothing here is conflated."""
 
     def _watch(self, part: Partition[Watched, Watch], watched: Watched, rule: Rule, score: HealthScore) -> None:
-        trigger, past = rule.fires(score, _before(watched, score)), score.as_of < watched.as_of
-        for cause in _causes(watched, rule, trigger):
-            key = _key(rule, cause)
-            episode = watched.episodes.get(key)
-            ending = None if past or episode is None else rule.ends(score, episode.told)
-            seen = trigger if trigger is not None and trigger.cause == cause else None
-            sight = Sight(score.as_of, seen, ending, past)
-            episode, step = advance(episode, rule, sight)
-            if episode is not None:
-                watched.episodes[key] = episode
-                if step is not None:
-                    self._tell(part, cause, Telling(rule, step, score, _facts(episode, sight, score), episode))
+        triggers = {trigger.cause: trigger for trigger in rule.fires(score, _before(watched, score))}
+        for cause in _causes(watched, rule, triggers):
+            step = self._advance(part, watched, rule, cause, triggers.get(cause), score)
+            if step == "opened":
+                # It may be over by the same score, when the same person has answered better since. Both are told at
+                # once: left to the next score, the end would come with a repetition of this one too (A1).
+                self._advance(part, watched, rule, cause, triggers.get(cause), score)
+
+    def _advance(
+        self,
+        part: Partition[Watched, Watch],
+        watched: Watched,
+        rule: Rule,
+        cause: str,
+        trigger: Trigger | None,
+        score: HealthScore,
+    ) -> Step | None:
+        key, past = _key(rule, cause), score.as_of < watched.as_of
+        episode = watched.episodes.get(key)
+        ending = None if past or episode is None else rule.ends(score, episode.told)
+        sight = Sight(score.as_of, trigger, ending, past)
+        episode, step = advance(episode, rule, sight)
+        if episode is not None:
+            watched.episodes[key] = episode
+            if step is not None:
+                self._tell(part, cause, Telling(rule, step, score, _facts(episode, sight, score), episode))
+        return step
 
     def _tell(self, part: Partition[Watched, Watch], cause: str, telling: Telling) -> None:
         rule, step, score, facts, episode = telling
@@ -132,16 +149,18 @@ def _key(rule: Rule, cause: str) -> str:
     return f"{rule.rule}:{cause}"
 
 
-def _causes(watched: Watched, rule: Rule, trigger: Trigger | None) -> list[str]:
-    """Causes of a rule with an episode, and the one that the score speaks of."""
+def _causes(watched: Watched, rule: Rule, triggers: Iterable[str]) -> list[str]:
+    """Causes of a rule with an episode, and those that the score speaks of."""
     prefix = _key(rule, "")
-    causes = [key.removeprefix(prefix) for key in watched.episodes if key.startswith(prefix)]
-    return causes if trigger is None or trigger.cause in causes else [*causes, trigger.cause]
+    known = [key.removeprefix(prefix) for key in watched.episodes if key.startswith(prefix)]
+    return list(dict.fromkeys([*known, *triggers]))
 
 
 def _is_new(watched: Watched, score: HealthScore) -> bool:
     """Whether a score is not one of those repeated after a crash (A1)."""
     if score.kind == "day":
+        if watched.day < 0:  # it began with a live score: a day scored before that one knows only older input
+            return score.version >= watched.live[1]
         return score.day > watched.day
     mark = (score.as_of, score.version)
     if mark == watched.live:  # scored again after the close of a day, against another previous day

@@ -10,8 +10,9 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from schemas.alerts import RuleId, Severity
+from schemas.metrics import NpsAnswer
 from schemas.scores import Band, HealthScore
-from streams.metrics.days import DAY_MS
+from streams.metrics.responses import ANSWER_IS_NEWS_MS
 
 Facts = dict[str, str | int | float | None]
 NextStep = Literal["call_customer", "call_respondent"]
@@ -19,7 +20,6 @@ Ending = Literal["recovered", "left", "answered_better", "expired"]
 
 _FACTORS_NAMED = 2
 _WORSE_POINTS = 10.0  # chosen: an open episode is told again when health lost as many points more
-_ANSWER_IS_NEWS_MS = 14 * DAY_MS  # chosen: an older answer is no news when first seen
 
 
 class Before(NamedTuple):
@@ -48,7 +48,7 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     Attributes:
         cooldown_days: after the end of an episode the same cause opens none for so long; None for ever.
-        fires: the trigger in a score, None when there is none.
+        fires: the triggers in a score, each of another cause.
         says_more: whether an open episode, told with the first facts, is to be told again with the second.
         ends: how a score ends an open episode that was told with these facts; None when it does not.
     """
@@ -57,7 +57,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     severity: Severity
     next_step: NextStep
     cooldown_days: int | None
-    fires: Callable[[HealthScore, Before], Trigger | None]
+    fires: Callable[[HealthScore, Before], list[Trigger]]
     says_more: Callable[[Facts, Facts], bool]
     ends: Callable[[HealthScore, Facts], Ending | None]
 
@@ -65,9 +65,9 @@ class Rule(Struct, frozen=True, kw_only=True):
 # --- health fell to red -------------------------------------------------------------------------------------
 
 
-def _red(score: HealthScore, before: Before) -> Trigger | None:
+def _red(score: HealthScore, before: Before) -> list[Trigger]:
     if score.band != "red" or not score.paying:
-        return None
+        return []
     losses = sorted((f for f in score.factors if f.value is not None), key=lambda f: (-f.missed, f.factor))
     facts: Facts = {
         "score": _rounded(score.score),
@@ -78,7 +78,7 @@ def _red(score: HealthScore, before: Before) -> Trigger | None:
     for place, factor in enumerate(losses[:_FACTORS_NAMED], 1):
         facts[f"factor_{place}"] = factor.factor
         facts[f"missed_{place}"] = _rounded(factor.missed)
-    return Trigger("", before.band in ("yellow", "green"), facts)
+    return [Trigger("", before.band in ("yellow", "green"), facts)]
 
 
 def _much_lower(told: Facts, now: Facts) -> bool:
@@ -94,11 +94,17 @@ def _no_longer_red(score: HealthScore, _: Facts) -> Ending | None:
 # --- detractor answered -------------------------------------------------------------------------------------
 
 
-def _detractor(score: HealthScore, _: Before) -> Trigger | None:
-    answer = score.answer
-    if answer is None or answer.nps_class != "detractor" or score.as_of - answer.answered_at > _ANSWER_IS_NEWS_MS:
-        return None
-    facts: Facts = {
+def _detractors(score: HealthScore, _: Before) -> list[Trigger]:
+    """Every answer is a cause of its own: another one of the same day, worse or better, hides none."""
+    return [
+        Trigger(answer.response_id, True, _said(answer, score))
+        for answer in score.answers
+        if answer.nps_class == "detractor" and score.as_of - answer.answered_at <= ANSWER_IS_NEWS_MS
+    ]
+
+
+def _said(answer: NpsAnswer, score: HealthScore) -> Facts:
+    return {
         "nps_score": answer.score,
         "reason": answer.reason,
         "respondent": answer.respondent_id,
@@ -109,7 +115,6 @@ def _detractor(score: HealthScore, _: Before) -> Trigger | None:
         "mrr_minor": score.mrr_minor,
         "currency": score.currency,
     }
-    return Trigger(answer.response_id, True, facts)
 
 
 def _answer_changed(told: Facts, now: Facts) -> bool:
@@ -117,18 +122,17 @@ def _answer_changed(told: Facts, now: Facts) -> bool:
 
 
 def _answered_better_or_long_ago(score: HealthScore, told: Facts) -> Ending | None:
-    answer = score.answer
-    if (
-        answer is not None
-        and answer.nps_class != "detractor"
-        and _same_person(answer.response_id, answer.respondent_id, told)
-    ):
+    if any(answer.nps_class != "detractor" and _follows(answer, told) for answer in score.answers):
         return "answered_better"
-    return "expired" if score.as_of - _number(told, "answered_at") > _ANSWER_IS_NEWS_MS else None
+    return "expired" if score.as_of - _number(told, "answered_at") > ANSWER_IS_NEWS_MS else None
 
 
-def _same_person(response: str, respondent: str | None, told: Facts) -> bool:
-    return response == told["response"] or (respondent is not None and respondent == told["respondent"])
+def _follows(answer: NpsAnswer, told: Facts) -> bool:
+    """Whether an answer is the one that was told, as it stands now, or a later one of the same person."""
+    if answer.response_id == told["response"]:
+        return True
+    same_person = answer.respondent_id is not None and answer.respondent_id == told["respondent"]
+    return same_person and answer.answered_at > _number(told, "answered_at")
 
 
 def _number(facts: Facts, name: str) -> float:
@@ -155,7 +159,7 @@ RULES: tuple[Rule, ...] = (
         severity="warning",
         next_step="call_respondent",
         cooldown_days=None,
-        fires=_detractor,
+        fires=_detractors,
         says_more=_answer_changed,
         ends=_answered_better_or_long_ago,
     ),

@@ -9,8 +9,10 @@ from typing import Any
 import orjson
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from streams.clock import SystemClock
 from streams.config import Settings
 from streams.sinks.clickhouse import connect, translated
+from streams.sinks.slack import oldest_told
 
 _ACCOUNTING = (
     "SELECT toInt64(sum(read)) AS read, toInt64(sum(applied)) AS applied, toInt64(sum(duplicate)) AS duplicate, "
@@ -32,6 +34,7 @@ class Board:
         risks: highest churn probabilities with their reasons.
         quality: the churn model's test-then-train quality.
         alerts: alerts opened by rule; `slack` the newest messages.
+        slack_messages: messages the notify role posts for them, or would with a token.
         rows: rows by ClickHouse table.
     """
 
@@ -49,6 +52,7 @@ class Board:
     quality: dict[str, Any]
     alerts: dict[str, int]
     slack: list[dict[str, Any]]
+    slack_messages: int
     rows: dict[str, int]
 
     def to_json(self, seconds: float) -> dict[str, Any]:
@@ -63,7 +67,7 @@ class Board:
             "movements": {name: step["amount_minor"] for name, step in self.movements.items()},
             "churn": {name: quality.get(name) for name in ("observations", "labelled", "roc_auc", "log_loss")},
             "alerts": self.alerts,
-            "slack_messages": sum(self.alerts.values()),
+            "slack_messages": self.slack_messages,
             "clickhouse_rows": self.rows,
             "seconds": round(seconds, 1),
         }
@@ -73,7 +77,7 @@ def read_board(settings: Settings) -> Board:
     """Reads the board; blocking."""
     client = connect(settings)
     try:
-        return _read(_Rows(client))
+        return _read(_Rows(client), oldest_told(settings, SystemClock())())
     finally:
         client.close()
 
@@ -93,7 +97,7 @@ class _Rows:
         return next(iter(self(sql)), {})
 
 
-def _read(rows: _Rows) -> Board:
+def _read(rows: _Rows, oldest_told_ms: int) -> Board:
     mrr = rows.one(
         "SELECT sum(r.mrr_minor) AS mrr_minor, anyIf(r.currency, r.mrr_minor > 0) AS currency, "
         "if(count() = 0, NULL, toString(max(r.day))) AS as_of FROM revenue_daily AS r FINAL "
@@ -132,6 +136,7 @@ def _read(rows: _Rows) -> Board:
             "SELECT rule, customer_id, text, toString(at) AS at FROM alerts FINAL WHERE status = 'opened' "
             "ORDER BY at DESC, alert_id LIMIT 1 BY rule, locale"
         ),
+        slack_messages=_slack_messages(rows, oldest_told_ms),
         rows=_counts(rows),
     )
 
@@ -180,6 +185,15 @@ def _risks(rows: _Rows) -> list[dict[str, Any]]:
     return [
         {**row, "raising": orjson.loads(row["raising"]), "protecting": orjson.loads(row["protecting"])} for row in found
     ]
+
+
+def _slack_messages(rows: _Rows, oldest_told_ms: int) -> int:
+    """One per episode that people are told of: an update or an end renews its message, no end posts one."""
+    found = rows.one(
+        "SELECT uniqExact(episode_id) AS n FROM alerts FINAL WHERE status != 'resolved' "  # noqa: S608 - a number
+        f"AND toUnixTimestamp64Milli(at) >= {oldest_told_ms:d}"
+    )
+    return int(found["n"])
 
 
 def _counts(rows: _Rows) -> dict[str, int]:

@@ -25,7 +25,7 @@ from streams.intake.ravenstack import Ravenstack
 from streams.logs import configure_logging
 from streams.metrics.days import Days
 
-#: History, not the present: the log alone moves time, and two years of ids are remembered.
+#: History, not the present: the log alone moves time, two years of ids are remembered, nobody waits for a single score.
 DEMO_SETTINGS: dict[str, Any] = {
     "clock": "log",
     "dedup_days": 1100,
@@ -33,6 +33,7 @@ DEMO_SETTINGS: dict[str, Any] = {
     "publish_interval_seconds": 1.0,
     "commit_interval_seconds": 5.0,
     "rescore_seconds": 2.0,
+    "fetch_wait_seconds": 0.2,
 }
 PLAIN_WIDTH = 110  # where there is no terminal to ask
 _QUIET_SECONDS = 4.0  # longer than re-scoring, publication and commit together

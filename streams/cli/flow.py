@@ -13,10 +13,10 @@ from streams.config import Settings
 from streams.engine.offsets import committed_offsets, end_offsets
 from streams.topics import partitions, topic_name
 
-_POLL_SECONDS = 0.5
-#: What each role reads; spend is only archived yet, models are read by broadcast as well.
+_POLL_SECONDS = 1.0
+#: What each role reads; the stream reads models by broadcast as well.
 READS: dict[Role, tuple[Topic, ...]] = {
-    "stream": (*(topic for topic in INPUT_TOPICS if topic.name != "spend.v1"), METRICS, HEALTH, OBSERVATIONS),
+    "stream": (*INPUT_TOPICS, METRICS, HEALTH, OBSERVATIONS),
     "archive": TOPICS,
     "notify": (ALERTS,),
 }

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,8 +109,17 @@ async def local_stack(settings: Settings, data_dir: Path | None, say: Callable[[
         say("starting the workers")
         children = worker_children(settings, embedded.data_dir / "logs")
         await asyncio.gather(*(embedded.supervisor.start(child) for child in children))
-        pages: dict[Role, str] = {role: _page_of(child) for role, child in zip(ROLES, children, strict=True)}
-        yield LocalStack(settings, pages, embedded)
+        yield LocalStack(settings, pages_of(children), embedded)
+
+
+def pages_of(children: Sequence[Child]) -> dict[Role, str]:
+    """Addresses of the pages of `worker_children`, by role."""
+    return {role: _page_of(child) for role, child in zip(ROLES, children, strict=True)}
+
+
+def page_line(role: Role, page: str) -> str:
+    """What people are told of a worker's page."""
+    return f"{role:<11} {page}/readyz  {page}/metrics"
 
 
 def _page_of(child: Child) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 from streams.cli.board import read_summary
 from streams.cli.demo import DEMO_SETTINGS, flow, sample_data
 from streams.cli.flow import standings
-from streams.cli.stack import LocalStack, local_stack
+from streams.cli.stack import LocalStack, local_stack, page_line
 from streams.config import Settings, load_settings
 from streams.logs import configure_logging
 
@@ -53,7 +53,7 @@ def _print_addresses(console: Console, stack: LocalStack) -> None:
     console.print(f"Kafka       {settings.kafka_bootstrap}")
     console.print(f"ClickHouse  {settings.clickhouse_url}  database {settings.clickhouse_database}")
     for role, page in stack.pages.items():
-        console.print(f"{role:<11} {page}/readyz  {page}/metrics")
+        console.print(page_line(role, page))
     console.print(f"logs        {stack.embedded.data_dir / 'logs'}")
     console.print("Ctrl-C stops everything")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from streams.cli.stack import worker_children
+from streams.cli.stack import page_line, pages_of, worker_children
 from streams.config import Settings, load_settings
 from streams.embedded.supervise import Supervisor
 
@@ -32,7 +32,10 @@ async def _run_all(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with Supervisor(worker_children(settings, settings.data_dir / "logs")) as supervisor:
+    children = worker_children(settings, settings.data_dir / "logs")
+    async with Supervisor(children) as supervisor:
+        for role, page in pages_of(children).items():
+            typer.echo(page_line(role, page))
         stopped = asyncio.ensure_future(stop.wait())
         died = asyncio.ensure_future(supervisor.wait())
         await asyncio.wait({stopped, died}, return_when=asyncio.FIRST_COMPLETED)

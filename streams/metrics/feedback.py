@@ -29,9 +29,10 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from schemas.events import FollowUpClosed, SurveyAnswered, SurveyEvent, SurveyKind
-from schemas.metrics import Domain, FeedbackValues, Movement, NpsAnswer
+from schemas.metrics import Domain, FeedbackValues, Movement
 from streams.metrics.days import Days
-from streams.metrics.nps import NpsClass, nps, nps_class
+from streams.metrics.nps import nps
+from streams.metrics.responses import Answer, Response, Version, age, answers_before, class_of, newest_nps, news_of_nps
 
 LONGEST_WINDOW_DAYS = 90
 _ORDER = attrgetter("at", "event_id")
@@ -53,25 +54,6 @@ class FeedbackPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     thumbs_positive_from: Share = 0.5
 
 
-class Version(Struct, frozen=True, array_like=True):
-    """One event of a response; `score` is the NPS score, else the position on the scale, 0 to 1."""
-
-    at: int
-    event_id: str
-    survey: SurveyKind
-    score: float
-    respondent_id: str | None
-    reason: str | None
-    generated: bool
-
-
-class Response(Struct, array_like=True):
-    """Versions sorted by time and event id, and when the earliest follow-up on it was closed, epoch ms."""
-
-    versions: list[Version] = []
-    closed_at: int | None = None
-
-
 class FeedbackState(Struct, array_like=True):
     """Responses by kind of survey.
 
@@ -84,18 +66,6 @@ class FeedbackState(Struct, array_like=True):
     nps: dict[str, Response] = {}
     others: dict[str, Response] = {}
     last_forgotten_at: int | None = None
-
-
-class Answer(Struct, frozen=True):
-    """A response as it was known at an instant; `first_id` is the id of its oldest version's event."""
-
-    response_id: str
-    answered_at: int
-    first_id: str
-    newest: Version
-    respondent_id: str | None
-    reason: str | None
-    closed: bool
 
 
 class FeedbackFold:
@@ -137,9 +107,9 @@ class FeedbackFold:
     def values(self, state: FeedbackState, day: int, as_of: int) -> FeedbackValues:
         """What was said before `as_of`."""
         since = self._start(day - 89)
-        nps_answers, others = _answers(state.nps, as_of), _answers(state.others, as_of)
-        recent_nps = [answer for answer in nps_answers if answer.answered_at >= since]
-        classes = [_class(answer) for answer in _last_of_each(recent_nps)]
+        nps_answers, others = answers_before(state.nps, as_of), answers_before(state.others, as_of)
+        nps_90d = [answer for answer in nps_answers if answer.answered_at >= since]
+        classes = [class_of(answer) for answer in _last_of_each(nps_90d)]
         promoters, detractors = classes.count("promoter"), classes.count("detractor")
         passives = len(classes) - promoters - detractors
         recent = [answer.newest for answer in others if answer.answered_at >= since]
@@ -157,21 +127,22 @@ class FeedbackFold:
             csat_ratings_90d=len(ratings),
             # fsum is exact, so the order of the answers cannot move the last digit
             ces_mean=fsum(efforts) / len(efforts) if efforts else None,
-            responses_90d=len(recent_nps) + len(recent),
-            follow_ups_open=sum([not a.closed and _class(a) == "detractor" for a in recent_nps]),
+            responses_90d=len(nps_90d) + len(recent),
+            follow_ups_open=sum([not a.closed and class_of(a) == "detractor" for a in nps_90d]),
             last_answer_at=_newest_of(answered_at, state.last_forgotten_at),
-            last_nps=_last_nps(nps_answers),
+            last_nps=newest_nps(nps_answers),
+            recent_nps=news_of_nps(nps_answers, as_of),
         )
 
     def forget(self, state: FeedbackState, before: int) -> None:
         """Drops answers that no window of a day >= `before` reaches; the newest NPS answer stays."""
         cutoff = self._start(before - LONGEST_WINDOW_DAYS)
         silent_nps, silent = _silent(state.nps, cutoff), _silent(state.others, cutoff)
-        nps_answers = _answers(silent_nps, cutoff)
-        answered_at = [a.answered_at for a in nps_answers + _answers(silent, cutoff)]
+        nps_answers = answers_before(silent_nps, cutoff)
+        answered_at = [a.answered_at for a in nps_answers + answers_before(silent, cutoff)]
         state.last_forgotten_at = _newest_of(answered_at, state.last_forgotten_at)
         if nps_answers:
-            del silent_nps[max(nps_answers, key=_age).response_id]
+            del silent_nps[max(nps_answers, key=age).response_id]
         state.nps = {name: r for name, r in state.nps.items() if name not in silent_nps}
         state.others = {name: r for name, r in state.others.items() if name not in silent}
 
@@ -205,38 +176,6 @@ def _position(event: SurveyAnswered) -> float:
     return 1.0 - position if event.polarity == "lower_is_better" else position
 
 
-def _answers(responses: dict[str, Response], as_of: int) -> list[Answer]:
-    """Every response as it was known before `as_of`."""
-    answers: list[Answer] = []
-    for response_id, response in responses.items():
-        versions = response.versions
-        if not versions or versions[0].at >= as_of:
-            continue
-        if versions[-1].at >= as_of:
-            versions = [version for version in versions if version.at < as_of]
-        answers.append(
-            Answer(
-                response_id,
-                versions[0].at,
-                versions[0].event_id,
-                versions[-1],
-                _newest([version.respondent_id for version in versions]),
-                _newest([version.reason for version in versions]),
-                response.closed_at is not None and response.closed_at < as_of,
-            )
-        )
-    return answers
-
-
-def _newest(texts: list[str | None]) -> str | None:
-    """The last one stated."""
-    while texts:
-        text = texts.pop()
-        if text is not None:
-            return text
-    return None
-
-
 def _silent(responses: dict[str, Response], cutoff: int) -> dict[str, Response]:
     """The responses about which nothing has been heard from `cutoff` on."""
     return {
@@ -251,36 +190,11 @@ def _newest_of(instants: list[int], other: int | None) -> int | None:
     return max(instants if other is None else [*instants, other], default=None)
 
 
-def _age(answer: Answer) -> tuple[int, str]:
-    """Sorts answers by when they were given; event ids decide between those of one instant."""
-    return answer.answered_at, answer.first_id
-
-
 def _last_of_each(answers: list[Answer]) -> Iterable[Answer]:
     """The last answer of each respondent."""
     if len(answers) < 2:
         return answers
     last: dict[tuple[str | None, str], Answer] = {}
-    for answer in sorted(answers, key=_age):
+    for answer in sorted(answers, key=age):
         last[answer.respondent_id, "" if answer.respondent_id else answer.response_id] = answer
     return last.values()
-
-
-def _class(answer: Answer) -> NpsClass:
-    return nps_class(int(answer.newest.score))
-
-
-def _last_nps(answers: list[Answer]) -> NpsAnswer | None:
-    answer = max(answers, key=_age, default=None)
-    if answer is None:
-        return None
-    return NpsAnswer(
-        response_id=answer.response_id,
-        event_id=answer.newest.event_id,
-        score=int(answer.newest.score),
-        nps_class=_class(answer),
-        answered_at=answer.answered_at,
-        respondent_id=answer.respondent_id,
-        reason=answer.reason,
-        generated=answer.newest.generated,
-    )

@@ -1,19 +1,10 @@
 """What the scoring table holds of a customer: newest values, days still waiting, the last aligned day."""
 
-from typing import assert_never
+from typing import Any
 
 from msgspec import Struct
 
-from schemas.metrics import (
-    AccountValues,
-    CustomerValues,
-    FeedbackValues,
-    MetricValues,
-    RevenueValues,
-    SupportValues,
-    UsageValues,
-    Values,
-)
+from schemas.metrics import CustomerValues, MetricValues, Values
 from streams.metrics.health import HealthMemory
 
 
@@ -79,19 +70,5 @@ def trigger(held: dict[str, Held]) -> str | None:
 
 def together(held: dict[str, Held]) -> CustomerValues:
     """Values by domain as one value, each in its own field."""
-    usage = support = revenue = feedback = account = None
-    for one in held.values():
-        match one.values:
-            case UsageValues():
-                usage = one.values
-            case SupportValues():
-                support = one.values
-            case RevenueValues():
-                revenue = one.values
-            case FeedbackValues():
-                feedback = one.values
-            case AccountValues():
-                account = one.values
-            case _:
-                assert_never(one.values)
-    return CustomerValues(usage=usage, support=support, revenue=revenue, feedback=feedback, account=account)
+    by_domain: dict[str, Any] = {domain: one.values for domain, one in held.items()}
+    return CustomerValues(**by_domain)

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from schemas.codec import encode
 from schemas.envelope import CLOCK_CUSTOMER
-from schemas.metrics import CustomerValues, DayClosed, MetricsMessage, MetricValues
+from schemas.metrics import CustomerValues, DayClosed, MetricsMessage, MetricValues, SpendValues
 from schemas.scores import ChurnScore, HealthScore, ObservationsClosed, Outcome, Snapshot
 from streams.churn.features import features
 from streams.churn.scoring import ChurnScorer
@@ -53,6 +53,8 @@ class ScoringMachine:
         """Takes the message at `offset` in."""
         part.offset = offset
         match message:
+            case MetricValues(values=SpendValues()) | DayClosed(domain="spend"):
+                pass  # what a customer cost says nothing of its health or risk
             case MetricValues():
                 self._take(part, message)
             case DayClosed():
@@ -155,6 +157,7 @@ class ScoringMachine:
             currency=revenue.currency if revenue else None,
             paying=revenue is not None and revenue.paying,
             answer=feedback.last_nps if feedback else None,
+            answers=feedback.recent_nps if feedback else [],
             version=version,
         )
         part.emit(self._outputs.health, key.encode(), encode(message), timestamp_ms=view.as_of)

@@ -28,9 +28,7 @@ from streams.sinks.record import Entry, Record, dead_letter
 from streams.sinks.tables import Table
 
 #: Input topics whose own agent dead-letters what cannot be read; the archive leaves those records to it.
-JUDGED = frozenset(
-    topic.name for topic in (registry.USAGE, registry.TICKETS, registry.BILLING, registry.SURVEYS, registry.ACCOUNTS)
-)
+JUDGED = frozenset(topic.name for topic in registry.INPUT_TOPICS)
 _Decode = Callable[[Record, int], Any]
 
 

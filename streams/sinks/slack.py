@@ -4,6 +4,7 @@ Slack has no idempotency key, so when its answer is lost (a crash before our com
 a message is posted twice. Every message carries the alert's id in its metadata, so such a pair can be found.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from schemas.alerts import Alert
 from streams.alerts.untrusted import escape
+from streams.clock import Clock
 from streams.config import Settings
 from streams.errors import PoisonError, TransientError
 
@@ -158,6 +160,14 @@ def delivery(settings: Settings) -> Delivery:
     if token is None or not token.get_secret_value():
         return LogDelivery()
     return SlackDelivery(token.get_secret_value(), settings.slack_channel, settings.slack_url)
+
+
+def oldest_told(settings: Settings, clock: Clock) -> Callable[[], int]:
+    """Time of the oldest alert people are told of, epoch ms; the log takes all."""
+    if settings.slack_token is None:
+        return lambda: 0
+    max_age_ms = round(settings.slack_max_age_hours * 3_600_000)
+    return lambda: clock.now_ms() - max_age_ms
 
 
 def _translated(error: SlackApiError, method: str, own_channel: bool) -> TransientError | PoisonError:

@@ -61,7 +61,7 @@ async def test_what_customers_wrote_is_neither_mention_nor_link(slack: FakeSlack
     rig = Rig()
     wild = "<!channel> <@U1> <http://x.y|z> @here #general http://x.y & *b*"
     answer = msgspec.structs.replace(DETRACTOR, reason=wild, respondent_id=wild)
-    rig.take(daily(0, "red", 44.0, "yellow", name=wild, owner=wild, customer_id=wild, answer=answer))
+    rig.take(daily(0, "red", 44.0, "yellow", name=wild, owner=wild, customer_id=wild, answers=[answer]))
     for alert in rig.alerts:
         await bot(slack).deliver(alert, None)
     assert len(slack.messages) == 2

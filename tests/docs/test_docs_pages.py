@@ -53,7 +53,14 @@ def test_python_blocks_compile(path: Path) -> None:
 
 def test_the_score_in_the_readme_is_a_score() -> None:
     (block,) = blocks(page("README.md"), "json")
-    shortened = {"owner": None, "locale": None, "segment": None, "answer": None, **json.loads(block.text)}
+    shortened = {
+        "owner": None,
+        "locale": None,
+        "segment": None,
+        "answer": None,
+        "answers": [],
+        **json.loads(block.text),
+    }
     score = msgspec.convert(shortened, HealthScore)
     assert set(shortened) == set(HealthScore.__struct_fields__)
     for factor in score.factors:

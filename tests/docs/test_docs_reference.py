@@ -14,6 +14,7 @@ from schemas.metrics import (
     FeedbackValues,
     Movement,
     RevenueValues,
+    SpendValues,
     SupportValues,
     UsageValues,
 )
@@ -31,7 +32,14 @@ from streams.metrics.engagement import EngagementWeights
 from streams.sinks.tables import TABLES
 from streams.telemetry import COMMIT_AGE, LAG, TELEMETRY
 
-DOMAINS: tuple[type[msgspec.Struct], ...] = (UsageValues, SupportValues, RevenueValues, FeedbackValues, AccountValues)
+DOMAINS: tuple[type[msgspec.Struct], ...] = (
+    UsageValues,
+    SupportValues,
+    RevenueValues,
+    FeedbackValues,
+    AccountValues,
+    SpendValues,
+)
 
 
 def shown(default: Any) -> str:

@@ -4,9 +4,14 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 
-from streams.intake.ordering import Record
+from schemas.envelope import COMPANY_CUSTOMER
+from schemas.events import SpendRecorded
+from schemas.registry import SPEND
+from streams.intake.importer import Produced
+from streams.intake.ordering import Record, in_event_time
 from streams.intake.ravenstack import ravenstack_events
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.domain import TimePolicy
@@ -27,17 +32,34 @@ def all_records() -> tuple[Record, ...]:
 
 @cache
 def some_records(customers: int, days: int) -> tuple[Record, ...]:
-    """All records of a few customers, and the heartbeats of the last days.
+    """All records of a few customers, the heartbeats of the last days, and what the company spent in them.
 
     Every fourth customer by id is taken: of the few who leave for good, two are among the first eight.
     """
     start = all_records()[-1].timestamp_ms - days * DAY_MS
     keys = set(sorted({record.key for record in all_records()} - {_CLOCK})[::4][:customers])
-    return tuple(
+    kept = [
         record
         for record in all_records()
         if record.key in keys or (record.key == _CLOCK and record.timestamp_ms >= start)
-    )
+    ]
+    return tuple(sorted([*kept, *_spend(start, days)], key=attrgetter("timestamp_ms")))
+
+
+def _spend(start: int, days: int) -> list[Record]:
+    """Twice a week a sum, in two currencies; the sample data know no spend."""
+    events = [
+        SpendRecorded(
+            event_id=f"spend-{number}",
+            customer_id=COMPANY_CUSTOMER,
+            occurred_at=start + number * DAY_MS + DAY_MS // 2,
+            amount_minor=1_000 + number,
+            currency="BRL" if number % 3 else "USD",
+            source="generated",
+        )
+        for number in range(3, days - 1, 4)
+    ]
+    return in_event_time([Produced(SPEND.name, event) for event in events], PARTITIONS)
 
 
 @cache

@@ -34,11 +34,11 @@ def scores(locale: str) -> list[HealthScore]:
         daily(7, "yellow", 58.25, "red", **falls),
         daily(0, "red", 40.0, "green", previous_score=None, **leaves),
         daily(1, "unknown", None, "red", paying=False, **leaves),
-        daily(0, "green", 80.0, "green", answer=short, **answers),
-        daily(1, "green", 80.0, "green", answer=DETRACTOR, **answers),
-        daily(2, "green", 80.0, "green", answer=better, **answers),
-        daily(0, "green", 80.0, "green", answer=DETRACTOR, **expires),
-        daily(14, "green", 80.0, "green", answer=DETRACTOR, **expires),
+        daily(0, "green", 80.0, "green", answers=[short], **answers),
+        daily(1, "green", 80.0, "green", answers=[DETRACTOR], **answers),
+        daily(2, "green", 80.0, "green", answers=[better], **answers),
+        daily(0, "green", 80.0, "green", answers=[DETRACTOR], **expires),
+        daily(14, "green", 80.0, "green", answers=[DETRACTOR], **expires),
     ]
 
 

@@ -69,7 +69,7 @@ async def test_every_topic_ends_in_its_tables_exactly_once_although_the_worker_i
     tmp_path: Path,
 ) -> None:
     events = [used(f"many{number}", at=AT - number * 1000, customer=f"c{number % 50}") for number in range(6_000)]
-    unreadable = Rec(PREFIX + registry.SPEND.name, b"\xff{", b"_company")
+    unreadable = Rec(PREFIX + registry.ALERTS.name, b"\xff{", b"c1")
     async with EmbeddedStack(tmp_path) as stack:
         settings = Settings(
             **EMBEDDED_TIMEOUTS,
@@ -102,4 +102,4 @@ async def test_every_topic_ends_in_its_tables_exactly_once_although_the_worker_i
         expected[EVENTS.name] += len(events)
         expected[DEAD_LETTERS.name] += 1
         assert found == expected
-        assert ("spend.v1", 1, "decode") in letter
+        assert ("alerts.v1", 1, "decode") in letter

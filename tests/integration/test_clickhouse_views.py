@@ -25,7 +25,7 @@ from sink_samples import (
     values,
 )
 
-from schemas.metrics import FeedbackValues, RevenueValues, UsageValues
+from schemas.metrics import FeedbackValues, RevenueValues, SpendValues, UsageValues
 from streams.config import Settings
 from streams.metrics.days import from_date
 from streams.sinks.clickhouse import ClickHouse, connect
@@ -228,6 +228,21 @@ def test_churn_quality_is_not_defined_before_both_outcomes_were_seen(put: Put, v
 def test_a_certain_prediction_that_was_wrong_costs_much_but_not_everything(put: Put, view: View) -> None:
     put(labelled(1.0, False, customer="a"), labelled(0.0, True, customer="b"))
     assert view("v_churn_quality")[0]["log_loss"] == pytest.approx(-log(1e-15), rel=0.01)
+
+
+def test_acquisition_cost_is_spend_by_customers_won_in_its_currency(put: Put, view: View) -> None:
+    def spent(amount: dict[str, int], at: int, offset: int = 0) -> Rec:
+        return values(SpendValues(spend_1d_minor=amount), day=at, customer="_company", offset=offset)
+
+    put(
+        *(movement("new", 100, 0, on(2), f"won {number}", currency="BRL") for number in range(5)),
+        movement("reactivation", 100, 0, on(2), "back", currency="BRL"),
+        movement("new", 100, 0, on(3), "free", currency="BRL"),
+        spent({"BRL": 400_000, "USD": 7}, day(2, 1)),
+        spent({"BRL": 600_000}, day(2, 20)),
+    )
+    found = {(row["currency"], row["month"].month): tuple(row.values())[2:] for row in view("v_acquisition")}
+    assert found == {("BRL", 2): (1_000_000, 5, 200_000), ("USD", 2): (7, 0, None), ("BRL", 3): (0, 1, None)}
 
 
 def test_the_board_counts_customers_by_their_newest_band(put: Put, view: View) -> None:

@@ -34,8 +34,13 @@ READING = {
     "not one of the words": Case("notify", {"CLOCK": "sun"}, ("ZELO_CLOCK", "'sun'", "'wall' or 'log'")),
     "no such zone": Case("stream", {"TIMEZONE": "Mars/Base"}, ("ZELO_TIMEZONE", "'Mars/Base'", "IANA time zone")),
     "two at once": Case("archive", {"APP_ID": "a b", "HORIZON_DAYS": "-1"}, ("ZELO_APP_ID", "ZELO_HORIZON_DAYS")),
-    "two that contradict": Case("stream", {"DEDUP_DAYS": "9"}, ("dedup_days", "horizon_days (90)", "it is 9")),
-    "no broker's address": Case("stream", {"KAFKA_BOOTSTRAP": "kafka:x"}, ("ZELO_KAFKA_BOOTSTRAP", "'kafka:x'")),
+    "two that contradict": Case("stream", {"DEDUP_DAYS": "9"}, ("ZELO_DEDUP_DAYS", "ZELO_HORIZON_DAYS (90)", "was 9")),
+    "no broker's address": Case(
+        "stream", {"KAFKA_BOOTSTRAP": "kafka:x"}, ("ZELO_KAFKA_BOOTSTRAP", "'kafka:x'", "host:port")
+    ),
+    "longer than a request": Case(
+        "stream", {"SESSION_TIMEOUT_SECONDS": "500"}, ("ZELO_SESSION_TIMEOUT_SECONDS", "'500'", "or equal to 60")
+    ),
     "no such file": Case("stream", {"CONFIG": "/nowhere/zelo.toml"}, ("ZELO_CONFIG", "/nowhere/zelo.toml", "TOML")),
 }
 #: Refused by a process on its way.
@@ -43,9 +48,6 @@ STARTING = {
     "unknown": Case("stream", {"KAFKA_BOOTSTRAPS": "k:1"}, ("ZELO_KAFKA_BOOTSTRAPS", "no such setting")),
     "no such profile": Case("stream", {"PROFILE": "nobody"}, ("profile", "nobody")),
     "no URL": Case("archive", {"CLICKHOUSE_URL": "ch:8123"}, ("ZELO_CLICKHOUSE_URL", "ch:8123", "http://host:port")),
-    "longer than a request": Case(
-        "stream", {"SESSION_TIMEOUT_SECONDS": "500"}, ("session_timeout_seconds", "500", "must not exceed")
-    ),
 }
 
 

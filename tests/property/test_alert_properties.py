@@ -18,11 +18,14 @@ from streams.metrics.days import DAY_MS, HOUR_MS
 
 BANDS: tuple[Band, ...] = ("red", "yellow", "green", "unknown")
 ANSWERS = [
-    None,
     DETRACTOR,
     msgspec.structs.replace(DETRACTOR, reason=None),
     msgspec.structs.replace(DETRACTOR, score=9, nps_class="promoter"),
     msgspec.structs.replace(DETRACTOR, response_id="r2", respondent_id="caio", answered_at=AT + 3 * DAY_MS),
+    msgspec.structs.replace(DETRACTOR, response_id="r3", answered_at=AT + 3 * DAY_MS),
+    msgspec.structs.replace(
+        DETRACTOR, response_id="r4", answered_at=AT + 4 * DAY_MS, score=9, nps_class="promoter", respondent_id="caio"
+    ),
 ]
 A_MOMENT = st.fixed_dictionaries(
     {
@@ -30,7 +33,7 @@ A_MOMENT = st.fixed_dictionaries(
         "band": st.sampled_from(BANDS),
         "score": st.floats(0, 100),
         "paying": st.sampled_from([True, True, True, False]),
-        "answer": st.sampled_from(ANSWERS),
+        "answers": st.lists(st.sampled_from(ANSWERS), max_size=3, unique_by=lambda answer: answer.response_id),
         "day_band": st.sampled_from(BANDS),
         "again": st.sampled_from(BANDS),
     }
@@ -47,7 +50,7 @@ def told_by_the_scorer(moments: list[dict[str, Any]]) -> list[HealthScore]:
     previous: dict[str, Any] = {"previous_band": None, "previous_score": None}
     for moment in moments:
         at, version = at + moment["hours"] * HOUR_MS, version + 1
-        values = {name: moment[name] for name in ("score", "paying", "answer")}
+        values = {name: moment[name] for name in ("score", "paying", "answers")}
         now = values | {"kind": "live", "as_of": at, "day": at // DAY_MS, "version": version}
         scores.append(msgspec.structs.replace(GREEN, **(now | {"band": moment["band"]} | previous)))
         while (day + 1) * DAY_MS + HOUR_MS <= at:
@@ -113,11 +116,24 @@ def test_a_cause_never_speaks_twice(moments: list[dict[str, Any]]) -> None:
 
 
 @given(st.lists(A_MOMENT, max_size=30))
+def test_every_detractor_that_is_news_is_told_once(moments: list[dict[str, Any]]) -> None:
+    days = [score for score in told_by_the_scorer(moments) if score.kind == "day"]
+    news = {
+        answer.response_id
+        for score in days
+        for answer in score.answers
+        if answer.nps_class == "detractor" and score.as_of - answer.answered_at <= 14 * DAY_MS
+    }
+    opened = [a.facts["response"] for a in alerts_of(days) if (a.rule, a.status) == ("detractor", "opened")]
+    assert sorted(opened) == sorted(news)
+
+
+@given(st.lists(A_MOMENT, max_size=30))
 def test_who_stays_red_after_a_fall_is_always_told(moments: list[dict[str, Any]]) -> None:
     """The second fall of a customer was lost when it came within the cooldown of the first."""
     days = [score for score in told_by_the_scorer(moments) if score.kind == "day"]
     end = days[-1].day if days else 0
-    red = {"band": "red", "score": 30.0, "paying": True, "answer": None}
+    red = {"band": "red", "score": 30.0, "paying": True, "answers": []}
     fell = [daily_after(end, 1, red | {"previous_band": "green"})]
     fell += [daily_after(end, n, red | {"previous_band": "red"}) for n in range(2, 12)]
     rig = Rig()
@@ -139,7 +155,7 @@ def test_what_people_wrote_never_breaks_out_of_its_place(
     name: str, owner: str, reason: str, respondent: str, locale: str
 ) -> None:
     answer: NpsAnswer = msgspec.structs.replace(DETRACTOR, reason=reason, respondent_id=respondent or None)
-    wild = {"name": name, "owner": owner, "answer": answer, "locale": locale, "band": "red", "score": 20.0}
+    wild = {"name": name, "owner": owner, "answers": [answer], "locale": locale, "band": "red", "score": 20.0}
     rig = Rig()
     rig.take(msgspec.structs.replace(GREEN, **wild))
     assert [alert.rule for alert in rig.alerts] == ["health_red", "detractor"]

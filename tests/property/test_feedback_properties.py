@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from schemas.events import FollowUpClosed, SurveyAnswered, SurveyInvited
 from schemas.metrics import FeedbackValues, NpsAnswer
+from streams.metrics.days import DAY_MS
 from streams.metrics.feedback import FeedbackFold, FeedbackPolicy
 from streams.metrics.nps import nps_class
 
@@ -71,6 +72,19 @@ def _oracle(events, day, as_of):
     efforts = [_quality(newest[r]) for r in recent if newest[r].survey == "ces"]
     promoters, detractors = classes.count("promoter"), classes.count("detractor")
     newest_nps = [r for r in in_time if newest[r].survey == "nps"][-1:]
+
+    def published(r):
+        return NpsAnswer(
+            response_id=r[1],
+            event_id=newest[r].event_id,
+            score=int(newest[r].score),
+            nps_class=nps_class(int(newest[r].score)),
+            answered_at=oldest[r][0],
+            respondent_id=who[r],
+            reason=why[r],
+            generated=newest[r].source == "generated",
+        )
+
     return efforts, FeedbackValues(
         nps=100 * (promoters - detractors) / len(classes) if classes else None,
         promoters_90d=promoters,
@@ -82,22 +96,8 @@ def _oracle(events, day, as_of):
         responses_90d=len(recent),
         follow_ups_open=sum(newest[r].survey == "nps" and newest[r].score <= 6 and r[1] not in closed for r in recent),
         last_answer_at=oldest[in_time[-1]][0] if in_time else None,
-        last_nps=next(
-            (
-                NpsAnswer(
-                    response_id=r[1],
-                    event_id=newest[r].event_id,
-                    score=int(newest[r].score),
-                    nps_class=nps_class(int(newest[r].score)),
-                    answered_at=oldest[r][0],
-                    respondent_id=who[r],
-                    reason=why[r],
-                    generated=newest[r].source == "generated",
-                )
-                for r in newest_nps
-            ),
-            None,
-        ),
+        last_nps=next(map(published, newest_nps), None),
+        recent_nps=[published(r) for r in in_time if newest[r].survey == "nps" and as_of - oldest[r][0] <= 14 * DAY_MS],
     )
 
 

@@ -1,5 +1,7 @@
 """Which scores alarm, and which only repeat."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from alert_samples import AT, DETRACTOR, FACTORS, GREEN, Rig, daily, live
@@ -141,6 +143,15 @@ def test_a_live_score_compared_with_the_new_day_counts_again() -> None:
     assert rig.take(again, daily(1, "yellow", 60.0, "red")) == [RESOLVED]
 
 
+def test_days_repeated_after_the_first_alarm_of_a_customer_do_not_count() -> None:
+    """A live score began the state, so it knows no day; between the repeated days an older live score counted."""
+    rig = Rig()
+    before = [daily(-2, "red", 40.0), live(1, "yellow", 51.0, "red", previous_score=40.0)]
+    after = [daily(-1, "yellow", 51.0, "red"), live(1, "red", 49.0, "yellow", previous_score=51.0)]
+    assert rig.take(*before, *after) == [OPENED]
+    assert rig.take(*before, *after) == []
+
+
 def test_a_customer_that_never_alarmed_has_no_state() -> None:
     rig = Rig()
     rig.take(GREEN, daily(1, "yellow", 60.0, "green"))
@@ -156,7 +167,7 @@ def test_a_state_ahead_of_the_log_is_left_alone(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_detractor_is_told_once_and_expires() -> None:
     rig = Rig()
-    days = [daily(day, "green", 80.0, "green", answer=DETRACTOR) for day in range(20)]
+    days = [daily(day, "green", 80.0, "green", answers=[DETRACTOR]) for day in range(20)]
     assert rig.take(*days) == [("detractor", "opened"), ("detractor", "resolved")]
     opened, resolved = rig.alerts
     assert opened.episode_id == f"detractor:c1:{AT + DAY_MS}:r1"
@@ -167,14 +178,14 @@ def test_a_detractor_is_told_once_and_expires() -> None:
 
 def test_an_old_answer_is_no_news() -> None:
     old = msgspec.structs.replace(DETRACTOR, answered_at=AT - 14 * DAY_MS)
-    assert Rig().take(daily(0, "green", 80.0, "green", answer=old)) == []
+    assert Rig().take(daily(0, "green", 80.0, "green", answers=[old])) == []
 
 
 def test_an_answer_completed_later_is_told_again_and_improved_ends() -> None:
     rig = Rig()
     short = msgspec.structs.replace(DETRACTOR, reason=None)
     answers = [short, short, DETRACTOR, BETTER, DETRACTOR]
-    steps = rig.take(*(daily(day, "green", 80.0, "green", answer=answer) for day, answer in enumerate(answers)))
+    steps = rig.take(*(daily(day, "green", 80.0, "green", answers=[answer]) for day, answer in enumerate(answers)))
     assert steps == [("detractor", "opened"), ("detractor", "updated"), ("detractor", "resolved")]
     assert rig.alerts[1].facts["reason"] == DETRACTOR.reason
     assert rig.alerts[2].facts["ended"] == "answered_better"
@@ -183,18 +194,65 @@ def test_an_answer_completed_later_is_told_again_and_improved_ends() -> None:
 def test_every_detractor_has_an_episode_and_only_its_own_better_answer_ends_it() -> None:
     rig = Rig()
     other = msgspec.structs.replace(DETRACTOR, response_id="r2", event_id="e-10", respondent_id="caio")
-    assert rig.take(daily(0, "green", 80.0, "green", answer=DETRACTOR)) == [("detractor", "opened")]
-    assert rig.take(daily(1, "green", 80.0, "green", answer=other)) == [("detractor", "opened")]
-    later = msgspec.structs.replace(BETTER, response_id="r3", respondent_id="caio")
-    assert rig.take(daily(2, "green", 80.0, "green", answer=later)) == [("detractor", "resolved")]
+    assert rig.take(daily(0, "green", 80.0, "green", answers=[DETRACTOR])) == [("detractor", "opened")]
+    assert rig.take(daily(1, "green", 80.0, "green", answers=[other])) == [("detractor", "opened")]
+    later = msgspec.structs.replace(
+        BETTER, response_id="r3", respondent_id="caio", answered_at=other.answered_at + HOUR_MS
+    )
+    assert rig.take(daily(2, "green", 80.0, "green", answers=[later])) == [("detractor", "resolved")]
     assert rig.alerts[-1].episode_id.endswith(":r2")
     nobody = msgspec.structs.replace(BETTER, response_id="r4", respondent_id=None)
-    assert rig.take(daily(3, "green", 80.0, "green", answer=nobody)) == []
+    assert rig.take(daily(3, "green", 80.0, "green", answers=[nobody])) == []
+
+
+def test_every_detractor_of_a_day_has_an_episode() -> None:
+    """One score of the day is all a replay has; the newest answer alone was told."""
+    rig = Rig()
+    others = [answered(f"r{n}", AT + n, respondent_id=f"user {n}") for n in range(2, 5)]
+    promoter = answered("r9", AT + 9, score=10, nps_class="promoter", respondent_id="rui")
+    answers = [DETRACTOR, *others, promoter]
+    days = [daily(day, "green", 80.0, "green", answers=answers) for day in range(3)]
+    assert rig.take(*days, *days) == [("detractor", "opened")] * 4
+    assert [alert.facts["response"] for alert in rig.alerts] == ["r1", "r2", "r3", "r4"]
+    assert len({alert.episode_id for alert in rig.alerts}) == 4
+
+
+def test_what_live_scores_told_the_day_does_not_tell_again() -> None:
+    rig = Rig()
+    first, second, third = (answered(f"r{n}", AT + n * HOUR_MS) for n in (2, 3, 4))
+    rig.take(live(3 * HOUR_MS, "green", 80.0, "green", answers=[first]))
+    rig.take(live(6 * HOUR_MS, "green", 80.0, "green", answers=[first, second, third]))
+    assert rig.take(daily(0, "green", 80.0, "green", answers=[first, second, third])) == []
+    assert [alert.facts["response"] for alert in rig.alerts] == ["r2", "r3", "r4"]
+
+
+def test_who_answers_better_on_the_same_day_is_told_and_then_resolved() -> None:
+    rig = Rig()
+    worse = answered("r2", AT + 1, respondent_id="caio")
+    better = answered("r3", AT + 2, score=9, nps_class="promoter", respondent_id="caio")
+    last = answered("r4", AT + 3, score=9, nps_class="promoter", respondent_id="rui")
+    days = [daily(day, "green", 80.0, "green", answers=[worse, better, last]) for day in range(3)]
+    assert rig.take(days[0]) == [("detractor", "opened"), ("detractor", "resolved")]
+    assert (rig.alerts[0].at, rig.alerts[1].at) == (days[0].as_of, days[0].as_of)
+    assert rig.alerts[1].facts["ended"] == "answered_better"
+    assert rig.take(*days) == []
+
+
+def test_an_earlier_better_answer_of_the_same_person_ends_nothing() -> None:
+    earlier = answered("r0", AT - 1, score=9, nps_class="promoter", respondent_id="caio")
+    worse = answered("r2", AT + 1, respondent_id="caio")
+    days = [daily(day, "green", 80.0, "green", answers=[earlier, worse]) for day in range(3)]
+    assert Rig().take(*days) == [("detractor", "opened")]
+
+
+def answered(response: str, at: int, **changes: Any) -> NpsAnswer:
+    changed: NpsAnswer = msgspec.structs.replace(DETRACTOR, response_id=response, answered_at=at, **changes)
+    return changed
 
 
 def test_what_is_long_over_is_forgotten() -> None:
     rig = Rig()
-    rig.take(*(daily(day, "green", 80.0, "green", answer=DETRACTOR) for day in range(20)))
+    rig.take(*(daily(day, "green", 80.0, "green", answers=[DETRACTOR]) for day in range(20)))
     rig.take(daily(60, "green", 80.0, "green"))
     state = rig.part.get("c1")
     assert state is not None
@@ -219,12 +277,12 @@ def test_a_score_without_factors_still_makes_a_message() -> None:
 def test_a_generated_answer_is_marked() -> None:
     rig = Rig()
     answer: NpsAnswer = msgspec.structs.replace(DETRACTOR, generated=True)
-    rig.take(daily(0, "green", 80.0, "green", answer=answer))
+    rig.take(daily(0, "green", 80.0, "green", answers=[answer]))
     assert "generated sample data" in str(rig.alerts[0].blocks)
 
 
 def test_the_state_survives_the_changelog() -> None:
     rig = Rig()
-    rig.take(daily(0, "red", 40.0, "yellow", answer=DETRACTOR), daily(1, "unknown", None, "red"))
+    rig.take(daily(0, "red", 40.0, "yellow", answers=[DETRACTOR]), daily(1, "unknown", None, "red"))
     state = rig.part.get("c1")
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=Watched) == state

@@ -10,9 +10,11 @@ import typer
 from cli_rig import Zelo, clean_environment, command_line
 
 from schemas.registry import TOPICS
-from streams.cli import dead_letters
+from streams.app import ROLES
+from streams.cli import dead_letters, worker
 from streams.cli.main import app
 from streams.embedded.ports import free_port
+from streams.embedded.supervise import Child
 from streams.intake.dead_letters import Letter
 
 
@@ -94,6 +96,33 @@ def test_an_address_of_kafka_that_is_none_is_a_wrong_setting(zelo: Zelo) -> None
     stopped = zelo("topics", "--create", ZELO_KAFKA_BOOTSTRAP="here:there")
     assert stopped.status == 2
     assert "ZELO_KAFKA_BOOTSTRAP" in stopped.err
+
+
+def test_a_worker_of_all_roles_tells_where_the_pages_of_its_processes_are(
+    zelo: Zelo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Child] = []
+
+    class Children:
+        """Takes what would be started, and is over at once."""
+
+        def __init__(self, children: list[Child]) -> None:
+            started.extend(children)
+
+        async def __aenter__(self) -> "Children":
+            return self
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+        async def wait(self) -> None: ...
+
+    monkeypatch.setattr(worker, "Supervisor", Children)
+    shown = zelo("worker", ZELO_HTTP_HOST="127.0.0.2")
+    assert shown.status == 0
+    pages = [f"http://127.0.0.2:{(child.env or {})['ZELO_HTTP_PORT']}" for child in started]
+    told = [f"{role} {page}/readyz {page}/metrics" for role, page in zip(ROLES, pages, strict=True)]
+    assert shown.out == " ".join(told)
+    assert len(set(pages)) == len(ROLES)
 
 
 def test_demo_without_its_data_says_where_they_should_be(zelo: Zelo, monkeypatch: pytest.MonkeyPatch) -> None:

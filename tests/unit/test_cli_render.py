@@ -74,6 +74,7 @@ EMPTY = Board(
     quality={},
     alerts={},
     slack=[],
+    slack_messages=0,
     rows={},
 )
 FULL = Board(
@@ -93,6 +94,7 @@ FULL = Board(
     slack=[
         {"rule": "health_red", "customer_id": "A-1", "text": "Acme: health fell to red.", "at": "2024-12-31 00:00:00"}
     ],
+    slack_messages=9,
     rows={"alerts": 15, "events": 39_334},
 )
 NO_REPORT = ImportReport(rows={}, events={}, bad_rows={}, first_bad_rows=(), rules={})
@@ -218,5 +220,7 @@ def test_the_json_object_has_the_figures_of_the_board() -> None:
     assert shown["nps"] == 12.5
     assert shown["mrr_minor"] == 1_134_567
     assert shown["churn"]["labelled"] == 19_346
+    assert shown["alerts"] == {"detractor": 4, "health_red": 7}
+    assert shown["slack_messages"] == 9
     assert shown["clickhouse_rows"] == {"alerts": 15, "events": 39_334}
     assert EMPTY.to_json(1.0)["churn"] == dict.fromkeys(("observations", "labelled", "roc_auc", "log_loss"))

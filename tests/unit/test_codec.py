@@ -65,6 +65,7 @@ def test_times_may_be_epoch_milliseconds_or_rfc3339_with_an_offset() -> None:
             "expected scale_min under scale_max",
         ),
         ({"customer_id": "_clock"}, "reserved customer_id _clock"),
+        ({"customer_id": "_company"}, "reserved customer_id _company"),
     ],
 )
 def test_an_impossible_field_is_named(changes: dict[str, Any], said: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from cli_rig import clean_environment
 from pydantic import SecretStr, ValidationError
 
+from streams.app import engine_settings
 from streams.config import Settings, child_environment, load_settings
 from streams.errors import ConfigurationError
 
@@ -61,8 +62,50 @@ def test_a_value_that_cannot_work_is_refused_with_its_name(
 
 
 def test_ids_must_be_remembered_as_long_as_events_are_taken() -> None:
-    with pytest.raises(ConfigurationError, match="dedup_days must be at least horizon_days \\(90\\), it is 30"):
+    with pytest.raises(
+        ConfigurationError, match=r"^ZELO_DEDUP_DAYS: expected at least ZELO_HORIZON_DAYS \(90\), it was 30: "
+    ):
         load_settings(dedup_days=30)
+
+
+@pytest.mark.parametrize(
+    "name, value, expected",
+    [
+        ("kafka_bootstrap", "here:there", "host:port, several separated by commas without spaces"),
+        ("kafka_bootstrap", "kafka-1:9092, kafka-2:9092", "host:port, several separated by commas without spaces"),
+        ("kafka_bootstrap", "", "host:port, several separated by commas without spaces"),
+        ("clickhouse_database", "1a", "letters, digits and _, no digit first"),
+        ("topic_prefix", "a b", "letters, digits, '.', '_' and '-' only, or nothing"),
+        ("app_id", "zelo\n", "letters, digits, '.', '_' and '-' only, at least one"),
+        ("timezone", "Mars/Olympus", "an IANA time zone such as America/Sao_Paulo"),
+    ],
+)
+def test_what_a_text_must_look_like_is_told_in_words(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
+) -> None:
+    monkeypatch.setenv(f"ZELO_{name.upper()}", value)
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    assert str(refused.value) == f"ZELO_{name.upper()}: expected {expected}, it was {value!r}"
+
+
+@pytest.mark.parametrize("value", ["kafka", "kafka:9092", "kafka-1:9092,[::1]:9093,10.0.0.7"])
+def test_brokers_are_one_address_or_several(value: str) -> None:
+    assert load_settings(kafka_bootstrap=value).kafka_bootstrap == value
+
+
+def test_a_session_that_outlasts_a_request_is_refused_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZELO_SESSION_TIMEOUT_SECONDS", "60.5")
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    assert str(refused.value) == (
+        "ZELO_SESSION_TIMEOUT_SECONDS: Input should be less than or equal to 60, it was '60.5'"
+    )
+
+
+def test_the_longest_session_is_as_long_as_a_request_of_the_engine() -> None:
+    engine = engine_settings(load_settings(session_timeout_seconds=60.0), "stream")
+    assert engine.session_timeout_seconds == engine.request_timeout_seconds
 
 
 def test_overrides_win_over_the_environment_and_it_over_the_file(

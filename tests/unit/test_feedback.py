@@ -4,6 +4,7 @@ from schemas.envelope import Heartbeat
 from schemas.events import FollowUpClosed, SurveyAnswered, SurveyInvited
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.feedback import FeedbackFold, FeedbackPolicy
+from streams.metrics.responses import MOST_RECENT, REASON_LENGTH
 
 DAYS = Days()
 DAY = 19_800
@@ -94,6 +95,47 @@ def test_a_later_reason_belongs_to_the_same_answer():
 def test_an_update_without_a_reason_erases_none(blank):
     box = Box().nps(3, age=5, response="r", reason="too slow").nps(4, age=4, response="r", reason=blank)
     assert (box.values().last_nps.reason, box.values().last_nps.score) == ("too slow", 4)
+
+
+def test_answers_of_fourteen_days_are_told_oldest_first():
+    box = Box().nps(9, age=1, response="b").nps(2, age=1, response="c").nps(3, age=13, response="a")
+    box.nps(3, age=14, response="old").rate("csat", 1, 1, 5)
+    said = box.values().recent_nps
+    assert [(answer.response_id, answer.nps_class) for answer in said] == [
+        ("a", "detractor"),
+        ("b", "promoter"),
+        ("c", "detractor"),
+    ]
+    assert said[-1] == box.values().last_nps
+    assert [answer.response_id for answer in box.values(DAY - 1).recent_nps] == ["old", "a", "b", "c"]
+    assert Box().nps(3, age=15).values().recent_nps == []
+
+
+def test_an_update_shows_in_its_answer_whatever_came_after():
+    box = Box().nps(3, age=2, response="a").nps(9, age=2, response="b").nps(2, age=1, response="a", reason="slow")
+    first, second = box.values().recent_nps
+    assert (first.response_id, first.score, first.reason) == ("a", 2, "slow")
+    assert second.response_id == "b"
+
+
+def test_of_very_many_answers_the_detractors_are_told_before_others_and_then_the_newest():
+    box = Box()
+    for _ in range(MOST_RECENT):
+        box.nps(9)
+    for number in range(5):
+        box.nps(3, age=1, response=f"worse {number}")
+    ids = [answer.response_id for answer in box.values().recent_nps]
+    promoters = [f"r{number}" for number in range(5, MOST_RECENT)]
+    assert ids == [*(f"worse {number}" for number in range(5)), *promoters]
+    for number in range(MOST_RECENT):
+        box.nps(2, response=f"new {number}")
+    assert [answer.response_id for answer in box.values().recent_nps] == [f"new {n}" for n in range(MOST_RECENT)]
+
+
+def test_a_long_reason_is_cut_but_in_the_newest_answer():
+    values = Box().nps(3, reason="x" * 5_000).values()
+    assert values.recent_nps[0].reason == "x" * REASON_LENGTH
+    assert len(values.last_nps.reason) == 5_000
 
 
 def test_an_update_may_change_the_class():

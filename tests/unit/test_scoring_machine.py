@@ -17,6 +17,7 @@ from schemas.metrics import (
     NpsAnswer,
     Progress,
     RevenueValues,
+    SpendValues,
     UsageValues,
     Values,
 )
@@ -107,6 +108,15 @@ def test_a_value_gives_one_live_score_at_the_next_flush(rig: Rig) -> None:
     assert (risk.currency, risk.is_prior, risk.version) == ("EUR", True, 1)
 
 
+def test_what_was_spent_on_a_customer_is_no_value_of_its_own(rig: Rig) -> None:
+    spent = SpendValues(spend_1d_minor={"EUR": 5})
+    rig.step(live(spent, 10, "s"), daily(spent, MONDAY), DayClosed(domain="spend", day=MONDAY + 9))
+    rig.part.flush()
+    assert (rig.sent, rig.part.states) == ([], {})
+    rig.day(MONDAY, PAYING)
+    assert [score.as_of for score in rig.health("day")] == [(MONDAY + 1) * DAY_MS]
+
+
 def test_who_does_not_pay_has_no_churn_risk(rig: Rig) -> None:
     rig.step(live(LEFT, 10, "e1"))
     rig.part.flush()
@@ -114,14 +124,15 @@ def test_who_does_not_pay_has_no_churn_risk(rig: Rig) -> None:
     assert rig.churn() == []
 
 
-def test_scores_name_the_customer_and_its_newest_answer(rig: Rig) -> None:
+def test_scores_name_the_customer_and_its_answers(rig: Rig) -> None:
     answer = NpsAnswer(response_id="r", event_id="e", score=3, nps_class="detractor", answered_at=5)
+    said = FeedbackValues(last_nps=answer, recent_nps=[answer, answer])
     account = AccountValues(name="Ana Ltda", owner="bo", locale="pt", segment="smb")
-    rig.step(live(account, 1, "a"), live(FeedbackValues(last_nps=answer), 2, "f"), live(PAYING, 3, "p"))
+    rig.step(live(account, 1, "a"), live(said, 2, "f"), live(PAYING, 3, "p"))
     rig.part.flush()
     (score,) = rig.health("live")
     assert (score.name, score.owner, score.locale, score.segment) == ("Ana Ltda", "bo", "pt", "smb")
-    assert score.answer == answer
+    assert (score.answer, score.answers) == (answer, [answer, answer])
     assert rig.churn()[0].name == "Ana Ltda"
 
 

@@ -53,11 +53,11 @@ async def test_a_batch_larger_than_a_slice_is_stored_whole() -> None:
     await rig.writer.close()
 
 
-async def test_what_only_the_archive_reads_is_dead_lettered_by_it() -> None:
+async def test_what_no_agent_judges_is_dead_lettered_by_it() -> None:
     rig = Rig()
-    spend, usage = (Rec(PREFIX + topic.name, b"{") for topic in (registry.SPEND, registry.USAGE))
-    await rig.take([spend, usage])
-    assert rig.letters == [(spend, "decode", "SchemaError")]
+    alerts, usage = (Rec(PREFIX + topic.name, b"{") for topic in (registry.ALERTS, registry.USAGE))
+    await rig.take([alerts, usage])
+    assert rig.letters == [(alerts, "decode", "SchemaError")]
     assert rig.done == 1
     await rig.writer.close()
 
