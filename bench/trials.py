@@ -8,8 +8,8 @@ from time import monotonic
 from typing import Any
 
 from bench.contestants import Contestant
-from bench.job import PARTITIONS, Score
-from bench.measures import Journey, Recount, percentile, recount
+from bench.job import PARTITIONS, Customer, Score
+from bench.measures import Journey, Recount, percentile, recount, recount_of_scores
 from bench.rig import BenchError, Load, Record, Rig, Run, Worker, load
 
 #: No contestant is this slow; beyond it something hangs.
@@ -17,6 +17,8 @@ _SLOWEST_PER_SECOND = 300
 _START_SECONDS = 30.0
 _COMMIT_SECONDS = 20.0
 _TICK_SECONDS = 0.005
+#: Longer than anybody waits between a publication and the next.
+_QUIET_SECONDS = 2.0
 Newest = Callable[[], Awaitable[list[Score]]]
 _WARM_UP = 25 * PARTITIONS
 
@@ -69,9 +71,9 @@ async def steady(
         await _warm_up(rig, worker, work.records[:_WARM_UP])
         rate = await _backlog(rig, worker, work)
         async with rig.scores(run) as newest:
-            published = await _all_scores(newest, worker, work)
+            published, last = await _all_scores(newest, worker, work)
             rate = replace(rate, scores_per_thousand_events=published / len(work.records) * 1000)
-            _must_be_exact(run, recount(await worker.state(), work.expected))
+            _must_be_exact(run, await _recount(worker, last, work.expected))
             return rate, await _paced(rig, newest, worker, work, pace) if pace else None
 
 
@@ -81,7 +83,7 @@ async def _backlog(rig: Rig, worker: Worker, work: Load) -> Throughput:
         await rig.fill(worker.run.task.source, records)
         used, began = worker.cpu_seconds(), monotonic()
     await worker.until_applied(len(work.records), _START_SECONDS + len(records) / _SLOWEST_PER_SECOND)
-    await worker.until_committed(work.records, _COMMIT_SECONDS)
+    await worker.until_saved(work.records, _COMMIT_SECONDS)
     used = worker.cpu_seconds() - used
     seconds = worker.progress.last_applied_at - began
     return Throughput(len(records), len(records) / seconds, used / len(records) * 1e6)
@@ -119,8 +121,27 @@ async def kill(rig: Rig, contestant: Contestant, customers: int, pace: Pace) -> 
             worker.process.kill()
         async with rig.worker(run) as worker:
             await sending
-            await worker.until_committed(work.records, 2 * _START_SECONDS + half / _SLOWEST_PER_SECOND)
-            return recount(await worker.state(), work.expected)
+            await worker.until_saved(work.records, 2 * _START_SECONDS + half / _SLOWEST_PER_SECOND)
+            async with rig.scores(run) as newest:
+                last = {} if contestant.opens_state else await _last_scores(newest, work)
+            return await _recount(worker, last, work.expected)
+
+
+async def _recount(worker: Worker, last: dict[str, Score], expected: dict[str, Customer]) -> Recount:
+    if worker.run.contestant.opens_state:
+        return recount(await worker.state(), expected)
+    return recount_of_scores(last, expected)
+
+
+async def _last_scores(newest: Newest, work: Load) -> dict[str, Score]:
+    """The last score of each customer: when all are as they must be, or nothing came for two seconds."""
+    last, at = dict[str, Score](), monotonic()
+    due = {name: customer.events for name, customer in work.expected.items()}
+    while monotonic() - at < _QUIET_SECONDS and {name: one.events for name, one in last.items()} != due:
+        if found := await newest():
+            at = monotonic()
+        last.update((one.customer_id, one) for one in found)
+    return last
 
 
 async def _warm_up(rig: Rig, worker: Worker, records: list[Record]) -> None:
@@ -132,7 +153,7 @@ async def _warm_up(rig: Rig, worker: Worker, records: list[Record]) -> None:
         while seen != due:
             seen.update((one.customer_id, one.events) for one in await newest())
             worker.check(end, "score the first events")
-    await worker.until_committed(records, _COMMIT_SECONDS)
+    await worker.until_saved(records, _COMMIT_SECONDS)
 
 
 def _events_by_customer(records: list[Record]) -> dict[str, int]:
@@ -144,17 +165,17 @@ def _must_be_exact(run: Run, counted: Recount) -> None:
         raise BenchError(f"{run.contestant.title}, undisturbed, has a wrong state: {counted}")
 
 
-async def _all_scores(newest: Newest, worker: Worker, work: Load) -> int:
-    """Number of scores published, once the last one of each customer contains all its events."""
+async def _all_scores(newest: Newest, worker: Worker, work: Load) -> tuple[int, dict[str, Score]]:
+    """Number of scores published and the last of each customer, once these contain all its events."""
     due = {name: customer.events for name, customer in work.expected.items()}
-    published, last = 0, dict[str, int]()
+    published, last = 0, dict[str, Score]()
     end = monotonic() + _COMMIT_SECONDS
-    while last != due:
+    while {name: one.events for name, one in last.items()} != due:
         found = await newest()
         published += len(found)
-        last.update((one.customer_id, one.events) for one in found)
+        last.update((one.customer_id, one) for one in found)
         worker.check(end, "publish scores that contain all events")
-    return published
+    return published, last
 
 
 async def _send(producer: Any, topic: str, records: list[Record], pace: Pace, journey: Journey) -> None:

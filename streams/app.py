@@ -18,6 +18,7 @@ from streams.engine.settings import EngineSettings
 from streams.engine.table import StateTable, changelog_name, state_table
 from streams.engine.topics import CHANGELOG_CONFIG, TopicSpec
 from streams.engine.transport import batch_topic
+from streams.kafka import security
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.profile import Profile, load_profile
 from streams.topics import partitions, topic_name
@@ -66,7 +67,7 @@ class Zelo:
         """The topic as a source of batches."""
         return batch_topic(self.app, self.name(topic), partitions=partitions(self.settings, topic))
 
-    def table(self, name: str, topic: Topic, state: Any, meta: type[Any], render: Render) -> StateTable[Any, Any]:
+    def table(self, name: str, topic: Topic, state: Any, meta: Any, render: Render) -> StateTable[Any, Any]:
         """A table fed by `topic`."""
         return state_table(self.app, name, self.name(topic), partitions(self.settings, topic), state, meta, render)
 
@@ -106,6 +107,7 @@ def engine_settings(settings: Settings, role: Role) -> EngineSettings:
     """Our settings in the engine's words."""
     return EngineSettings(
         bootstrap=settings.kafka_bootstrap,
+        security=security(settings),
         datadir=settings.data_dir / "faust",
         partitions=settings.partitions,
         replication_factor=settings.replication_factor,
@@ -118,5 +120,6 @@ def engine_settings(settings: Settings, role: Role) -> EngineSettings:
         session_timeout_seconds=settings.session_timeout_seconds,
         heartbeat_interval_seconds=min(3.0, settings.session_timeout_seconds / 6),
         rebalance_timeout_seconds=settings.rebalance_timeout_seconds,
+        standby_replicas=settings.standby_replicas,
         compression="snappy",
     )

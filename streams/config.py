@@ -55,6 +55,17 @@ class Settings(BaseSettings):
 
     # --- where
     kafka_bootstrap: Brokers = Field("127.0.0.1:9092", description="Kafka brokers, host:port separated by commas")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="what the Kafka listener speaks: SSL is TLS, SASL asks for user and password"
+    )
+    kafka_ca_file: Path | None = Field(
+        None, description="PEM of who signed the brokers' certificates; none: the authorities of the system"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="how user and password are proved to Kafka"
+    )
+    kafka_user: str = Field("", description="Kafka user, for SASL")
+    kafka_password: SecretStr = Field(SecretStr(""), description="Kafka password, for SASL")
     clickhouse_url: str = Field("http://127.0.0.1:8123", description="ClickHouse HTTP endpoint")
     clickhouse_user: str = Field("default", description="ClickHouse user")
     clickhouse_password: SecretStr = Field(SecretStr(""), description="ClickHouse password")
@@ -83,7 +94,9 @@ class Settings(BaseSettings):
     locale: Literal["pt", "es", "en"] = Field("en", description="language of alerts when the customer has none")
 
     # --- engine
-    publish_interval_seconds: Seconds = Field(0.25, description="newest values of a customer go out at most this often")
+    publish_interval_seconds: Seconds = Field(
+        0.25, description="under load, newest values of a customer go out this often; up to four times as often else"
+    )
     commit_interval_seconds: Seconds = Field(1.0, description="state and offsets are saved this often")
     rebalance_timeout_seconds: Seconds = Field(
         60.0, description="Kafka group rebalance timeout; 3 on the embedded broker"
@@ -97,6 +110,10 @@ class Settings(BaseSettings):
     )
     rescore_seconds: Seconds = Field(
         5.0, description="after a new model, all customers are re-scored at most this often"
+    )
+
+    standby_replicas: int = Field(
+        0, ge=0, le=7, description="warm copies of every table in other workers: takeovers are quick, memory doubles"
     )
 
     # --- archive
@@ -113,7 +130,12 @@ class Settings(BaseSettings):
 
     # --- own pages and logs
     http_host: str = Field("127.0.0.1", description="address of the health and metrics page")
-    http_port: int = Field(0, ge=0, le=65_535, description="port of the health and metrics page, 0 for none")
+    http_port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="port of the health and metrics page, the first of several processes; 0 for none",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="lowest level logged")
 
     @model_validator(mode="after")
@@ -123,6 +145,11 @@ class Settings(BaseSettings):
                 f"ZELO_DEDUP_DAYS: expected at least ZELO_HORIZON_DAYS ({self.horizon_days}), "
                 f"it was {self.dedup_days}: "
                 "an event that may still be applied must be recognised when it comes twice"
+            )
+        if self.kafka_security.startswith("SASL") and not (self.kafka_user and self.kafka_password.get_secret_value()):
+            raise ValueError(
+                "ZELO_KAFKA_USER and ZELO_KAFKA_PASSWORD: expected both, "
+                f"as ZELO_KAFKA_SECURITY is {self.kafka_security}"
             )
         return self
 

@@ -7,9 +7,10 @@ from schemas.registry import METRICS, Topic
 from streams.app import Zelo
 from streams.config import Settings
 from streams.messages import serve
-from streams.metrics.domain import Customer, DomainMachine, TimePolicy
+from streams.metrics.domain import DomainMachine, TimePolicy
 from streams.metrics.fold import Fold
 from streams.metrics.ledger import Ledger
+from streams.metrics.lifts import customer_shape
 
 
 def time_policy(settings: Settings) -> TimePolicy:
@@ -26,7 +27,7 @@ def serve_domain(zelo: Zelo, topic: Topic, fold: Fold[Any, Any]) -> None:
     machine: DomainMachine[Any] = DomainMachine(
         fold, zelo.days, time_policy(zelo.settings), zelo.name(topic), zelo.name(METRICS)
     )
-    table = zelo.table(fold.domain, topic, Customer[fold.state_type], Ledger, machine.render)  # type: ignore[name-defined]
+    table = zelo.table(fold.domain, topic, customer_shape(fold), Ledger, machine.render)
     decode = EventDecoder[Any](topic.message, round(zelo.settings.max_future_seconds * 1000))
     zelo.inputs[zelo.name(topic)] = table
 

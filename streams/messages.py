@@ -42,6 +42,7 @@ def serve(
     """
     dead_letters = zelo.name(DEAD_LETTERS)
     largest = zelo.app.engine.settings.producer_request_bytes
+    counters = zelo.app.engine.counters
 
     async def agent(stream: Any) -> None:
         async for event in stream.noack().events():
@@ -54,6 +55,7 @@ def serve(
             for record, found in decode(records, decoder):
                 if isinstance(found, Poison):
                     dead(part, record.offset)
+                    counters.dead_letters += 1
                     letter = found.dead_letter(dead_letters, part.number, largest)
                     part.emit(
                         letter.topic,

@@ -2,11 +2,12 @@
 
 from aiohttp import web
 from mode import Service
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from streams.app import Role, Zelo
+from streams.engine import health
 from streams.errors import ConfigurationError
-from streams.telemetry import WorkerCollector
+from streams.telemetry import Vitals, WorkerCollector
 
 
 class Page(Service):
@@ -22,7 +23,8 @@ class Page(Service):
         self._role = role
         self._address = (host, port)
         self._registry = CollectorRegistry()
-        self._registry.register(WorkerCollector(zelo.app.engine.counters))
+        self._registry.register(WorkerCollector(zelo.app.engine.counters, self._vitals))
+        ProcessCollector(registry=self._registry)  # memory, CPU and files, as every client of Prometheus names them
         self._runner: web.AppRunner | None = None
 
     async def on_start(self) -> None:
@@ -44,13 +46,26 @@ class Page(Service):
         if self._runner is not None:
             await self._runner.cleanup()
 
+    def _vitals(self) -> Vitals:
+        app = self._zelo.app
+        return Vitals(
+            health.pulse(app).alive, health.is_ready(app), *health.recovery_remaining(app), health.holdings(app)
+        )
+
     async def _live(self, request: web.Request) -> web.Response:
-        return web.json_response({"role": self._role, "alive": True})
+        pulse = health.pulse(self._zelo.app)
+        body = {"role": self._role, **pulse._asdict()}
+        return web.json_response(body, status=200 if pulse.alive else 503)
 
     async def _ready(self, request: web.Request) -> web.Response:
         app = self._zelo.app
-        ready = app.rebalancing_count > 0 and not app.rebalancing
-        body = {"role": self._role, "ready": ready, "partitions": len(app.engine.counters.lag)}
+        ready, (remaining, _) = health.is_ready(app), health.recovery_remaining(app)
+        body = {
+            "role": self._role,
+            "ready": ready,
+            "partitions": len(app.engine.counters.lag),
+            "recovery_remaining": remaining,
+        }
         return web.json_response(body, status=200 if ready else 503)
 
     async def _metrics(self, request: web.Request) -> web.Response:

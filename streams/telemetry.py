@@ -1,6 +1,6 @@
 """Our own telemetry: names, kinds and meanings in one list. It is about the worker, never about customers: no ids."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 from typing import Any, Literal, NamedTuple
 
@@ -28,25 +28,79 @@ TELEMETRY: tuple[Telemetry, ...] = (
     Telemetry("zelo_flushed_keys", "counter", "keys", "States written to changelogs."),
     Telemetry("zelo_commits", "counter", "commits", "Commits of source offsets."),
     Telemetry("zelo_failed_commits", "counter", "failed_commits", "Commits that the broker refused."),
+    Telemetry("zelo_dead_letters", "counter", "dead_letters", "Records that could not be processed, by this worker."),
+    Telemetry("zelo_recoveries", "counter", "recoveries", "Recoveries of tables from their changelogs."),
+    Telemetry("zelo_recovery_seconds", "counter", "recovery_seconds", "Seconds spent in recoveries."),
+    Telemetry("zelo_recovered_records", "counter", "recovered", "Changelog records read, for standby copies too."),
 )
 LAG = Telemetry("zelo_consumer_lag", "gauge", "lag", "Records on the broker not yet committed, by topic and partition.")
+LATE = Telemetry(
+    "zelo_consumer_lag_seconds",
+    "gauge",
+    "late_seconds",
+    "How long the oldest of them has been there since this worker looks, by topic and partition.",
+)
 COMMIT_AGE = Telemetry("zelo_commit_age_seconds", "gauge", "last_commit_at_monotonic", "Seconds since the last commit.")
+
+#: What a worker is asked for, not counted; `field` is an attribute of `Vitals`.
+ASKED: tuple[Telemetry, ...] = (
+    Telemetry("zelo_alive", "gauge", "alive", "1 as `/livez` says."),
+    Telemetry("zelo_ready", "gauge", "ready", "1 as `/readyz` says."),
+    Telemetry(
+        "zelo_recovery_remaining", "gauge", "recovery_remaining", "Changelog records a recovery still has to read."
+    ),
+    Telemetry("zelo_standby_remaining", "gauge", "standby_remaining", "Changelog records standby copies are behind."),
+)
+#: By table; `field` is an attribute of the engine's `Holding`.
+HELD: tuple[Telemetry, ...] = (
+    Telemetry("zelo_states", "gauge", "states", "Keys held, standby copies included, by table."),
+    Telemetry("zelo_dirty_keys", "gauge", "dirty", "Keys changed since the last commit, by table."),
+    Telemetry("zelo_decoded_states", "gauge", "decoded", "Keys kept as objects beside their bytes, by table."),
+)
+
+
+class Vitals(NamedTuple):
+    """What a worker says when it is asked; `tables` are the engine's `Holding`s by table."""
+
+    alive: bool
+    ready: bool
+    recovery_remaining: int
+    standby_remaining: int
+    tables: Mapping[str, Any]
 
 
 class WorkerCollector:
-    """Reads the engine's counters when asked."""
+    """Reads the engine's counters, and asks, when asked.
 
-    def __init__(self, counters: Any) -> None:
+    Args:
+        counters: of the engine.
+        vitals: asks the worker.
+    """
+
+    def __init__(self, counters: Any, vitals: Callable[[], Vitals]) -> None:
         self._counters = counters
+        self._vitals = vitals
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """Every figure of `TELEMETRY`, the lag, the age of the last commit."""
+        """Every figure of the lists above."""
         for figure in TELEMETRY:
             yield CounterMetricFamily(figure.name, figure.help, value=getattr(self._counters, figure.field))
-        lag = GaugeMetricFamily(LAG.name, LAG.help, labels=["topic", "partition"])
-        for tp, records in sorted(self._counters.lag.items()):
-            lag.add_metric([tp.topic, str(tp.partition)], records)
-        yield lag
+        for figure in (LAG, LATE):
+            family = GaugeMetricFamily(figure.name, figure.help, labels=["topic", "partition"])
+            for tp, value in sorted(getattr(self._counters, figure.field).items()):
+                family.add_metric([tp.topic, str(tp.partition)], value)
+            yield family
         last = self._counters.last_commit_at_monotonic
         if last is not None:
             yield GaugeMetricFamily(COMMIT_AGE.name, COMMIT_AGE.help, value=monotonic() - last)
+        yield from self._asked()
+
+    def _asked(self) -> Iterator[GaugeMetricFamily]:
+        vitals = self._vitals()
+        for figure in ASKED:
+            yield GaugeMetricFamily(figure.name, figure.help, value=float(getattr(vitals, figure.field)))
+        for figure in HELD:
+            family = GaugeMetricFamily(figure.name, figure.help, labels=["table"])
+            for table, holding in sorted(vitals.tables.items()):
+                family.add_metric([table], getattr(holding, figure.field))
+            yield family

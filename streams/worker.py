@@ -1,7 +1,6 @@
 """Runs the Faust app of one role until a signal, with its health and metrics page."""
 
 import asyncio
-import gc
 from typing import Any
 
 import structlog
@@ -10,6 +9,7 @@ from mode import Worker
 from streams.app import Role, create_app
 from streams.config import Settings
 from streams.errors import TransientError
+from streams.kafka import require_access
 from streams.logs import configure_logging
 from streams.page import Page
 from streams.sinks.migrate import require_migrated
@@ -19,15 +19,15 @@ def run_worker(settings: Settings, role: Role) -> int:
     """Blocks until SIGTERM or SIGINT; gives the exit status.
 
     Raises:
-        ConfigurationError: a setting or profile cannot work.
+        ConfigurationError: a setting or profile cannot work, or Kafka turned us away.
     """
     configure_logging(settings.log_level)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    loop.run_until_complete(require_access(settings))
     if role == "archive":
         _check_schema(settings)
     zelo = create_app(settings, role)
-    _calm_collector()
     services: list[Any] = [zelo.app]
     if settings.http_port:
         services.append(Page(zelo, role, settings.http_host, settings.http_port))
@@ -53,10 +53,3 @@ def _check_schema(settings: Settings) -> None:
         require_migrated(settings)
     except TransientError as error:
         structlog.get_logger(__name__).warning("clickhouse_waits", reason=str(error))
-
-
-def _calm_collector() -> None:
-    """Tables are large and live long: full collections would walk them again and again for nothing."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)

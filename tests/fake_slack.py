@@ -112,6 +112,8 @@ class FakeSlack:
         return f"http://127.0.0.1:{self.port}/api/"
 
     async def __aenter__(self) -> Self:
+        """Starts; again, after it was left, on the same port and with the same messages."""
+        self._closing.clear()
         app = web.Application()
         app.router.add_post("/api/{method}", self._answer)
         app.router.add_get("/control/messages", self._list_messages)

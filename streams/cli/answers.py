@@ -1,5 +1,6 @@
 """What outside systems and people write, made safe to print; a broker that does not answer, made an error of ours."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +9,7 @@ from rich.markup import escape
 
 from streams.config import Settings
 from streams.errors import TransientError
+from streams.kafka import require_access
 
 
 def shown(text: str) -> str:
@@ -25,11 +27,13 @@ def kafka_errors(settings: Settings) -> Iterator[None]:
     """Says which Kafka did not answer, and how to mend it.
 
     Raises:
-        TransientError: in place of Kafka's errors.
+        ConfigurationError: it turned us away.
+        TransientError: in place of Kafka's other errors.
     """
     try:
         yield
     except (KafkaError, OSError, TimeoutError) as error:
+        asyncio.run(require_access(settings))
         raise TransientError(
             f"Kafka at {settings.kafka_bootstrap}: {error or 'no answer'}; start Kafka (or `zelo up`), "
             "or set ZELO_KAFKA_BOOTSTRAP"

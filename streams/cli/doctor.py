@@ -15,6 +15,7 @@ from streams.app import changelog_specs
 from streams.cli.board import read_accounting
 from streams.config import Settings
 from streams.errors import ConfigurationError, ZeloError
+from streams.kafka import client_options, require_access
 from streams.sinks.migrate import status
 from streams.topics import topic_specs
 
@@ -70,7 +71,11 @@ def _agents() -> Finding:
 
 async def _kafka(settings: Settings) -> list[Finding]:
     what = f"Kafka at {settings.kafka_bootstrap}"
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=_TIMEOUT_MS)
+    try:
+        admin = _admin(settings)
+        await require_access(settings)
+    except ConfigurationError as error:
+        return [Finding(what, False, str(error))]
     try:
         await asyncio.wait_for(admin.start(), _TIMEOUT_MS / 1000)
         cluster = await admin.describe_cluster()
@@ -82,8 +87,14 @@ async def _kafka(settings: Settings) -> list[Finding]:
     return [Finding(f"{what}, {len(cluster['brokers'])} broker(s)", True)]
 
 
+def _admin(settings: Settings) -> AIOKafkaAdminClient:
+    return AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=_TIMEOUT_MS, **client_options(settings)
+    )
+
+
 async def _topics(settings: Settings) -> list[Finding]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=_TIMEOUT_MS)
+    admin = _admin(settings)
     await admin.start()
     try:
         described = await admin.describe_topics()

@@ -11,6 +11,7 @@ from schemas.registry import ALERTS, HEALTH, INPUT_TOPICS, METRICS, OBSERVATIONS
 from streams.app import Role, group
 from streams.config import Settings
 from streams.engine.offsets import committed_offsets, end_offsets
+from streams.kafka import client_options
 from streams.topics import partitions, topic_name
 
 _POLL_SECONDS = 1.0
@@ -36,11 +37,12 @@ class Standing:
 
 async def standings(settings: Settings) -> dict[Role, Standing]:
     """How far each role is now."""
-    ends = await end_offsets(settings.kafka_bootstrap, _all_partitions(settings))
+    options = client_options(settings)
+    ends = await end_offsets(settings.kafka_bootstrap, _all_partitions(settings), **options)
     found: dict[Role, Standing] = {}
     for role, topics in READS.items():
         wanted = _partitions(settings, topics)
-        committed = await committed_offsets(settings.kafka_bootstrap, group(settings, role), wanted)
+        committed = await committed_offsets(settings.kafka_bootstrap, group(settings, role), wanted, **options)
         done = sum(min(committed.get(tp) or 0, ends[tp]) for tp in wanted)
         found[role] = Standing(done, sum(ends[tp] for tp in wanted))
     return found

@@ -14,6 +14,7 @@ from streams.intake.importer import Importer, ImportReport
 from streams.intake.jsonl import JsonLines
 from streams.intake.produce import Target, import_into
 from streams.intake.ravenstack import Ravenstack
+from streams.kafka import client_options, require_access
 from streams.metrics.days import Days
 
 app = typer.Typer(help="Read files and send them as events.", no_args_is_help=True)
@@ -40,7 +41,8 @@ def jsonl(
 def _import(importer: Importer, path: Path, rate: float | None) -> None:
     settings = load_settings()
     console = Console()
-    target = Target(settings.kafka_bootstrap, settings.topic_prefix)
+    target = Target(settings.kafka_bootstrap, settings.topic_prefix, client_options(settings))
+    asyncio.run(require_access(settings))
     with Progress(console=console) as bars:
         task = bars.add_task("events", total=None)
 

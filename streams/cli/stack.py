@@ -1,20 +1,17 @@
 """The local stack of `zelo demo` and `zelo up`: embedded broker and ClickHouse, schema, topics, the three workers."""
 
 import asyncio
-import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
-from streams.app import ROLES, Role, changelog_specs
-from streams.config import Settings, child_environment
-from streams.embedded import EmbeddedStack
-from streams.embedded.ports import free_port
-from streams.embedded.supervise import Child, Restart
+from streams.app import changelog_specs
+from streams.cli.processes import pages_of, worker_children
+from streams.config import Settings
+from streams.embedded import BrokerKind, EmbeddedStack
+from streams.embedded.kafka import kafka_version
 from streams.engine.topics import create_topics
 from streams.errors import ConfigurationError
 from streams.sinks.migrate import migrate
@@ -30,74 +27,42 @@ class LocalStack:
 
     Attributes:
         settings: with the addresses of this stack.
-        pages: health and metrics pages by role.
+        pages: health and metrics pages by name of the worker.
         embedded: broker, ClickHouse and the supervisor of all children.
     """
 
     settings: Settings
-    pages: dict[Role, str]
+    pages: dict[str, str]
     embedded: EmbeddedStack
 
 
-def worker_children(settings: Settings, logs: Path, restart: Restart | None = None) -> list[Child]:
-    """One child process for each role, with a free port for its page."""
-    return [_child(settings, role, logs, restart or Restart()) for role in ROLES]
-
-
-def _child(settings: Settings, role: Role, logs: Path, restart: Restart) -> Child:
-    own = settings.model_copy(update={"http_port": free_port()})
-    page = page_url(own)
-    return Child(
-        name=role,
-        argv=[sys.executable, "-m", "streams.cli", "worker", "--role", role],
-        env=child_environment(own),
-        ready=ready_probe(page),
-        log_path=logs / f"{role}.log",
-        restart=restart,
-        grace_seconds=20.0,
-    )
-
-
-def page_url(settings: Settings) -> str:
-    """Address of a worker's page."""
-    return f"http://{settings.http_host}:{settings.http_port}"
-
-
-def ready_probe(page: str) -> Callable[[], Awaitable[bool]]:
-    """Asks `/readyz` of a worker."""
-
-    async def ready() -> bool:
-        timeout = aiohttp.ClientTimeout(total=2)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            try:
-                async with session.get(f"{page}/readyz") as response:
-                    return response.status == 200
-            except aiohttp.ClientError:
-                return False
-
-    return ready
-
-
 @asynccontextmanager
-async def local_stack(settings: Settings, data_dir: Path | None, say: Callable[[str], None]) -> Any:
+async def local_stack(
+    settings: Settings, data_dir: Path | None, say: Callable[[str], None], broker: BrokerKind = "embedded"
+) -> Any:
     """Starts everything, gives a `LocalStack`, stops everything.
 
     Args:
         settings: whose addresses are replaced by those of the stack.
         data_dir: kept; None for a temporary folder.
         say: told each step.
+        broker: which one.
+
+    Raises:
+        ConfigurationError: the folder holds rows of a broker that is gone; no Java for Apache Kafka.
     """
-    if data_dir is not None and (data_dir / "clickhouse").exists():
-        raise ConfigurationError(
-            f"{data_dir}: holds the rows of an earlier stack, whose broker (and offsets) lived in memory and is gone; "
-            "name a new folder, or remove this one"
-        )
-    say("starting the embedded broker and ClickHouse")
-    async with EmbeddedStack(data_dir) as embedded:
+    if data_dir is not None:
+        _check_folder(data_dir, broker)
+    if broker == "kafka":
+        say(f"starting Apache Kafka {kafka_version()} and ClickHouse (the first time, Maven fetches Kafka's jars)")
+    else:
+        say("starting the embedded broker and ClickHouse")
+    async with EmbeddedStack(data_dir, broker=broker) as embedded:
         settings = settings.model_copy(
             update={
                 **EMBEDDED_TIMEOUTS,
                 "kafka_bootstrap": embedded.bootstrap,
+                "kafka_security": "PLAINTEXT",
                 "clickhouse_url": embedded.clickhouse_url,
                 "clickhouse_user": "default",
                 "data_dir": embedded.data_dir,
@@ -112,16 +77,17 @@ async def local_stack(settings: Settings, data_dir: Path | None, say: Callable[[
         yield LocalStack(settings, pages_of(children), embedded)
 
 
-def pages_of(children: Sequence[Child]) -> dict[Role, str]:
-    """Addresses of the pages of `worker_children`, by role."""
-    return {role: _page_of(child) for role, child in zip(ROLES, children, strict=True)}
-
-
-def page_line(role: Role, page: str) -> str:
-    """What people are told of a worker's page."""
-    return f"{role:<11} {page}/readyz  {page}/metrics"
-
-
-def _page_of(child: Child) -> str:
-    env = child.env or {}
-    return f"http://{env['ZELO_HTTP_HOST']}:{env['ZELO_HTTP_PORT']}"
+def _check_folder(data_dir: Path, broker: BrokerKind) -> None:
+    """Rows outlive only a broker that keeps its offsets: new ones would begin at 0 and lose against them."""
+    if not (data_dir / "clickhouse").exists():
+        return
+    of_kafka = (data_dir / "kafka").exists()
+    if of_kafka and broker == "embedded":
+        raise ConfigurationError(
+            f"{data_dir}: holds a stack with Apache Kafka; add --broker kafka, or name a new folder"
+        )
+    if not of_kafka:
+        raise ConfigurationError(
+            f"{data_dir}: holds the rows of an earlier stack, whose broker (and offsets) lived in memory and is gone; "
+            "name a new folder, or remove this one"
+        )

@@ -13,8 +13,10 @@ from rich.text import Text
 from streams.cli.board import read_summary
 from streams.cli.demo import DEMO_SETTINGS, flow, sample_data
 from streams.cli.flow import standings
-from streams.cli.stack import LocalStack, local_stack, page_line
+from streams.cli.processes import page_line
+from streams.cli.stack import LocalStack, local_stack
 from streams.config import Settings, load_settings
+from streams.embedded import BrokerKind
 from streams.logs import configure_logging
 
 _EVERY_SECONDS = 2.0
@@ -27,19 +29,23 @@ def command(
     data_dir: Annotated[
         Path | None, typer.Option(help="folder for ClickHouse data and logs; default: a temporary one")
     ] = None,
+    broker: Annotated[
+        BrokerKind,
+        typer.Option(help="embedded: in memory, nothing to install; kafka: Apache Kafka, durable, needs Java"),
+    ] = "embedded",
 ) -> None:
     """Run broker, ClickHouse and workers on this machine, print their addresses, stop all with Ctrl-C."""
     overrides: dict[str, Any] = DEMO_SETTINGS if sample else {}
     settings = load_settings(**overrides)
     configure_logging("WARNING")
-    asyncio.run(_run(settings, data_dir, sample, Console()))
+    asyncio.run(_run(settings, data_dir, broker, sample, Console()))
 
 
-async def _run(settings: Settings, data_dir: Path | None, sample: bool, console: Console) -> None:
+async def _run(settings: Settings, data_dir: Path | None, broker: BrokerKind, sample: bool, console: Console) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with local_stack(settings, data_dir, lambda text: console.print(f"[dim]{text}[/dim]")) as stack:
+    async with local_stack(settings, data_dir, lambda text: console.print(f"[dim]{text}[/dim]"), broker) as stack:
         _print_addresses(console, stack)
         if sample:
             await _until(stop, flow(stack, sample_data(), console))
@@ -52,8 +58,8 @@ def _print_addresses(console: Console, stack: LocalStack) -> None:
     settings = stack.settings
     console.print(f"Kafka       {settings.kafka_bootstrap}")
     console.print(f"ClickHouse  {settings.clickhouse_url}  database {settings.clickhouse_database}")
-    for role, page in stack.pages.items():
-        console.print(page_line(role, page))
+    for name, page in stack.pages.items():
+        console.print(page_line(name, page))
     console.print(f"logs        {stack.embedded.data_dir / 'logs'}")
     console.print("Ctrl-C stops everything")
 

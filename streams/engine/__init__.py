@@ -8,7 +8,8 @@ Invariants of the transport
         one synchronous step.
     I2  `start` equals the end of the batch before. Larger: this process dropped records, they are read
         again; when the log itself begins later by now, retention deleted them, and that is logged and
-        counted. Smaller: the part already delivered is cut off. Holes of the broker lie inside a batch.
+        counted. Smaller: the part already delivered is cut off. Holes of the broker lie inside a batch. Once a
+        second the same is asked of partitions from which nothing comes. What a transaction took back is not read.
     I3  What may be committed is the end of the longest acknowledged prefix, in order of delivery.
     I4  Every seek and revocation ends the life of a partition: late acks touch only forgotten objects, late
         agents get no records from `table.batch`. Between a revocation and the next seek nothing is accepted.
@@ -16,6 +17,7 @@ Invariants of the transport
     I6  A failed commit is not recorded as committed; it is made again.
     I7  Without any commit a seek returns to the beginning of the log, not to wherever reading got to.
     I8  A revocation keeps what is in flight until the last commit is made.
+    I9  Nothing is written on a membership of the group that may have ended; the next heartbeat decides (lease.py).
 
 Invariants of the tables
     T1  What is committed is saved: outputs, then keys, then meta, then source offsets (checkpoint.py).

@@ -15,8 +15,10 @@ from mode import CrashingSupervisor
 
 from streams.engine.batches import Positions
 from streams.engine.checkpoint import Checkpoint
+from streams.engine.collector import calm_collector
 from streams.engine.counters import Counters
 from streams.engine.gate import Gate, SkewGate, always_open
+from streams.engine.lease import Lease
 from streams.engine.outbox import Outbox, Output, Written
 from streams.engine.pace import Pace
 from streams.engine.recovery import BulkTables
@@ -34,6 +36,7 @@ class Engine:
         counters: what happened so far.
         positions: of every partition in this worker.
         checkpoint: saves outputs and state.
+        lease: says whether it still may.
         gate: consulted before a partition is drained.
         pace: gives agents their turns.
     """
@@ -44,6 +47,7 @@ class Engine:
         self.positions = Positions(self.counters)
         self.gate = gate
         self.pace = Pace()
+        self.lease = Lease(settings.session_timeout_seconds, settings.request_timeout_seconds)
         self.checkpoint: Checkpoint
         self.waiting_for: list[str] = []
         self._app: Any = None
@@ -62,6 +66,8 @@ class Engine:
     # Faust builds these on first use, and its settings must be complete by then: ask late
 
     async def _write(self, steps: list[list[Output]]) -> list[Written]:
+        if any(steps):
+            await self.lease.held()
         written: list[Written] = await self._app.producer.write(steps)
         return written
 
@@ -113,6 +119,10 @@ class EngineApp(faust.App):
         super().__init__(name, **options)
         engine.attach(self)
 
+    async def on_start(self) -> None:
+        calm_collector()
+        await super().on_start()
+
     async def crash(self, reason: BaseException) -> None:
         """Ends the worker. The first error counts; what follows from it is neither logged nor kept."""
         if not self.crashed:
@@ -153,6 +163,7 @@ def _faust_options(s: EngineSettings) -> dict[str, Any]:
     return {
         "env": {},
         "broker": ";".join(f"{SCHEME}://{broker}" for broker in s.brokers),
+        "broker_credentials": s.security.credentials(),
         "version": s.version,
         "datadir": s.datadir,
         "store": "memory://",

@@ -131,7 +131,8 @@ class Positions:
         return RawBatch(expected, batch.end, [r for r in batch.records if r.offset >= expected])
 
     def gone(self, tp: TP, expected: int, begin: int) -> None:
-        """Retention deleted what we had not read: the log now begins later."""
+        """Retention deleted what we had not read: the log now begins later. What is in flight stays so."""
+        self.passed(tp, begin)
         self.counters.lost += begin - expected
         logger.error("%s[%d]: offsets %d to %d are gone", tp.topic, tp.partition, expected, begin - 1)
 

@@ -36,6 +36,7 @@ class BatchConsumer(CommittingConsumer):
         self.settings = self.engine.settings
         self.counters = self.engine.counters
         self._rest_until: dict[TP, float] = {}
+        self._suspects: dict[TP, tuple[int, int]] = {}
 
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
@@ -92,13 +93,33 @@ class BatchConsumer(CommittingConsumer):
     async def _read_again(self, tp: TP, offset: int, found: int) -> None:
         self.log.warning("%s[%d]: position %d after %d, reading again", tp.topic, tp.partition, found, offset)
         try:
+            track = self.positions.track(tp)
             begin = (await self._beginnings({tp}))[tp]
+            if self.positions.track(tp) is not track or track.expected != offset:
+                return  # a seek came in between
             if begin > offset:
                 self.positions.gone(tp, offset, begin)
-            await self.seek_wait({tp: max(offset, begin)})
+                await super().seek_wait({tp: begin})  # of this life: what is in flight is not there to be read again
+            else:
+                await self.seek_wait({tp: offset})
         except (IllegalStateError, KeyError, AttributeError) as exc:
             # revoked meanwhile: whoever owns it now begins at the committed offset
             self.log.info("%s[%d] is no longer ours: %r", tp.topic, tp.partition, exc)
+
+    async def look_for_gaps(self) -> None:
+        """Finds what no batch tells: retention has emptied a log, or records were dropped and none came after them.
+
+        The fetcher then stands further than we expect, with nothing at hand, in two looks one after the other.
+        """
+        suspects = {}
+        for tp, position in cast(BatchThread, self._thread).idle_positions().items():
+            expected = None if self._is_changelog_tp(tp) else self.positions.track(tp).expected
+            if expected is not None and position > expected:
+                suspects[tp] = (expected, position)
+        for tp, seen in suspects.items():
+            if self._suspects.get(tp) == seen:
+                await self._read_again(tp, *seen)
+        self._suspects = suspects
 
     def _accept(self, tp: TP, batch: RawBatch) -> None:
         if self._is_changelog_tp(tp):
@@ -150,10 +171,16 @@ class BatchConsumer(CommittingConsumer):
         except (AssertionError, AttributeError, KeyError, IllegalStateError):
             return None  # not assigned any more
 
+    def _readable_end(self, tp: TP) -> int | None:
+        try:
+            return cast(BatchThread, self._thread).readable_end(tp)
+        except (AssertionError, AttributeError, KeyError, IllegalStateError):
+            return None  # not assigned any more
+
     def standing(self, tp: TP) -> Standing:
         """What a gate wants to know of a partition."""
         track = self.positions.track(tp)
-        high = self._high_watermark(tp)
+        high = self._readable_end(tp)
         unread = high is None or track.expected is None or track.expected < high
         in_flight = sum(not message.acked for message in track.inflight)
         return Standing(track.expected, unread or in_flight > 0, in_flight, track.applied)
@@ -164,7 +191,7 @@ class BatchConsumer(CommittingConsumer):
 
     def _sight(self, tp: TP) -> Sight:
         stands = self.positions.stands(tp)
-        high = self._high_watermark(tp)
+        high = self._readable_end(tp)
         # a log that ends before us is as bad as one that we do not read
         away = 0 if high is None or stands is None else abs(high - stands)
         return Sight(stands, away, self.positions.track(tp).applied, held=not self.engine.gate(tp))
@@ -210,9 +237,12 @@ class BatchConsumer(CommittingConsumer):
             await asyncio.wait_for(self.commit(), timeout=self.settings.session_timeout_seconds / 2)
         except TimeoutError:
             self.log.warning("no commit before the rebalance: the last batches will be read again")
+        self.engine.lease.suspended()
         self.positions.forget()
         self._rest_until.clear()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self.engine.lease.watch(cast(Any, self._thread)._ensure_consumer()._coordinator)
+        self.engine.lease.renewed()
         self.engine.assigned(ensure_TPset(assigned))
         await super().on_partitions_assigned(assigned, generation_id)

@@ -20,8 +20,12 @@ class Counters:
         applied: records stepped through tables, counted slice by slice.
         acknowledged: records of any kind that the broker has taken; moves with every batch.
         commits, failed_commits: of source offsets.
+        dead_letters: records that could not be processed and were sent there.
+        recoveries, recovery_seconds, recovered: recoveries done, time in them, changelog records read by them and for
+            standby copies.
         last_commit_at_monotonic: `time.monotonic()` of the last commit; None before the first.
         lag: records on the broker after the committable offset, per source partition.
+        late_seconds: for how long the oldest of them has been there, as far as this worker knows (lateness.py).
     """
 
     batches: int = 0
@@ -38,8 +42,13 @@ class Counters:
     acknowledged: int = 0
     commits: int = 0
     failed_commits: int = 0
+    dead_letters: int = 0
+    recoveries: int = 0
+    recovery_seconds: float = 0.0
+    recovered: int = 0
     last_commit_at_monotonic: float | None = None
     lag: dict[TP, int] = field(default_factory=dict)
+    late_seconds: dict[TP, float] = field(default_factory=dict)
 
     @property
     def activity(self) -> int:

@@ -9,7 +9,8 @@ each record is ours, a tuple at half the cost of its dataclass.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from time import monotonic
@@ -74,6 +75,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         # Faust fixes 1.5 s; one fetch per broker is in flight, so an idle partition would delay a busy one
         consumer._fetch_max_wait_ms = int(self._settings().fetch_max_wait_seconds * 1000)
+        # Faust reads what a transaction wrote and took back; such an event never happened
+        consumer._isolation_level = "read_committed"
         return consumer
 
     async def _fetch_records(  # type: ignore[override]
@@ -97,12 +100,31 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                     continue
                 if subscriptions.subscription is None or subscriptions.subscription.assignment is None:
                     return {}
-                drained = _drain(fetcher, active_partitions or set(), cap)
+                drained = _drain(fetcher, active_partitions or set(), cap, cast(Any, self.consumer)._is_changelog_tp)
                 left = deadline - monotonic()
                 if drained or left <= 0:
                     return drained
                 await _data_or_timeout(fetcher, left)
         return {}
+
+    def idle_positions(self) -> dict[TP, int]:
+        """Where the fetcher stands in the partitions of which it holds nothing."""
+        consumer = self._consumer
+        subscription = None if consumer is None else consumer._subscription.subscription
+        if consumer is None or subscription is None or subscription.assignment is None:
+            return {}
+        assignment, held = subscription.assignment, consumer._fetcher._records
+        states = {tp: assignment.state_value(tp) for tp in assignment.tps if tp not in held}
+        return {
+            TP(tp.topic, tp.partition): s.position for tp, s in states.items() if s is not None and s.has_valid_position
+        }
+
+    def readable_end(self, tp: TP) -> int | None:
+        """Where the partition ends for us; what an open transaction wrote lies behind. None before the first fetch."""
+        consumer = self._ensure_consumer()
+        high: int | None = consumer.highwater(tp)
+        stable: int | None = consumer.last_stable_offset(tp)
+        return high if high is None or stable is None or stable < 0 else min(high, stable)
 
     def _stopped_set(self) -> None:
         # after a crash the thread has ended by itself, and its loop with it
@@ -139,7 +161,16 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         return {TP(tp.topic, tp.partition): end for tp, end in ends.items()}
 
 
-def _drain(fetcher: Any, wanted: set[TP], cap: int) -> dict[TP, RawBatch]:
+def _never(tp: TP) -> bool:
+    return False
+
+
+def _drain(fetcher: Any, wanted: set[TP], cap: int, uncapped: Callable[[TP], bool] = _never) -> dict[TP, RawBatch]:
+    """Takes what is fetched of each partition: at most `cap` records, or all of it.
+
+    A changelog is uncapped: no agent works on it, and every drain costs a turn of two event loops (a recovery of
+    300,000 keys took 6.6 s with a cap of 500, 4.2 s without).
+    """
     drained: dict[TP, RawBatch] = {}
     assignment = fetcher._subscriptions.subscription.assignment
     for aiotp in list(fetcher._records):
@@ -150,7 +181,7 @@ def _drain(fetcher: Any, wanted: set[TP], cap: int) -> dict[TP, RawBatch]:
             continue
         result = fetcher._records[aiotp]
         if type(result) is FetchResult:
-            batch = _take(fetcher, aiotp, result, assignment, cap)
+            batch = _take(fetcher, aiotp, result, assignment, sys.maxsize if uncapped(tp) else cap)
             if batch is not None:
                 drained[tp] = batch
         elif drained:

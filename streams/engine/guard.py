@@ -5,8 +5,8 @@ becomes a `Poison`, which knows how to become a dead letter. Errors that speak o
 message (transient, configuration) go on.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from streams.engine.outbox import Output
 from streams.errors import ConfigurationError, TransientError
@@ -75,24 +75,29 @@ class Poison(NamedTuple):
         yield "exception.message", str(self.error)
 
 
-class Decoded(NamedTuple, Generic[E]):
-    """A record and the event in it."""
-
-    record: Any
-    event: "E | Poison"
-
-
-def decode(records: Iterable[Any], decoder: Callable[[Any], E], stage: str = "decode") -> Iterator[Decoded[E]]:
-    """Decodes each record, in order; gives its event, or a `Poison` in its place.
+def decode(
+    records: Sequence[Any], decoder: Callable[[Any], E], stage: str = "decode"
+) -> Iterable[tuple[Any, E | Poison]]:
+    """Decodes each record, in order; pairs it with its event, or with a `Poison` in its place.
 
     Args:
         records: of a batch.
-        decoder: from a `Record` to an event; raises for what it cannot read.
+        decoder: from a `Record` to an event; raises for what it cannot read. It is asked again for every record of
+            a batch in which it cannot read one.
         stage: named in the dead letter.
 
     Raises:
         TransientError, ConfigurationError: as raised by the decoder.
     """
+    try:
+        return zip(records, [decoder(record) for record in records], strict=True)  # a clean batch, by far the most
+    except (TransientError, ConfigurationError):
+        raise
+    except Exception:  # noqa: BLE001 - looked for, one by one
+        return _judged(records, decoder, stage)
+
+
+def _judged(records: Sequence[Any], decoder: Callable[[Any], E], stage: str) -> Iterator[tuple[Any, E | Poison]]:
     where = f"{decoder.__module__}.{getattr(decoder, '__qualname__', type(decoder).__qualname__)}"
     for record in records:
         try:
@@ -101,7 +106,7 @@ def decode(records: Iterable[Any], decoder: Callable[[Any], E], stage: str = "de
             raise
         except Exception as exc:  # noqa: BLE001 - RecursionError and MemoryError come from hostile nesting, too
             event = Poison(record, stage, where, exc)
-        yield Decoded(record, event)
+        yield record, event
 
 
 def _ours(header: str) -> bool:

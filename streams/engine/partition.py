@@ -1,54 +1,35 @@
 """State of one partition of a table: what a pure machine sees of the engine.
 
-Values stay the bytes of the changelog until they are touched, so recovery costs no decoding. In front of
-every value stand the source offset up to which it is right and its writer (staging.PREFIX); the record under
-the key `META_KEY` says the same of the whole partition and completes the flush. No method awaits anything.
+Values are kept as the bytes of the changelog, which take a tenth of the memory of objects; recovery costs no decoding
+then. What is touched is decoded (states.py), and so many states are kept decoded: those written last, and none that is
+merely read when there is no room, so that a day close, which reads all, displaces none. Where most would be displaced
+before they are met again, only a few are kept: that takes less memory, and what is used stays in the caches.
+
+In front of every value stand the source offset up to which it is right and its writer (staging.PREFIX); the record
+under the key `META_KEY` says the same of the whole partition and completes the flush. No method awaits anything.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from secrets import randbits
-from typing import Any, Generic, TypeVar, cast
-
-import msgspec
+from typing import Any, Generic, TypeVar
 
 from streams.engine.outbox import Output
 from streams.engine.staging import PREFIX, Staging
-from streams.errors import ConfigurationError
+from streams.engine.states import StateCodec
 
 S = TypeVar("S")
-T = TypeVar("T")
 M = TypeVar("M")
 
 #: 0xff occurs in no UTF-8 text, so no key of the application can be this one.
 META_KEY = b"\xffmeta"
-
-
-class StateCodec(Generic[S, M]):
-    """How the values and the meta record of a table become bytes."""
-
-    def __init__(self, state_type: type[S], meta_type: type[M]) -> None:
-        self.new_meta = meta_type
-        self.encode = msgspec.msgpack.Encoder().encode
-        self._state = msgspec.msgpack.Decoder(state_type)
-        self._meta = msgspec.msgpack.Decoder(meta_type)
-
-    def state(self, packed: memoryview) -> S:
-        """The state in a changelog value."""
-        return self._decode(self._state, packed)
-
-    def meta(self, packed: bytes) -> M:
-        """The meta record in a changelog value, without its prefix."""
-        return self._decode(self._meta, packed)
-
-    @staticmethod
-    def _decode(decoder: msgspec.msgpack.Decoder[T], packed: bytes | memoryview) -> T:
-        try:
-            return decoder.decode(packed)
-        except msgspec.MsgspecError as exc:
-            raise ConfigurationError(
-                f"a changelog value is no {decoder.type}: {exc}. It was written by another release; "
-                "raise the engine's version to fold the topics anew."
-            ) from exc
+#: So many times as many keys as can be kept decoded.
+_CROWDED = 4
+#: More than a machine holds at once between `get` and `put`.
+_LEAST_DECODED = 16
+_NOTHING_READ = (None, None)
+#: In memory nobody asks how far a value is.
+_NO_PREFIX = bytes(PREFIX.size)
 
 
 Render = Callable[["Partition[Any, Any]", str], None]
@@ -56,6 +37,12 @@ Render = Callable[["Partition[Any, Any]", str], None]
 
 class Partition(Generic[S, M]):
     """One partition: keys, meta, outputs.
+
+    Args:
+        number: of the partition.
+        codec: of its values.
+        render: see `publish`.
+        decoded: states kept decoded, at least 16; a sixteenth of that with more than four times as many keys.
 
     Attributes:
         number: of the partition; outputs go to the same number unless told otherwise.
@@ -65,7 +52,9 @@ class Partition(Generic[S, M]):
         live: recovered and owned; the changelog is never loaded over it.
     """
 
-    def __init__(self, number: int, codec: StateCodec[S, M], render: Render | None = None) -> None:
+    def __init__(
+        self, number: int, codec: StateCodec[S, M], render: Render | None = None, decoded: int = 10_000
+    ) -> None:
         self.number = number
         self.meta: M = codec.new_meta()
         self.offset = -1
@@ -75,7 +64,11 @@ class Partition(Generic[S, M]):
         self.outputs: list[Output] = []
         self._codec = codec
         self._render = render
-        self._values: dict[str, S | bytes] = {}
+        self._most_decoded = max(_LEAST_DECODED, decoded)
+        self._room = self._most_decoded
+        self._stored: dict[str, bytes | None] = {}  # every key; older than what is decoded, None when it is new
+        self._decoded: dict[str, S] = {}
+        self._read: tuple[str | None, S | None] = _NOTHING_READ
         self._dirty: dict[str, None] = {}
         self._marked: dict[str, None] = {}
         self._recovered: dict[str, int] = {}
@@ -88,27 +81,44 @@ class Partition(Generic[S, M]):
 
     def get(self, key: str) -> S | None:
         """The state of a key, None when there is none. Change it, then `put` it."""
-        value = self._values.get(key)
-        if type(value) is bytes:
-            value = self._values[key] = self._codec.state(memoryview(value)[PREFIX.size :])
-        return cast("S | None", value)
+        state = self._decoded.get(key)
+        if state is None:
+            if key == self._read[0]:
+                return self._read[1]
+            stored = self._stored.get(key)
+            if stored is None:
+                return None
+            state = self._codec.state.decode(stored, PREFIX.size)
+            if len(self._decoded) < self._room:
+                self._decoded[key] = state
+            else:
+                self._read = key, state  # most are read twice before they are written
+        return state
 
     def put(self, key: str, state: S) -> None:
         """Stores the state of a key and marks it to be saved with the next commit."""
-        self._values[key] = state
+        self._stored.setdefault(key)
+        self._read = _NOTHING_READ
+        self._decoded.pop(key, None)  # the last written is the last in order
+        self._decoded[key] = state
         self._dirty[key] = None
+        if len(self._decoded) > self._room:
+            self._make_room()
 
     def delete(self, key: str) -> None:
         """Removes a key."""
-        if self._values.pop(key, None) is not None:
+        if key in self._stored:
+            del self._stored[key]
+            self._read = _NOTHING_READ
+            self._decoded.pop(key, None)
             self._dirty[key] = None
 
     def keys(self) -> list[str]:
         """All keys, in sorted order: the same after a recovery as before."""
-        return sorted(self._values)
+        return sorted(self._stored)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._stored)
 
     def ahead(self, key: str, offset: int) -> bool:
         """Whether the recovered state of `key` already contains source `offset` and its outputs are out."""
@@ -157,16 +167,19 @@ class Partition(Generic[S, M]):
             return
         log, self._staging = self._staging, Staging()
         left = log.end()
-        self.live = True
         if log.meta is not None:
-            self.meta = self._codec.meta(log.meta)
+            self.meta = self._codec.meta.decode(log.meta)
         self.applied = self.saved = log.applied
-        for name, version in (log.complete | left.ahead).items():
-            if version.value is not None:
-                self._values[name] = version.value
+        for found in (log.complete, left.ahead):
+            for name, version in found.items():
+                if version.value is not None:
+                    self._codec.state.check(version.value, PREFIX.size)
+                    self._stored[name] = version.value
+        self._set_room()
         self._dirty = dict.fromkeys(left.torn)
         self._recovered = {name: version.offset for name, version in left.ahead.items()}
         self._horizon = max(self._recovered.values(), default=-1)
+        self.live = True
         self.advance(self.applied)
 
     @property
@@ -192,24 +205,45 @@ class Partition(Generic[S, M]):
         """What this commit saves: keys and tombstones, and the meta record that completes them; or None."""
         if not self._dirty and self.applied == self.saved:
             return None
-        prefix, encode = PREFIX.pack(self.applied, self._writer), self._codec.encode
+        prefix = PREFIX.pack(self.applied, self._writer)
         records: list[tuple[bytes, bytes | None]] = [
-            (key.encode(), None) for key in self._deleted if key not in self._values and key not in self._dirty
+            (key.encode(), None) for key in self._deleted if key not in self._stored and key not in self._dirty
         ]
         self._deleted = {}
-        for key in self._dirty:
-            value = self._values.get(key)
-            if value is None:
-                # not a tombstone yet: a replay must still know how far this key was
-                records.append((key.encode(), prefix))
-                self._deleted[key] = None
-            elif type(value) is bytes:
-                records.append((key.encode(), prefix + value[PREFIX.size :]))
-            else:
-                records.append((key.encode(), prefix + encode(value)))
+        records += [(key.encode(), self._to_save(key, prefix)) for key in self._dirty]
         self._dirty = {}
         self.saved = self.applied
-        return records, prefix + encode(self.meta)
+        return records, self._codec.meta.encode(self.meta, prefix)
+
+    def _to_save(self, key: str, prefix: bytes) -> bytes:
+        state, value = self._decoded.get(key), self._stored.get(key)
+        if state is not None:
+            record = self._codec.state.encode(state, prefix)
+        elif value is not None:  # it had to make room, or was torn
+            record = prefix + value[PREFIX.size :]
+        else:  # not a tombstone yet: a replay must still know how far this key was
+            self._deleted[key] = None
+            return prefix
+        self._stored[key] = record
+        return record
+
+    def _make_room(self) -> None:
+        """Encodes the states that were written first, an eighth of what may be kept and whatever is beyond it."""
+        self._set_room()
+        surplus = len(self._decoded) - self._room + max(1, self._room // 8)
+        for key in list(islice(self._decoded, surplus)):
+            state = self._decoded.pop(key)
+            if key in self._dirty:
+                self._stored[key] = self._codec.state.encode(state, _NO_PREFIX)
+
+    def _set_room(self) -> None:
+        crowded = len(self._stored) > _CROWDED * self._most_decoded
+        self._room = max(_LEAST_DECODED, self._most_decoded // 16) if crowded else self._most_decoded
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Keys (of a standby copy, those its changelog has completed), those to be saved, those kept decoded."""
+        return len(self._stored) + len(self._staging.complete), len(self._dirty), len(self._decoded)
 
     @property
     def key_offsets(self) -> Iterable[tuple[str, int]]:

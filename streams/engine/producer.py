@@ -41,6 +41,7 @@ class ThreadProducer(driver.Producer):
     async def _connect(self) -> None:
         self._producer = self._new_producer()
         await self._producer.start()
+        self.app.engine.lease.guard(self._producer.client)  # type: ignore[attr-defined]
 
     async def write(self, steps: list[list[Output]]) -> list[dict[tuple[str, int], int]]:
         """Sends the steps one after the other, each when the broker has the one before (see `publish`)."""

@@ -105,8 +105,14 @@ class BulkRecovery(Recovery):
 
     def _end_when_done(self) -> None:
         if self.in_recovery and not self.need_recovery():
+            self._count(monotonic() - (self._recovery_started_at or monotonic()))
             self._set_recovery_ended()
             self.signal_recovery_end.set()
+
+    def _count(self, seconds: float) -> None:
+        counters = cast(Any, self.app).engine.counters
+        counters.recoveries += 1
+        counters.recovery_seconds += seconds
 
     @Service.task
     async def _slurp_changelogs(self) -> None:

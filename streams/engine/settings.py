@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from streams.engine.security import Security
 from streams.errors import ConfigurationError
 
 
@@ -18,6 +19,7 @@ class EngineSettings:
         bootstrap: `host:port` of one or more brokers, separated by commas.
         datadir: directory Faust may write to (nothing of value is kept there).
         version: of the state; another number starts with empty tables and a new consumer group.
+        security: what the brokers' listener asks for.
         partitions: of every topic keyed by customer.
         replication_factor: of topics we create.
         batch_records: most records of one partition in one batch.
@@ -28,8 +30,9 @@ class EngineSettings:
             broker in flight, so this is also the most a drained partition waits for an idle one.
         fetch_partition_bytes: of one partition in one fetch; must hold the largest message.
         commit_interval_seconds: between commits; bounds what a crash makes us read again.
-        publish_interval_seconds: at least this long between two publications, which is how values are
-            conflated (ARCHITECTURE.md, section 2); the first after a pause goes out at once.
+        publish_interval_seconds: between two publications under load, which is how values are conflated
+            (ARCHITECTURE.md, section 2); a quarter of it while there is little to publish (services.py), and
+            the first after a pause goes out at once.
         room_records: outputs waiting for publication before `room()` makes an agent wait.
         max_skew_seconds: how far a partition may run ahead of its slowest sibling, in event time.
         skew_patience_seconds: when neither a sibling nor anything of the worker moves for this long (or the
@@ -37,6 +40,7 @@ class EngineSettings:
         session_timeout_seconds, heartbeat_interval_seconds, rebalance_timeout_seconds,
         request_timeout_seconds, max_poll_interval_seconds: Kafka's, as named there.
         group_instance_id: static membership; empty for none.
+        decoded_states: of one table, kept as objects beside the stored bytes while all its partitions are here.
         standby_replicas: warm copies of each table's partitions in other workers.
         producer_linger_seconds: how long a small produce request waits for company.
         producer_batch_bytes: of one record batch.
@@ -49,6 +53,7 @@ class EngineSettings:
 
     bootstrap: str
     datadir: Path = field(default_factory=lambda: Path("zelo-data"))
+    security: Security = field(default_factory=Security)
     version: int = 1
     partitions: int = 8
     replication_factor: int = 3
@@ -69,6 +74,7 @@ class EngineSettings:
     request_timeout_seconds: float = 60.0
     max_poll_interval_seconds: float = 300.0
     group_instance_id: str = ""
+    decoded_states: int = 10_000
     standby_replicas: int = 0
     producer_linger_seconds: float = 0.005
     producer_batch_bytes: int = 512 * 1024
@@ -112,6 +118,11 @@ class EngineSettings:
     def brokers(self) -> list[str]:
         """The brokers as `host:port`."""
         return [broker.strip() for broker in self.bootstrap.split(",") if broker.strip()]
+
+    @property
+    def decoded_states_per_partition(self) -> int:
+        """Share of one partition."""
+        return -(-self.decoded_states // self.partitions)
 
     @property
     def stuck_after_seconds(self) -> float:

@@ -15,8 +15,10 @@ from faust.types import TP, EventT
 
 from streams.engine.batches import RawBatch
 from streams.engine.outbox import Output
-from streams.engine.partition import Partition, Render, StateCodec
+from streams.engine.partition import Partition, Render
+from streams.engine.states import StateCodec
 from streams.errors import ConfigurationError, TransientError
+from streams.shape import Shape
 
 #: Chosen: long against the cost of a turn of the loop (under 0.1 ms), short against the commit interval.
 _RUN_SECONDS = 0.02
@@ -43,6 +45,7 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
         self._engine = cast(Any, self.app).engine
         self.source_topic = source_topic
         self.room_records = self._engine.settings.room_records
+        self._decoded_states = self._engine.settings.decoded_states_per_partition
         self.broken: BaseException | None = None
         self._codec = codec
         self._render = render
@@ -140,12 +143,17 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
         """The partition with this number, empty when it was not here."""
         part = self._parts.get(number)
         if part is None:
-            part = self._parts[number] = Partition(number, self._codec, self._render)
+            part = self._parts[number] = Partition(number, self._codec, self._render, self._decoded_states)
         return part
 
     def partitions_here(self) -> list[Partition[S, M]]:
         """The partitions in this process, standbys included."""
         return list(self._parts.values())
+
+    def is_live(self, number: int) -> bool:
+        """Whether a partition is here, and recovered."""
+        part = self._parts.get(number)
+        return part is not None and part.live
 
     def drop_partition(self, number: int) -> None:
         """Forgets a partition and its unpublished outputs: its next owner makes them again."""
@@ -169,6 +177,7 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
             for record in batch.records:
                 part.load(record.offset, record.key, record.value)
             part.passed(batch.end)
+            self._engine.counters.recovered += len(batch.records)
 
     # Faust's own storage is not used
 
@@ -202,8 +211,8 @@ def state_table(
     name: str,
     source_topic: str,
     partitions: int,
-    state_type: type[S],
-    meta_type: type[M],
+    state: Shape[S] | type[S],
+    meta: Shape[M] | type[M],
     render: Render | None = None,
 ) -> StateTable[S, M]:
     """Makes a table.
@@ -213,8 +222,8 @@ def state_table(
         name: of the table; its changelog is `{app id}-{name}-changelog`.
         source_topic: the one topic whose batches change it.
         partitions: of that topic.
-        state_type: msgspec-encodable type of the values.
-        meta_type: type of the partition-level state; `meta_type()` must make an empty one.
+        state: shape of the values; their type alone is version 1 of it.
+        meta: shape of the partition-level state, or its type; `type()` must make an empty one.
         render: called at publication for each key marked by `partition.publish(key)`; it emits.
     """
     changelog = app.topic(
@@ -227,5 +236,5 @@ def state_table(
     )
     table = app.Table(name, partitions=partitions, changelog_topic=changelog)
     assert isinstance(table, StateTable)
-    table.configure(source_topic, StateCodec(state_type, meta_type), render)
+    table.configure(source_topic, StateCodec(state, meta, f"table {name}"), render)
     return table

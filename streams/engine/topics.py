@@ -5,6 +5,7 @@ policy happens to be the default there; a changelog that is not compacted, or a 
 number of partitions than its siblings, is found months later.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,10 +19,18 @@ from streams.errors import ConfigurationError, TransientError
 #: torn by a crash must not have displaced what it did not replace before somebody recovers (staging.py).
 CHANGELOG_CONFIG: Mapping[str, str] = {"cleanup.policy": "compact", "min.compaction.lag.ms": "86400000"}
 
+#: Kafka's own default is 1 MiB; our producers write dead letters and states up to `producer_request_bytes` (4 MiB, and
+#: a little for the batch around them), and a broker that refuses one ends the worker again and again.
+LARGEST_BATCH_BYTES = 4 * 1024 * 1024 + 64 * 1024
+_SPREAD_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic as it must be: name, partitions, and the broker's settings for it."""
+    """A topic as it must be: name, partitions, and the broker's settings for it.
+
+    `max.message.bytes` is `LARGEST_BATCH_BYTES` unless the settings name another.
+    """
 
     name: str
     partitions: int
@@ -33,12 +42,14 @@ async def create_topics(
 ) -> list[str]:
     """Creates the topics that do not exist yet; those that do must have the same partitions.
 
+    Returns when the broker that was asked knows all of them.
+
     Returns:
         The names of the topics created.
 
     Raises:
         ConfigurationError: a topic exists with another number of partitions.
-        TransientError: the broker refused for now.
+        TransientError: the broker refused for now, or does not know of a topic some seconds after it was made.
     """
     wanted = list(specs)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **client_options)
@@ -47,11 +58,22 @@ async def create_topics(
         existing = await _partitions(admin)
         _check(wanted, existing)
         missing = [spec for spec in wanted if spec.name not in existing]
+        made = await _create(admin, missing, replication_factor) if missing else []
         if missing:
-            await _create(admin, missing, replication_factor)
+            _check(missing, await _known(admin, missing))
     finally:
         await admin.close()
-    return [spec.name for spec in missing]
+    return made
+
+
+async def _known(admin: AIOKafkaAdminClient, specs: list[TopicSpec]) -> dict[str, int]:
+    """Partitions of these topics, as soon as the broker tells of all: one that has just been made spreads slowly."""
+    for seconds in _SPREAD_SECONDS:
+        existing = await _partitions(admin)
+        if all(spec.name in existing for spec in specs):
+            return existing
+        await asyncio.sleep(seconds)
+    raise TransientError(f"topics {', '.join(spec.name for spec in specs)}: made, but the broker does not tell of all")
 
 
 async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
@@ -70,11 +92,19 @@ def _check(wanted: Iterable[TopicSpec], existing: Mapping[str, int]) -> None:
             )
 
 
-async def _create(admin: AIOKafkaAdminClient, specs: list[TopicSpec], replication_factor: int) -> None:
+async def _create(admin: AIOKafkaAdminClient, specs: list[TopicSpec], replication_factor: int) -> list[str]:
+    own = {"max.message.bytes": str(LARGEST_BATCH_BYTES)}
     response = await admin.create_topics(
-        [NewTopic(spec.name, spec.partitions, replication_factor, topic_configs=dict(spec.config)) for spec in specs]
+        [
+            NewTopic(spec.name, spec.partitions, replication_factor, topic_configs={**own, **spec.config})
+            for spec in specs
+        ]
     )
+    made = []
     for name, error_code, *details in response.topic_errors:
         error = for_code(error_code)
+        if not error_code:
+            made.append(name)
         if error_code and error is not TopicAlreadyExistsError:  # another worker was faster
             raise TransientError(f"creating topic {name}: {error.__name__} {details}")
+    return made

@@ -15,6 +15,7 @@ from schemas.registry import DEAD_LETTERS
 from streams.config import Settings
 from streams.engine.guard import RETRY_COUNT_HEADER, TRUNCATED_HEADER
 from streams.engine.offsets import end_offsets
+from streams.kafka import client_options
 from streams.topics import partitions, topic_name
 
 _PREFIX = "__connect.errors."
@@ -63,7 +64,12 @@ async def replay_dead_letters(settings: Settings, topic: str | None = None) -> i
         topic: only letters of this source topic; the others are passed over for good.
     """
     consumer = _consumer(settings, f"{settings.app_id}-replay")
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all", max_request_size=_LARGEST_BYTES)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap,
+        acks="all",
+        max_request_size=_LARGEST_BYTES,
+        **client_options(settings),
+    )
     try:
         await consumer.start()
         await producer.start()
@@ -87,6 +93,7 @@ def _consumer(settings: Settings, group: str | None) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=_LARGEST_BYTES,
+        **client_options(settings),
     )
 
 
@@ -95,7 +102,7 @@ async def _read(
 ) -> list[tuple[Letter, tuple[TopicPartition, int]]]:
     name = topic_name(settings, DEAD_LETTERS)
     tps = [TopicPartition(name, number) for number in range(partitions(settings, DEAD_LETTERS))]
-    ends = await end_offsets(settings.kafka_bootstrap, [TP(*tp) for tp in tps])
+    ends = await end_offsets(settings.kafka_bootstrap, [TP(*tp) for tp in tps], **client_options(settings))
     consumer.assign(tps)
     for tp in tps:
         start = None if from_start else await consumer.committed(tp)

@@ -13,7 +13,6 @@ Invariants:
  D4 the newest revision of a day equals the values computed from all applied events before the day's end.
 """
 
-from hashlib import blake2b
 from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct
@@ -22,6 +21,7 @@ from msgspec.structs import replace
 from schemas.codec import encode
 from schemas.envelope import CLOCK_CUSTOMER, Event, Heartbeat, epoch_ms
 from schemas.metrics import DayClosed, MetricValues, Movement, Progress, Values
+from streams.metrics.customer import Customer, fingerprint
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.fold import Fold
 from streams.metrics.ledger import Ledger
@@ -31,26 +31,6 @@ S = TypeVar("S")
 PROGRESS = "\x00progress"
 _CLOCK_KEY = CLOCK_CUSTOMER.encode()
 _PRUNE_EVERY_DAYS = 7  # pruning touches every state; weekly keeps that off the daily path
-
-
-class Customer(Struct, Generic[S]):
-    """What a domain's table holds of a customer.
-
-    Attributes:
-        facts: the fold's state.
-        seen: fingerprints of event ids by the day they happened.
-        revisions: how often a closed day has been restated, where it has.
-        first_at, newest_at: time of the oldest and newest event applied, epoch ms.
-        version: offset of the newest record applied.
-    """
-
-    facts: S
-    first_at: int
-    seen: dict[int, set[int]] = {}
-    revisions: dict[int, int] = {}
-    newest_at: int = 0
-    event_id: str | None = None
-    version: int = -1
 
 
 class TimePolicy(Struct, frozen=True, kw_only=True):
@@ -104,7 +84,7 @@ class DomainMachine(Generic[S]):
             ledger.applied += 1
             self._advance(part, at - self._policy.lateness_ms)  # the others' days close where they did
             self._changed(part, event.customer_id)
-        elif customer is not None and mark in customer.seen.get(day, ()):
+        elif customer is not None and customer.seen.has(day, mark):
             ledger.duplicate += 1
         elif ledger.is_late(at, self._horizon_ms):
             ledger.late += 1
@@ -136,7 +116,7 @@ class DomainMachine(Generic[S]):
         values = self.fold.values(customer.facts, day, as_of)
         self._send(part, key, _message(customer, key, "live", as_of, day, values, 0, customer.version))
 
-    def _apply(self, part: Partition[Customer[S], Ledger], event: Event, at: int, day: int, mark: int) -> None:
+    def _apply(self, part: Partition[Customer[S], Ledger], event: Event, at: int, day: int, mark: bytes) -> None:
         key = event.customer_id
         known = part.get(key)
         customer: Customer[S] = Customer(self.fold.new(), at) if known is None else known
@@ -148,7 +128,7 @@ class DomainMachine(Generic[S]):
         movements = self.fold.movements(key, customer.facts)
 
         self.fold.apply(customer.facts, event, at)
-        customer.seen.setdefault(day, set()).add(mark)
+        customer.seen.add(day, mark)
         customer.version = part.offset
         customer.first_at = min(customer.first_at, at)
         if (at, event.event_id) > (customer.newest_at, customer.event_id or ""):
@@ -218,9 +198,7 @@ class DomainMachine(Generic[S]):
         part.emit(self._topic, _CLOCK_KEY, encode(marker), timestamp_ms=as_of)
 
     def _prune(self, customer: Customer[S], day: int) -> None:
-        oldest = day - self._policy.dedup_days - 1
-        for seen in [d for d in customer.seen if d < oldest]:
-            del customer.seen[seen]
+        customer.seen.forget(day - self._policy.dedup_days - 1)
         oldest = day - self._policy.horizon_days - 1
         for restated in [d for d in customer.revisions if d < oldest]:
             del customer.revisions[restated]
@@ -262,11 +240,6 @@ class DomainMachine(Generic[S]):
             version=part.offset,
         )
         part.emit(self._topic, _CLOCK_KEY, encode(message))
-
-
-def fingerprint(event_id: str) -> int:
-    """64 bits of an event id; two ids of one customer and day collide with probability 2**-64."""
-    return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest())
 
 
 def _message(

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(24
 @pytest.fixture
 def job(tmp_path: Path) -> Iterator[Job]:
     with broker() as bootstrap:
-        yield Job(bootstrap, str(tmp_path))
+        yield Job(bootstrap, str(tmp_path), session_seconds=2.0)  # each death costs them
 
 
 def keys(count: int) -> list[str]:

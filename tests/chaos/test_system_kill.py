@@ -35,7 +35,8 @@ async def test_kills_of_the_stream_and_the_archive_worker_change_no_figure() -> 
     chance = random.Random(SEED)
     records = sample()
     cuts = [len(records) * share // len(VICTIMS) for share in range(len(VICTIMS) + 1)]
-    async with EmbeddedStack() as stack, running(stack, "kills") as system:
+    chosen = {"session_timeout_seconds": 3.0, "rebalance_timeout_seconds": 3.0}  # each kill costs them
+    async with EmbeddedStack() as stack, running(stack, "kills", **chosen) as system:
         for number, role in enumerate(VICTIMS):
             sending = asyncio.create_task(system.send(records[cuts[number] : cuts[number + 1]]))
             after = chance.uniform(0.2, 2.5)

@@ -25,12 +25,13 @@ from streams.churn.features import FEATURES
 from streams.churn.policy import ChurnPolicy
 from streams.config import Settings
 from streams.engine.counters import Counters
+from streams.engine.health import Holding
 from streams.intake.importer import Importer
 from streams.intake.jsonl import JsonLines
 from streams.intake.ravenstack import Ravenstack
 from streams.metrics.engagement import EngagementWeights
 from streams.sinks.tables import TABLES
-from streams.telemetry import COMMIT_AGE, LAG, TELEMETRY
+from streams.telemetry import ASKED, COMMIT_AGE, HELD, LAG, LATE, TELEMETRY, Vitals
 
 DOMAINS: tuple[type[msgspec.Struct], ...] = (
     UsageValues,
@@ -131,12 +132,15 @@ def test_every_alert_rule_is_documented_as_it_is() -> None:
 
 
 def test_every_figure_of_a_worker_is_documented_as_it_is() -> None:
-    figures = (*TELEMETRY, LAG, COMMIT_AGE)
+    counted = (*TELEMETRY, LAG, LATE, COMMIT_AGE)
+    figures = (*counted, *ASKED, *HELD)
     lead = page("docs/telemetry.md").split("\n## ")[0]
     documented = {name: cells for name, cells in named(lead).items() if name.startswith("zelo_")}
     assert documented == {figure.name: [figure.kind, figure.help] for figure in figures}
     counters = {field.name for field in dataclass_fields(Counters)}
-    assert {figure.field for figure in figures} <= counters
+    assert {figure.field for figure in counted} <= counters
+    assert {figure.field for figure in ASKED} < set(Vitals._fields)
+    assert {figure.field for figure in HELD} == set(Holding._fields)
 
 
 def test_every_page_of_a_worker_is_documented() -> None:

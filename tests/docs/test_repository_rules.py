@@ -58,7 +58,11 @@ def modules(*prefixes: str) -> Iterator[tuple[str, int]]:
 
 
 def direct_dependencies() -> dict[str, Requirement]:
-    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    groups = [
+        PROJECT["dependencies"],
+        *PYPROJECT["dependency-groups"].values(),
+        *PROJECT["optional-dependencies"].values(),
+    ]
     requirements = [Requirement(line) for group in groups for line in group]
     requirements += [Requirement(line) for line in PYPROJECT["build-system"]["requires"]]
     return {canonicalize_name(requirement.name): requirement for requirement in requirements}
@@ -131,7 +135,7 @@ def test_every_dependency_has_its_line_in_the_documentation() -> None:
         assert all(cell.strip() for cell in cells.split("|")), f"{name}: an empty cell"
 
 
-@pytest.mark.parametrize("lock", ["build", "runtime", "embedded", "dev"])
+@pytest.mark.parametrize("lock", ["build", "runtime", "embedded", "dev", "bench"])
 def test_locks_have_hashes_and_name_no_place(lock: str) -> None:
     text = texts()[f"requirements/{lock}.txt"]
     blocks = re.split(r"\n(?=\S)", "\n".join(line for line in text.splitlines() if not line.startswith("#")))
@@ -141,7 +145,7 @@ def test_locks_have_hashes_and_name_no_place(lock: str) -> None:
 
 def test_locks_satisfy_the_project_and_agree_with_each_other() -> None:
     for name, requirement in direct_dependencies().items():
-        version = (locked("build") | locked("dev")).get(name)
+        version = (locked("bench") | locked("build") | locked("dev")).get(name)
         assert version, f"{name} is not locked: scripts/lock"
         assert requirement.specifier.contains(version), f"{name}=={version} is not {requirement}: scripts/lock"
     assert locked("runtime").items() <= locked("embedded").items() <= locked("dev").items()

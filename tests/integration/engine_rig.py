@@ -12,9 +12,9 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -29,8 +29,9 @@ from faust.types import TP
 from streams.engine.app import EngineApp, engine_app
 from streams.engine.offsets import committed_offsets, end_offsets
 from streams.engine.outbox import Output
-from streams.engine.partition import Partition, StateCodec
+from streams.engine.partition import Partition
 from streams.engine.settings import EngineSettings
+from streams.engine.states import StateCodec
 from streams.engine.table import changelog_name, state_table
 from streams.engine.topics import CHANGELOG_CONFIG, TopicSpec, create_topics
 from streams.engine.transport import batch_topic
@@ -56,7 +57,8 @@ class Job:
 
     bootstrap: str
     datadir: str
-    name: str = "counter"
+    #: Another one for every test: on a broker that outlives the test, a killed member stays in its group for a while.
+    name: str = field(default_factory=lambda: f"counter-{next(_NUMBERS)}")
     partitions: int = 4
     standby_replicas: int = 0
     #: Of one record batch; a small one tears every flush into many, none of which is atomic with the others.
@@ -69,6 +71,17 @@ class Job:
     fails_at: str = ""
     #: The agent never comes back from the batch with this key.
     stuck_at: str = ""
+    #: Of the names of source and output topic, so that several jobs can run on one broker.
+    suffix: str = ""
+    session_seconds: float = 4.0
+
+    @property
+    def source(self) -> str:
+        return SOURCE + self.suffix
+
+    @property
+    def out(self) -> str:
+        return OUT + self.suffix
 
 
 def build(job: Job) -> EngineApp:
@@ -78,8 +91,8 @@ def build(job: Job) -> EngineApp:
         standby_replicas=job.standby_replicas,
         producer_batch_bytes=job.batch_bytes,
         rebalance_timeout_seconds=2.0,  # every join and every death costs these
-        session_timeout_seconds=4.0,
-        heartbeat_interval_seconds=0.5,
+        session_timeout_seconds=job.session_seconds,
+        heartbeat_interval_seconds=min(0.5, job.session_seconds / 6),
     )
     app = engine_app(job.name, settings)
     if job.hands_on:
@@ -93,11 +106,11 @@ def build(job: Job) -> EngineApp:
 
 def count(app: EngineApp, job: Job, name: str) -> None:
     def render(part: Any, key: str) -> None:
-        part.emit(OUT, key.encode(), b"live")
+        part.emit(job.out, key.encode(), b"live")
 
-    table = state_table(app, name, SOURCE, job.partitions, Count, Ledger, render)
+    table = state_table(app, name, job.source, job.partitions, Count, Ledger, render)
 
-    @app.agent(batch_topic(app, SOURCE, partitions=job.partitions), name=f"agent-{name}")
+    @app.agent(batch_topic(app, job.source, partitions=job.partitions), name=f"agent-{name}")
     async def agent(stream: Any) -> None:
         async for event in stream.noack().events():
             keys = {record.key for record in event.value}
@@ -107,7 +120,7 @@ def count(app: EngineApp, job: Job, name: str) -> None:
             for run in (event.value[:half], event.value[half:]):
                 with table.batch(event, run) as (part, records):
                     for record in records:
-                        fold(part, record, job.fails_at)
+                        fold(part, record, job)
                 await table.room()
             event.ack()
 
@@ -115,18 +128,18 @@ def count(app: EngineApp, job: Job, name: str) -> None:
 def hand_on(app: EngineApp, job: Job) -> None:
     outbox = app.engine.outbox()
 
-    @app.agent(batch_topic(app, SOURCE, partitions=job.partitions), name="agent-hand-on")
+    @app.agent(batch_topic(app, job.source, partitions=job.partitions), name="agent-hand-on")
     async def agent(stream: Any) -> None:
         async for event in stream.noack().events():
             for record in event.value:
-                outbox.emit(Output(OUT, record.partition, record.key, record.value))
+                outbox.emit(Output(job.out, record.partition, record.key, record.value))
             await outbox.room()
             event.ack()
 
 
-def fold(part: Any, record: Any, fails_at: str) -> None:
+def fold(part: Any, record: Any, job: Job) -> None:
     key = record.key.decode()
-    if fails_at and key == fails_at:
+    if job.fails_at and key == job.fails_at:
         raise ValueError(f"told to fail at {key}")
     part.meta.read += 1
     if part.ahead(key, record.offset):
@@ -134,13 +147,18 @@ def fold(part: Any, record: Any, fails_at: str) -> None:
     state = part.get(key) or Count()
     state.events += 1
     part.put(key, state)
-    part.emit(OUT, record.key, b"%d:%d" % (record.offset, state.events))
+    part.emit(job.out, record.key, b"%d:%d" % (record.offset, state.events))
     part.publish(key)
 
 
 @contextmanager
 def broker() -> Iterator[str]:
-    """A Tansu in memory; gives its bootstrap address."""
+    """A Tansu in memory, or the session's Kafka without topics; gives its bootstrap address."""
+    import kafka_rig  # the worker, which runs this module as a script, has no path to it
+
+    if kafka_rig.session is not None:
+        yield asyncio.run(kafka_rig.session.emptied())
+        return
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -175,12 +193,15 @@ class Worker:
         self.job = job
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, __file__, json.dumps(asdict(self.job))],
+                self.command(),
                 cwd=self.job.datadir,
                 env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+    def command(self) -> list[str]:
+        return [sys.executable, __file__, json.dumps(asdict(self.job))]
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -219,33 +240,39 @@ async def poll(done: Callable[[], Awaitable[bool]], seconds: float = 40.0) -> No
         await asyncio.sleep(0.1)
 
 
-async def prepare(job: Job) -> None:
-    names = [SOURCE, OUT]
+async def prepare(job: Job, source_config: Mapping[str, str] | None = None, replication_factor: int = 1) -> None:
+    names = [job.source, job.out]
     changelogs = [changelog_name(job.name, table) for table in ("counts", "again")]
     await create_topics(
         job.bootstrap,
         [
-            *(TopicSpec(name, job.partitions) for name in names),
+            *(TopicSpec(name, job.partitions, source_config or {}) for name in names),
             *(TopicSpec(name, job.partitions, CHANGELOG_CONFIG) for name in changelogs),
         ],
+        replication_factor,
     )
 
 
 async def produce(job: Job, keys: list[str], per_batch: int = 200) -> None:
     """Writes one event per key, round robin over the partitions in batches."""
     async with AIOKafkaProducer(bootstrap_servers=job.bootstrap) as producer:
-        sent = []
-        for number, start in enumerate(range(0, len(keys), per_batch)):
-            batch = producer.create_batch()
-            for key in keys[start : start + per_batch]:
-                assert batch.append(key=key.encode(), value=b"x", timestamp=None) is not None
-            batch.close()
-            sent.append(await producer.send_batch(batch, SOURCE, partition=number % job.partitions))
-        await asyncio.gather(*sent)
+        await write(producer, job, keys, per_batch)
+
+
+async def write(producer: AIOKafkaProducer, job: Job, keys: list[str], per_batch: int = 200) -> None:
+    """What `produce` does, with a producer at hand."""
+    sent = []
+    for number, start in enumerate(range(0, len(keys), per_batch)):
+        batch = producer.create_batch()
+        for key in keys[start : start + per_batch]:
+            assert batch.append(key=key.encode(), value=b"x", timestamp=None) is not None
+        batch.close()
+        sent.append(await producer.send_batch(batch, job.source, partition=number % job.partitions))
+    await asyncio.gather(*sent)
 
 
 async def is_drained(job: Job) -> bool:
-    tps = [TP(SOURCE, number) for number in range(job.partitions)]
+    tps = [TP(job.source, number) for number in range(job.partitions)]
     ends = await end_offsets(job.bootstrap, tps)
     done = await committed_offsets(job.bootstrap, job.name, tps)
     return all((done[tp] or 0) == end for tp, end in ends.items())
@@ -255,7 +282,9 @@ async def read_all(job: Job, topic: str) -> dict[int, list[Any]]:
     tps = [TP(topic, number) for number in range(job.partitions)]
     ends = await end_offsets(job.bootstrap, tps)
     found: dict[int, list[Any]] = {tp.partition: [] for tp in tps}
-    async with AIOKafkaConsumer(bootstrap_servers=job.bootstrap, auto_offset_reset="earliest") as consumer:
+    async with AIOKafkaConsumer(
+        bootstrap_servers=job.bootstrap, auto_offset_reset="earliest", isolation_level="read_committed"
+    ) as consumer:
         consumer.assign([TopicPartition(*tp) for tp in tps])
         left = {TopicPartition(*tp): end for tp, end in ends.items() if end}
         await consumer.seek_to_beginning()
@@ -288,7 +317,7 @@ async def check_snapshots(job: Job) -> int:
 
 async def check_exact(job: Job, table: str = "counts") -> None:
     """The recovered state equals a recount of the source, and every event has its output."""
-    source = await read_all(job, SOURCE)
+    source = await read_all(job, job.source)
     parts = await recover(job, table)
     for number, records in source.items():
         part = parts[number]
@@ -301,13 +330,17 @@ async def check_exact(job: Job, table: str = "counts") -> None:
 
 
 async def check_outputs(job: Job, source: dict[int, list[Any]]) -> None:
-    for number, records in (await read_all(job, OUT)).items():
+    """Every event has its output, and who keeps the last output of a key has that of its last event."""
+    for number, records in (await read_all(job, job.out)).items():
         seen = Counter[bytes]()
         expected = set()
         for record in source[number]:
             seen[record.key] += 1
             expected.add((record.key, b"%d:%d" % (record.offset, seen[record.key])))
-        assert {(r.key, r.value) for r in records if r.value != b"live"} == expected
+        told = [(r.key, r.value) for r in records if r.value != b"live"]
+        assert set(told) == expected
+        newest = {record.key: record.offset for record in source[number]}
+        assert {key: int(value.partition(b":")[0]) for key, value in told} == newest
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from system_oracle import PARTITIONS, Rows, by_key
 
 from streams.app import changelog_specs
 from streams.cli.flow import drained
-from streams.cli.stack import EMBEDDED_TIMEOUTS, worker_children
+from streams.cli.processes import worker_children
+from streams.cli.stack import EMBEDDED_TIMEOUTS
 from streams.config import Settings
 from streams.embedded import EmbeddedStack
 from streams.embedded.supervise import Child, Restart
@@ -110,7 +111,7 @@ async def running(
                 raise outcome
         yield System(stack, settings, children)
     finally:
-        alive = [child.name for child, o in zip(children.values(), started, strict=True) if o is None]
+        alive = [child.name for child in children.values() if stack.supervisor.runs(child.name)]
         await asyncio.gather(*(stack.supervisor.stop(one) for one in alive))
 
 

@@ -11,7 +11,7 @@ from streams.embedded.broker import answering_cluster_id, broker_child
 from streams.embedded.ports import LOOPBACK, free_port
 from streams.embedded.supervise import ChildError, Supervisor
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.embedded_broker]
 
 
 @pytest.fixture

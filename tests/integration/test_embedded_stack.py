@@ -14,7 +14,7 @@ from streams.embedded.broker import answering_cluster_id
 from streams.embedded.clickhouse.child import answering_name
 from streams.embedded.ports import LOOPBACK, free_port
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.embedded_broker]
 
 
 async def test_the_stack_is_ready_when_entered_mends_clickhouse_and_leaves_nothing(

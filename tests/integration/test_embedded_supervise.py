@@ -284,3 +284,18 @@ async def test_a_child_whose_owner_died_before_the_leash_was_on_does_not_start(t
     )
     assert await process.wait() == 125
     assert not touched.exists()
+
+
+async def test_a_client_that_swallows_its_cancellation_does_not_hold_up_the_death_of_its_child(tmp_path: Path) -> None:
+    """aiokafka did so once in some starts of a broker whose port was taken: the supervisor waited for ever."""
+
+    async def swallows() -> bool:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            return False
+        return True
+
+    child = python("short", "raise SystemExit(3)", tmp_path, ready=swallows)
+    with pytest.raises(ChildError, match=r"short ended while starting \(exit status 3\)"):
+        await asyncio.wait_for(Supervisor([child]).__aenter__(), 20)

@@ -118,6 +118,7 @@ async def codecs(job: Job, topic: str) -> set[int]:
     async with AIOKafkaConsumer(bootstrap_servers=job.bootstrap) as consumer:
         here = TopicPartition(topic, 0)
         consumer.assign([here])
+        await consumer.end_offsets([here])  # asks for its leader
         request = FetchRequest(1000, 1, 4_000_000, 0, [(topic, [(0, 0, 4_000_000)])])
         response = await consumer._client.send(consumer._client.cluster.leader_for_partition(here), request)
     [(_, [(*_, raw)])] = response.topics
@@ -128,8 +129,8 @@ async def codecs(job: Job, topic: str) -> set[int]:
 
 
 async def test_a_message_larger_than_a_fetch_is_read(job: Job) -> None:
-    await prepare(job)
     large = 6 * 1024 * 1024
+    await prepare(job, {"max.message.bytes": str(large + 1000)})
     async with AIOKafkaProducer(bootstrap_servers=job.bootstrap, max_request_size=large + 1000) as producer:
         await producer.send_and_wait(SOURCE, key=b"big", value=b"x" * large, partition=0)
         await producer.send_and_wait(SOURCE, key=b"small", value=b"x", partition=0)
@@ -146,6 +147,7 @@ async def test_end_offsets_are_those_after_the_last_record(job: Job) -> None:
     assert await end_offsets(job.bootstrap, []) == {}
 
 
+@pytest.mark.embedded_broker
 async def test_this_broker_reports_the_base_of_the_last_batch_as_the_end(job: Job) -> None:
     """Pins the quirk that `end_offsets` works around; when this fails, the broker was mended."""
     await prepare(job)

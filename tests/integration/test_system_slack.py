@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from time import monotonic
 
 import pytest
 import pytest_asyncio
@@ -112,3 +113,22 @@ async def test_a_killed_worker_goes_on_and_posts_nothing_twice(system: System, s
     await send(system, alert("after", 1, "opened"))
     await until(lambda: "after opened" in texts(slack), "posted by the restarted worker", 60)
     assert sorted(texts(slack)) == sorted([*before, "after opened"])
+
+
+async def test_slack_that_limits_fails_or_is_down_for_a_while_gets_every_alert_once(
+    system: System, slack: FakeSlack
+) -> None:
+    before = texts(slack)
+    for number, failure in enumerate((Failure("limited", retry_after="2"), Failure("error", error="internal_error"))):
+        slack.failures.append(failure)
+        at = monotonic()
+        await send(system, alert(f"refused{number}", 1, "opened"))
+        await until(lambda number=number: f"refused{number} opened" in texts(slack), f"posted after {failure}")
+        assert monotonic() - at >= (2.0 if failure.kind == "limited" else 0.0), "sooner than Slack asked for"
+    await slack.__aexit__(None, None, None)
+    await send(system, alert("down", 1, "opened"))
+    await asyncio.sleep(3.0)  # how long it is down, not a wait for something
+    await slack.__aenter__()
+    await until(lambda: "down opened" in texts(slack), "posted once it is up")
+    await committed(system)
+    assert sorted(texts(slack)) == sorted([*before, *(f"refused{n} opened" for n in range(2)), "down opened"])

@@ -16,8 +16,9 @@ from streams.engine.checkpoint import Checkpoint
 from streams.engine.counters import Counters
 from streams.engine.outbox import Outbox, Output, RecordTooLargeError, publish, publish_steps
 from streams.engine.pace import Pace
-from streams.engine.partition import META_KEY, StateCodec
+from streams.engine.partition import META_KEY
 from streams.engine.settings import EngineSettings
+from streams.engine.states import StateCodec
 from streams.engine.table import StateTable, UnsavedError
 from streams.errors import ConfigurationError
 

@@ -99,6 +99,9 @@ class Thread:
     def assignment(self) -> set[TP]:
         return set(TPS)
 
+    def idle_positions(self) -> dict[TP, int]:
+        return dict(self.position)
+
     def highwater(self, tp: TP) -> int:
         return self.logs[tp].end
 
@@ -132,7 +135,7 @@ class Rig:
         consumer.engine, consumer.settings, consumer.counters = engine, options, counters
         consumer.positions = engine.positions
         consumer._thread = self.thread
-        consumer._rest_until = {}
+        consumer._rest_until, consumer._suspects = {}, {}
         consumer._active_partitions, consumer._paused_partitions = set(TPS), set()
         consumer._committed_offset = defaultdict(lambda: None)
         consumer._read_offset = {}
@@ -232,6 +235,7 @@ class Rig:
             while self.queues[0]:
                 self.finish()
             await self.commit()
+            await self.consumer.look_for_gaps()
             if all(self.thread.committed.get(tp, 0) >= log.end for tp, log in self.thread.logs.items()):
                 return
         raise AssertionError(f"never quiet: {self.thread.committed} of {[g.end for g in self.thread.logs.values()]}")
@@ -323,6 +327,32 @@ async def test_what_retention_deleted_is_counted_and_passed_over() -> None:
     await rig.settle()
     assert rig.consumer.counters.lost == 4
     assert rig.thread.committed[TPS[0]] == 10
+
+
+async def test_a_log_that_retention_emptied_is_passed_over_though_nothing_comes() -> None:
+    rig = Rig()
+    log = rig.thread.logs[TPS[0]]
+    log.append(10, 0)
+    await rig.consumer.perform_seek()
+    await rig.drain()
+    log.trim(10)
+    await rig.drain()
+    rig.thread.position[TPS[0]] = 10  # what aiokafka does with a position that is out of range
+    await rig.consumer.look_for_gaps()
+    assert rig.consumer.counters.lost == 0, "one look is not enough"
+    await rig.settle()
+    assert rig.consumer.counters.lost == 7
+    assert rig.processed[TPS[0]] == {0, 1, 2}, "what was in flight is done all the same"
+    assert rig.thread.committed[TPS[0]] == 10
+
+
+async def test_records_dropped_at_the_end_of_a_log_are_read_again() -> None:
+    rig = Rig()
+    rig.thread.logs[TPS[0]].append(3, 0)
+    await rig.consumer.perform_seek()
+    await rig.drop()
+    await rig.settle()
+    assert rig.processed[TPS[0]] == {0, 1, 2}
 
 
 async def test_a_failed_commit_is_made_again() -> None:

@@ -11,7 +11,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.engine.partition import META_KEY, Partition, StateCodec
+from streams.engine.partition import META_KEY, Partition
+from streams.engine.states import StateCodec
 
 
 class Ledger(msgspec.Struct):

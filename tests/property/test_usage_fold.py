@@ -1,12 +1,12 @@
 """Invariants F1-F3 of the usage fold, and an oracle that counts its figures the long way from the events."""
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import FeatureUsed, Heartbeat, MilestoneReached, UsageEvent
 from schemas.metrics import UsageValues
+from streams.engine.states import ShapeCodec
 from streams.metrics.activation import (
     ActivationPolicy,
     ActiveDays,
@@ -241,7 +241,8 @@ def test_forgetting_changes_no_value_of_a_day_kept(
 @given(history=events())
 def test_state_survives_its_encoding(history: list[tuple[UsageEvent, int]]) -> None:
     state = folded(UsageFold(POLICY, Days()), history)
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=UsageState) == state
+    codec: ShapeCodec[UsageState] = ShapeCodec(UsageState, "a state")
+    assert codec.decode(codec.encode(state)) == state
 
 
 @given(history=events())

@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.contestants import CONTESTANTS
 from bench.contestants.stock_faust import nobody
 from bench.job import (
     ACTIVE_DAYS,
@@ -20,8 +19,6 @@ from bench.job import (
     score,
 )
 from bench.measures import recount
-from bench.report import Row, ratios, table
-from bench.trials import Latency, Throughput
 
 EVENTS = st.lists(
     st.builds(
@@ -76,26 +73,3 @@ def test_stock_faust_keeps_the_same_state_in_its_own_record() -> None:
         fold(ours, event)
     copied = Customer(**{name: getattr(theirs, name) for name in Customer.__struct_fields__})
     assert recount({"c": copied}, {"c": ours}).exact
-
-
-def test_ratios_are_taken_to_the_baseline_with_as_many_customers() -> None:
-    zelo, faust, _ = CONTESTANTS
-    rows = [
-        Row(zelo, 10, [Throughput(100, 1_000.0, 5.0)], [Latency(10, 100.0, 200.0)]),
-        Row(faust, 10, [Throughput(100, 100.0, 50.0)], [Latency(10, 200.0, 800.0)]),
-        Row(faust, 99, [Throughput(100, 1.0, 5_000.0)]),
-    ]
-    assert ratios(rows[0], rows) == {
-        "events_per_second": 10.0,
-        "cpu_seconds_per_million": 10.0,
-        "p50_ms": 2.0,
-        "p99_ms": 4.0,
-    }
-    assert ratios(rows[0], rows[:1]) == {}
-
-
-def test_a_table_has_a_row_for_every_contestant_and_says_what_others_used() -> None:
-    rows = [Row(one, 10, [Throughput(100, 1_000.0, 5.0)]) for one in CONTESTANTS]
-    shown = table(rows, 1, {"others_cores": 0.25, "cpus": 2})
-    assert shown.row_count == len(CONTESTANTS)
-    assert "0.25 of 2 cores" in str(shown.caption)

@@ -6,9 +6,10 @@ from copy import deepcopy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from bench.job import Customer, fold, generate
-from bench.measures import Journey, Recount, Spread, percentile, recount, times_better
+from bench.job import Customer, fold, generate, score_of
+from bench.measures import Journey, Recount, Spread, percentile, recount, recount_of_scores, times_better
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1)
 
@@ -112,3 +113,23 @@ def test_events_from_before_do_not_count_as_journeys() -> None:
     assert (journey.seconds, journey.missing) == ([], 1)
     journey.seen("c1", 6, 4.0)
     assert (journey.seconds, journey.missing) == ([2.0], 0)
+
+
+def test_scores_stand_for_a_state_that_cannot_be_read() -> None:
+    expected = folded(500)
+    last = {name: score_of(name, customer) for name, customer in expected.items()}
+    assert recount_of_scores(last, expected).exact
+    more = replace(last["c1"], events=last["c1"].events + 3)
+    missing = {name: one for name, one in last.items() if name != "c2"} | {"c1": more}
+    found = recount_of_scores(missing, expected)
+    assert (found.counted_twice, found.lost, found.differing) == (3, expected["c2"].events, 2)
+
+
+def test_a_score_that_says_something_else_differs() -> None:
+    expected = folded(500)
+    last = {name: score_of(name, customer) for name, customer in expected.items()}
+    last["c1"] = replace(last["c1"], score=101)
+    assert (recount_of_scores(last, expected).differing, str(recount_of_scores(last, expected))) == (
+        1,
+        "1 customers differ",
+    )

@@ -98,31 +98,77 @@ def test_an_address_of_kafka_that_is_none_is_a_wrong_setting(zelo: Zelo) -> None
     assert "ZELO_KAFKA_BOOTSTRAP" in stopped.err
 
 
-def test_a_worker_of_all_roles_tells_where_the_pages_of_its_processes_are(
-    zelo: Zelo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started: list[Child] = []
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Child]:
+    """What a worker command would start; all of it is over at once."""
+    children: list[Child] = []
 
     class Children:
-        """Takes what would be started, and is over at once."""
-
-        def __init__(self, children: list[Child]) -> None:
-            started.extend(children)
-
         async def __aenter__(self) -> "Children":
             return self
 
         async def __aexit__(self, *_: object) -> None: ...
 
+        async def start(self, child: Child) -> None:
+            children.append(child)
+
         async def wait(self) -> None: ...
 
+        def runs(self, _: str) -> bool:
+            return False
+
     monkeypatch.setattr(worker, "Supervisor", Children)
+    return children
+
+
+def setting(children: list[Child], name: str) -> list[str]:
+    """A setting as each child is given it."""
+    return [(child.env or {})[name] for child in children]
+
+
+def test_a_worker_of_all_roles_tells_where_the_pages_of_its_processes_are(zelo: Zelo, started: list[Child]) -> None:
     shown = zelo("worker", ZELO_HTTP_HOST="127.0.0.2")
     assert shown.status == 0
-    pages = [f"http://127.0.0.2:{(child.env or {})['ZELO_HTTP_PORT']}" for child in started]
+    pages = [f"http://127.0.0.2:{port}" for port in setting(started, "ZELO_HTTP_PORT")]
     told = [f"{role} {page}/readyz {page}/metrics" for role, page in zip(ROLES, pages, strict=True)]
     assert shown.out == " ".join(told)
     assert len(set(pages)) == len(ROLES)
+
+
+@pytest.mark.parametrize(
+    "role, names",
+    [
+        ("all", ["stream", "stream-2", "stream-3", "archive", "notify"]),
+        ("stream", ["stream", "stream-2", "stream-3"]),
+        ("archive", ["archive", "archive-2", "archive-3"]),
+    ],
+)
+def test_workers_are_so_many_processes_that_share_neither_page_nor_folder_nor_log(
+    zelo: Zelo, started: list[Child], role: str, names: list[str]
+) -> None:
+    assert zelo("worker", "--role", role, "--workers", "3").status == 0
+    assert [child.name for child in started] == names
+    assert [child.argv[-1] for child in started] == [name.split("-")[0] for name in names]
+    for own in ("ZELO_HTTP_PORT", "ZELO_DATA_DIR"):
+        assert len(set(setting(started, own))) == len(names)
+    assert len({child.log_path for child in started}) == len(names)
+
+
+def test_a_port_in_the_settings_is_the_first_of_the_pages(zelo: Zelo, started: list[Child]) -> None:
+    zelo("worker", "--role", "stream", "--workers", "3", ZELO_HTTP_PORT="8080")
+    assert setting(started, "ZELO_HTTP_PORT") == ["8080", "8081", "8082"]
+
+
+def test_more_workers_than_partitions_are_told(zelo: Zelo, started: list[Child]) -> None:
+    assert "only 2 of 3 can have work" in zelo("worker", "--workers", "3", ZELO_PARTITIONS="2").err
+    assert zelo("worker", "--workers", "2").err == ""
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "many"])
+def test_a_number_of_workers_that_is_none_is_refused(zelo: Zelo, workers: str) -> None:
+    stopped = zelo("worker", "--workers", workers)
+    assert stopped.status == 2
+    assert "--workers" in stopped.err
 
 
 def test_demo_without_its_data_says_where_they_should_be(zelo: Zelo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,3 +154,9 @@ def test_a_child_process_sees_exactly_the_same_settings(monkeypatch: pytest.Monk
 
 def test_a_child_process_without_a_token_gets_none() -> None:
     assert "ZELO_SLACK_TOKEN" not in child_environment(Settings())
+
+
+def test_kafka_with_sasl_needs_user_and_password() -> None:
+    with pytest.raises(ConfigurationError, match="ZELO_KAFKA_USER and ZELO_KAFKA_PASSWORD: expected both"):
+        load_settings(kafka_security="SASL_SSL", kafka_user="zelo")
+    assert load_settings(kafka_security="SSL").kafka_user == ""

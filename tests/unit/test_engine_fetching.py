@@ -15,7 +15,7 @@ from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
-from streams.engine.fetching import Record, _drain
+from streams.engine.fetching import BatchThread, Record, _drain
 
 
 class Records:
@@ -91,6 +91,15 @@ async def test_each_partition_has_its_own_cap_and_the_rest_stays(fetcher: Fetche
     fetcher.put(1, list(range(5)), start=0, end=5)
     assert fetcher.drain(0, 1, cap=3) == {0: (0, 3, [0, 1, 2]), 1: (0, 3, [0, 1, 2])}
     assert fetcher.drain(0, 1, cap=3) == {0: (3, 5, [3, 4]), 1: (3, 5, [3, 4])}
+
+
+async def test_a_changelog_has_no_cap(fetcher: Fetcher) -> None:
+    """A recovery in pieces of a batch spent its time between them."""
+    fetcher.put(0, list(range(5)), start=0, end=5)
+    fetcher.put(1, list(range(5)), start=0, end=5)
+    tps = {TP("usage", 0), TP("usage", 1)}
+    drained = _drain(fetcher, tps, 3, lambda tp: tp.partition == 1)
+    assert {tp.partition: len(batch.records) for tp, batch in drained.items()} == {0: 3, 1: 5}
 
 
 async def test_a_partition_held_back_keeps_its_records(fetcher: Fetcher) -> None:
@@ -186,3 +195,42 @@ async def test_aborted_transactions_and_markers_are_holes(fetcher: Fetcher) -> N
     )
     fetcher.put_records(0, fetched(raw, [(2, 1)], READ_COMMITTED), 0)
     assert fetcher.drain(0) == {0: (0, 5, [0, 4])}
+
+
+def thread(fetcher: Fetcher) -> BatchThread:
+    """A consumer thread around a fetcher, never started."""
+    found = BatchThread.__new__(BatchThread)
+    state = fetcher.states.__getitem__
+    fetcher.assignment.tps = fetcher.states.keys()
+    found._consumer = SimpleNamespace(
+        _fetcher=fetcher,
+        _subscription=fetcher._subscriptions,
+        highwater=lambda tp: state(tp).highwater,
+        last_stable_offset=lambda tp: state(tp).lso,
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    "high, stable, end", [(20, 20, 20), (20, 12, 12), (20, None, 20), (20, -1, 20), (None, None, None)]
+)
+async def test_what_an_open_transaction_wrote_is_not_there_to_be_read(
+    high: int | None, stable: int | None, end: int | None
+) -> None:
+    fetcher = Fetcher()
+    fetcher.put(0, [5], 5, 6)
+    state = fetcher.states[TopicPartition("usage", 0)]
+    state.highwater, state.lso = high, stable
+    assert thread(fetcher).readable_end(TP("usage", 0)) == end
+
+
+async def test_only_a_partition_of_which_nothing_is_at_hand_is_idle() -> None:
+    fetcher = Fetcher()
+    for number in range(3):
+        fetcher.put(number, [5], 5, 6)
+    del fetcher._records[TopicPartition("usage", 0)]
+    del fetcher._records[TopicPartition("usage", 1)]
+    fetcher.states[TopicPartition("usage", 1)].await_reset(-2)
+    assert thread(fetcher).idle_positions() == {TP("usage", 0): 5}
+    fetcher._subscriptions.subscription = None
+    assert thread(fetcher).idle_positions() == {}

@@ -37,9 +37,9 @@ def raising(error: BaseException) -> Any:
 
 
 def only(records: list[Any], decoder: Any) -> Poison:
-    (found,) = decode(records, decoder)
-    assert isinstance(found.event, Poison)
-    return found.event
+    ((_, found),) = decode(records, decoder)
+    assert isinstance(found, Poison)
+    return found
 
 
 HOSTILE = {
@@ -75,8 +75,14 @@ def test_hostile_bytes_become_a_dead_letter_with_its_origin(name: str) -> None:
 def test_good_records_around_a_bad_one_are_decoded_in_order() -> None:
     good = b'{"event_id":"a","score":%d}'
     found = list(decode([record(good % 1, 1), record(b"bad", 2), record(good % 3, 3)], read))
-    assert [f.record.offset for f in found] == [1, 2, 3]
-    assert [isinstance(f.event, Poison) for f in found] == [False, True, False]
+    assert [one.offset for one, _ in found] == [1, 2, 3]
+    assert [isinstance(event, Poison) for _, event in found] == [False, True, False]
+
+
+def test_a_clean_batch_gives_its_events_and_an_empty_one_nothing() -> None:
+    records = [record(b'{"event_id":"a","score":%d}' % score, score) for score in range(3)]
+    assert [(one.offset, event.score) for one, event in decode(records, read)] == [(0, 0), (1, 1), (2, 2)]
+    assert list(decode([], read)) == []
 
 
 def test_endless_recursion_is_only_a_bad_message() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.engine.partition import META_KEY, Partition, StateCodec
+from streams.engine.partition import META_KEY, Partition
 from streams.engine.staging import PREFIX
-from streams.errors import ConfigurationError
+from streams.engine.states import StateCodec
 
 
 class Customer(msgspec.Struct):
@@ -19,7 +19,7 @@ class Ledger(msgspec.Struct):
 
 
 def stored(offset: int, value: Any, writer: int = 7) -> bytes:
-    return PREFIX.pack(offset, writer) + msgspec.msgpack.encode(value)
+    return PREFIX.pack(offset, writer) + b"\xc1\x01" + msgspec.msgpack.encode(value)
 
 
 def gone(offset: int, writer: int = 7) -> bytes:
@@ -72,7 +72,7 @@ def test_a_torn_flush_counts_for_nothing_and_is_written_over(part: Partition[Cus
     part.advance(15)
     records, _ = part.take_state() or ([], b"")
     values = {key: (value or b"")[PREFIX.size :] for key, value in records}
-    assert values == {b"c1": msgspec.msgpack.encode(Customer(1)), b"new": b""}
+    assert values == {b"c1": stored(0, Customer(1))[PREFIX.size :], b"new": b""}
 
 
 def test_a_torn_flush_is_not_completed_by_the_meta_record_of_another_writer(
@@ -184,11 +184,16 @@ def test_deleting_what_is_not_there_saves_nothing(part: Partition[Customer, Ledg
 
 
 def test_untouched_values_are_saved_without_decoding(part: Partition[Customer, Ledger]) -> None:
-    recover(part, (b"c1", stored(5, Customer(9))), (META_KEY, stored(5, Ledger(6))))
-    part.put("c1", part._values["c1"])  # type: ignore[arg-type]
+    unreadable = PREFIX.pack(5, 7) + b"\xc1\x01what only a decoder would stop at"
+    recover(
+        part,
+        (b"c1", unreadable),
+        (META_KEY, stored(5, Ledger(6))),
+        (b"c1", stored(7, Customer(9), writer=8)),  # torn
+    )
     part.advance(8)
     records, _ = plain(part)
-    assert records == [(b"c1", stored(8, Customer(9)))]
+    assert records == [(b"c1", PREFIX.pack(8, 7) + unreadable[PREFIX.size :])]
 
 
 def test_keys_come_sorted_and_may_be_changed_while_iterating(part: Partition[Customer, Ledger]) -> None:
@@ -214,10 +219,86 @@ def test_outputs_go_to_the_partition_of_the_input_unless_told_otherwise(
     assert part.take_outputs() == []
 
 
-def test_a_value_of_another_release_says_what_to_do(part: Partition[Customer, Ledger]) -> None:
-    recover(part, (b"c1", gone(1) + b"\xc1"), (META_KEY, stored(1, Ledger())))
-    with pytest.raises(ConfigurationError, match="raise the engine's version"):
-        part.get("c1")
+@pytest.fixture
+def narrow() -> Partition[Customer, Ledger]:
+    """A partition that keeps few states decoded."""
+    return Partition(3, StateCodec(Customer, Ledger), decoded=16)
+
+
+NAMES = [f"c{number:02}" for number in range(50)]
+
+
+def test_a_state_is_the_same_whether_it_was_kept_decoded_or_not(narrow: Partition[Customer, Ledger]) -> None:
+    for saved in (False, True, False):
+        for number, key in enumerate(NAMES):
+            state = narrow.get(key) or Customer(number)
+            state.events += 100
+            narrow.put(key, state)
+        if saved:
+            narrow.take_state()
+    assert [narrow.get(key) for key in NAMES] == [Customer(number + 300) for number in range(50)]
+    assert len(narrow._decoded) == 16
+    narrow.advance(7)
+    records, _ = plain(narrow)
+    assert records == [(key.encode(), stored(7, Customer(n + 300))) for n, key in enumerate(NAMES)]
+
+
+def test_reading_all_keys_displaces_none_of_those_written_last(narrow: Partition[Customer, Ledger]) -> None:
+    for number, key in enumerate(NAMES):
+        narrow.put(key, Customer(number))
+    narrow.put("c40", Customer(0))
+    narrow.take_state()
+    kept = dict(narrow._decoded)
+    assert list(kept)[-1] == "c40"
+    assert set(kept) <= set(NAMES[30:])
+    for key in NAMES:
+        narrow.get(key)
+    assert {key: narrow._decoded.get(key) for key in kept} == kept
+    assert len(narrow._decoded) <= 16
+
+
+def test_fewer_are_kept_decoded_where_most_would_be_displaced_before_they_are_met_again() -> None:
+    part: Partition[Customer, Ledger] = Partition(3, StateCodec(Customer, Ledger), decoded=512)
+    for number in range(2048):
+        part.put(f"c{number}", Customer(number))
+    assert 448 <= len(part._decoded) <= 512
+    for number in range(2048, 2200):
+        part.put(f"c{number}", Customer(number))
+    assert len(part._decoded) <= 32
+    part.advance(9)
+    records, meta = plain(part)
+    again: Partition[Customer, Ledger] = Partition(3, StateCodec(Customer, Ledger), decoded=512)
+    recover(again, *records, (META_KEY, meta))
+    assert [again.get(f"c{number}") for number in range(2200)] == [Customer(number) for number in range(2200)]
+    assert len(again._decoded) == 32
+
+
+def test_what_is_read_without_room_is_never_older_than_what_is_written(narrow: Partition[Customer, Ledger]) -> None:
+    for number, key in enumerate(NAMES):
+        narrow.put(key, Customer(number))
+    narrow._room = len(narrow._decoded)
+    first = narrow.get("c00")
+    assert first is narrow.get("c00")
+    narrow.put("c00", Customer(7))
+    for number, key in enumerate(NAMES[1:]):
+        narrow.put(key, Customer(number))
+    assert narrow.get("c00") == Customer(7)
+    narrow.delete("c00")
+    assert narrow.get("c00") is None
+
+
+def test_a_state_that_made_room_can_be_deleted_and_come_back(narrow: Partition[Customer, Ledger]) -> None:
+    for number, key in enumerate(NAMES):
+        narrow.put(key, Customer(number))
+    narrow.delete("c00")
+    assert narrow.get("c00") is None
+    narrow.put("c01", Customer(7))
+    narrow.advance(9)
+    records = dict(plain(narrow)[0])
+    assert records[b"c00"] == gone(9)
+    assert records[b"c01"] == stored(9, Customer(7))
+    narrow.put("c00", Customer(8))
+    assert narrow.get("c00") == Customer(8)
 
 
 def test_any_text_is_a_key(part: Partition[Customer, Ledger]) -> None:
@@ -225,6 +306,6 @@ def test_any_text_is_a_key(part: Partition[Customer, Ledger]) -> None:
         part.put(key, Customer(1))
     part.advance(0)
     records, meta = plain(part)
-    again = Partition(3, StateCodec(Customer, Ledger))
+    again: Partition[Customer, Ledger] = Partition(3, StateCodec(Customer, Ledger))
     recover(again, *records, (META_KEY, meta))
     assert again.keys() == part.keys()

@@ -10,9 +10,12 @@ from faust.tables.recovery import Recovery
 from faust.types import TP
 
 from streams.engine.batches import RawBatch
-from streams.engine.partition import META_KEY, StateCodec
+from streams.engine.counters import Counters
+from streams.engine.partition import META_KEY
 from streams.engine.recovery import BulkRecovery
+from streams.engine.settings import EngineSettings
 from streams.engine.staging import PREFIX
+from streams.engine.states import StateCodec
 from streams.engine.table import StateTable
 
 CHANGELOG = "app-usage-changelog"
@@ -32,11 +35,12 @@ class World:
     def __init__(self) -> None:
         self.table: StateTable[Customer, Customer] = StateTable.__new__(StateTable)
         self.table.name = "usage"
-        self.table.app = SimpleNamespace(engine=SimpleNamespace(settings=SimpleNamespace(room_records=1)))
+        engine = SimpleNamespace(settings=EngineSettings("broker:9092"), counters=Counters())
+        self.table.app = SimpleNamespace(engine=engine)
         self.table._changelog_topic = SimpleNamespace(get_topic_name=lambda: CHANGELOG)
         self.table.configure("usage", StateCodec(Customer, Customer), None)
         self.recovery = recovery = BulkRecovery.__new__(BulkRecovery)
-        recovery.app = SimpleNamespace(assignor=self, consumer_generation_id=0, in_recovery=False)
+        recovery.app = SimpleNamespace(assignor=self, consumer_generation_id=0, in_recovery=False, engine=engine)
         recovery.tables = {"usage": self.table}
         recovery.active_tps, recovery.standby_tps = set(), set()
         recovery.active_offsets, recovery.standby_offsets = Counter(), Counter()

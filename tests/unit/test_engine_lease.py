@@ -1,0 +1,124 @@
+"""Nothing is written on a membership of the group that may have ended."""
+
+import asyncio
+from types import SimpleNamespace
+from unittest.mock import AsyncMock
+
+import pytest
+from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.produce import ProduceRequest
+
+from streams.engine.lease import Lease, LeaseLostError
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def lease(time: Time) -> Lease:
+    lease = Lease(10.0, 60.0, time)
+    lease.renewed()
+    return lease
+
+
+async def waits(lease: Lease) -> asyncio.Task[None]:
+    task = asyncio.create_task(lease.held())
+    await asyncio.sleep(0.05)
+    assert not task.done()
+    return task
+
+
+async def test_a_member_may_write_and_so_may_who_has_not_joined_yet(lease: Lease, time: Time) -> None:
+    time.now += 10.0
+    await lease.held()
+    await Lease(10.0, 60.0, time).held()
+
+
+async def test_after_a_session_without_heartbeat_the_next_one_decides(lease: Lease, time: Time) -> None:
+    time.now += 10.1
+    writing = await waits(lease)
+    lease.renewed()
+    await writing
+    time.now += 10.1
+    writing = await waits(lease)
+    lease.lost()
+    with pytest.raises(LeaseLostError, match="longer than its session"):
+        await writing
+
+
+async def test_what_waited_is_not_written_after_a_rebalance(lease: Lease, time: Time) -> None:
+    time.now += 10.1
+    writing = await waits(lease)
+    lease.suspended()
+    lease.renewed()
+    with pytest.raises(LeaseLostError):
+        await writing
+    await lease.held()
+
+
+async def test_nobody_waits_longer_than_the_patience(lease: Lease, time: Time) -> None:
+    time.now += 10.1
+    writing = await waits(lease)
+    time.now += 60.1
+    with pytest.raises(LeaseLostError):
+        await writing
+
+
+async def test_a_join_that_takes_longer_than_a_session_loses_nothing(lease: Lease, time: Time) -> None:
+    lease.suspended()
+    coordinator = SimpleNamespace(_do_heartbeat=AsyncMock(return_value=True), generation=3)
+    lease.watch(coordinator)
+    assert await coordinator._do_heartbeat()  # one that was on its way
+    time.now += 50.0
+    await lease.held()
+
+
+async def test_a_request_to_produce_waits_and_is_refused_others_are_not(lease: Lease, time: Time) -> None:
+    sent: list[object] = []
+
+    async def send(node_id: int, request: object, **options: object) -> None:
+        sent.append(request)
+
+    client = SimpleNamespace(send=send)
+    lease.guard(client)
+    asking, producing = MetadataRequest(), ProduceRequest("", -1, 1000, [])
+    await client.send(1, producing)
+    time.now += 10.1
+    await client.send(1, asking, group=2)
+    lease.lost()
+    with pytest.raises(LeaseLostError) as refused:
+        await client.send(1, producing)
+    assert not refused.value.retriable
+    assert sent == [producing, asking]
+
+
+async def test_heartbeats_count_from_when_they_were_sent(lease: Lease, time: Time) -> None:
+    answers = iter([True, False, False])
+
+    async def beat() -> bool:
+        time.now += 6.0  # the answer is slow
+        return next(answers)
+
+    coordinator = SimpleNamespace(_do_heartbeat=beat, generation=3)
+    lease.watch(coordinator)
+    lease.watch(coordinator)
+    assert await coordinator._do_heartbeat()
+    time.now += 5.0
+    writing = await waits(lease)
+    assert not await coordinator._do_heartbeat()  # no answer: nothing is known
+    await asyncio.sleep(0.05)
+    assert not writing.done()
+    coordinator.generation = -1
+    assert not await coordinator._do_heartbeat()
+    with pytest.raises(LeaseLostError):
+        await writing
