@@ -69,6 +69,10 @@ def _has_outputs_only(_: Any, snapshot: Any) -> bool:
     return bool(snapshot.outputs) and not snapshot.flushes
 
 
+def _to_a_changelog(_producer: Any, _batch: Any, topic: str, _partition: int) -> bool:
+    return topic.endswith("-changelog")
+
+
 _CHECKPOINT = _engine("streams.engine.checkpoint", "Checkpoint")
 _CONSUMER = _engine("streams.engine.consumer", "BatchConsumer")
 POINTS: Mapping[str, Point] = {
@@ -78,6 +82,7 @@ POINTS: Mapping[str, Point] = {
     "revoked": Point(_CONSUMER, "on_partitions_revoked", True),
     "assigned": Point(_CONSUMER, "on_partitions_assigned", True),
     "before a flush": Point(_CHECKPOINT, "_write", True, _has_state),
+    "in a flush": Point(_engine("streams.engine.outbox", ""), "_send", counts=_to_a_changelog),
     "between flush and commit": Point(_CHECKPOINT, "_write", False, _has_state),
     "outputs published": Point(_CHECKPOINT, "_write", False, _has_outputs_only),
     "committed": Point(_CONSUMER, "_commit_offsets"),

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faust.types import TP
-
-from streams.engine.offsets import end_offsets
-from streams.engine.table import changelog_name
 
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
 from engine_rig import Job, Worker, broker, check_exact, check_snapshots, is_drained, poll, prepare, produce
+from fault_rig import FaultWorker
+from faults import Fault
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(240)]
 
@@ -63,24 +61,13 @@ async def test_kills_in_the_middle_of_large_flushes_leave_keys_and_meta_of_one_f
     torn = 0
     for _ in range(3):
         await produce(job, [f"c{chance.randrange(4_000)}" for _ in range(12_000)])
-        before = await changelog_end(job)
-        with Worker(job) as worker:
-
-            async def flushes(before: int = before) -> bool:
-                return await changelog_end(job) > before
-
-            await poll(flushes)
-            worker.kill()
+        with FaultWorker(job, Fault("in a flush", chance.randint(20, 60))) as worker:
+            assert await worker.ended() == -9, worker.text()[-3000:]
         torn += await check_snapshots(job)
     assert torn > 0, "no kill hit a flush"
     with Worker(job):
         await poll(lambda: is_drained(job), seconds=60)
     await check_exact(job)
-
-
-async def changelog_end(job: Job) -> int:
-    tps = [TP(changelog_name(job.name, "counts"), number) for number in range(job.partitions)]
-    return sum((await end_offsets(job.bootstrap, tps)).values())
 
 
 @pytest.mark.parametrize("standby_replicas", [0, 1])

@@ -30,7 +30,7 @@ HITS = {
     "revoked": 1,
     "assigned": 1,
     "before a flush": 4,
-    "in a flush": 4,
+    "in a flush": 60,
     "between flush and commit": 4,
     "outputs published": 4,
     "committed": 4,
@@ -48,8 +48,6 @@ def job(tmp_path: Path) -> Iterator[Job]:
 
 def drawn(chance: random.Random, point: str) -> Fault:
     hit = chance.randint(1, HITS[point])
-    if point == "in a flush":
-        return Fault("before a flush", hit, delay=chance.uniform(0.001, 0.06))
     return Fault(point, hit + (point in REBALANCE))
 
 
