@@ -1,7 +1,8 @@
 """A generated stream of a product's day: what the pipeline entry folds. Pure; the same numbers give the same events.
 
 Each customer gets a profile and a subscription; then of every hundred events about 87 are usage, 7 the life of a
-ticket (opened, answered twice, solved), 3 invoices and their payment, 3 surveys (one in three with a reason in words).
+ticket (opened, answered twice, solved), 3 invoices and their payment, 3 surveys (one in three with a reason in words;
+half the answers are of promoters, three in ten of passives, a fifth of detractors, an NPS of 30).
 Events are spread evenly over the days and at random over customers; every day ends with heartbeats.
 """
 
@@ -22,6 +23,7 @@ BEGIN_DAY = 20_758  # 1 November 2026
 _SOURCE = "generated"
 _FEATURES, _USERS = 20, 5
 _SHARES = (("usage", 87), ("ticket", 7), ("invoice", 3), ("survey", 3))
+_ANSWERS = (1, 1, 2, 3, 4, 4, 5, 12, 18, 28, 22)  # of a hundred, from 0 to 10
 _REASONS = ("Works well for the whole team.", "Too slow since the last release.", "Muito bom, recomendo.")
 
 
@@ -119,7 +121,7 @@ class _Stream:
             at,
             response_id=f"r{next(self._ids)}",
             survey="nps",
-            score=float(self._chance.randint(0, 10)),
+            score=float(self._chance.choices(range(11), _ANSWERS)[0]),
             respondent_id=f"u{int(self._chance.random() * _USERS)}",
             reason=reason,
         )

@@ -17,11 +17,14 @@ _MILLISECOND = timedelta(milliseconds=1)
 EARLIEST_MS = 946_684_800_000  # 2000-01-01, chosen: no product's event stream is older
 LATEST_MS = 4_102_444_800_000  # 2100-01-01
 
-_NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+# Looked for by the codec where they can occur at all: a pattern in the decoder would cost more than all the rest of it.
+NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+_NO_CONTROL = {"pattern": NO_CONTROL}
+_NO_ZERO = {"pattern": r"^[^\x00]*$"}
 
-Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_CONTROL, description="an identifier")]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_CONTROL, description="a short name")]
-Text = Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*$", description="free text of a person")]
+Id = Annotated[str, Meta(min_length=1, max_length=200, extra_json_schema=_NO_CONTROL, description="an identifier")]
+Name = Annotated[str, Meta(min_length=1, max_length=200, extra_json_schema=_NO_CONTROL, description="a short name")]
+Text = Annotated[str, Meta(max_length=10_000, extra_json_schema=_NO_ZERO, description="free text of a person")]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000, description="a count")]
 Quantity = Annotated[int, Meta(ge=1, le=1_000_000_000, description="how many, at least one")]
 Minor = Annotated[int, Meta(ge=0, le=10**15, description="money in minor units of its currency")]

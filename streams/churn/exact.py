@@ -29,9 +29,10 @@ def exp(x: float) -> float:
     """
     k = round(x * _LOG2_E)
     r = (x - k * _LN2_HIGH) - k * _LN2_LOW
-    total = 0.0
-    for coefficient in _EXP:
-        total = total * r + coefficient
+    c13, c12, c11, c10, c9, c8, c7, c6, c5, c4, c3, c2, c1, c0 = _EXP
+    # Horner's rule written out: a loop takes three times as long.
+    total = (((((c13 * r + c12) * r + c11) * r + c10) * r + c9) * r + c8) * r + c7
+    total = ((((((total * r + c6) * r + c5) * r + c4) * r + c3) * r + c2) * r + c1) * r + c0
     return ldexp(total, k)
 
 
@@ -47,9 +48,9 @@ def log(x: float) -> float:
         m, e = m * 2.0, e - 1
     s = (m - 1.0) / (m + 1.0)
     square = s * s
-    total = 0.0
-    for coefficient in _LOG:
-        total = total * square + coefficient
+    c23, c21, c19, c17, c15, c13, c11, c9, c7, c5, c3 = _LOG
+    total = ((((c23 * square + c21) * square + c19) * square + c17) * square + c15) * square + c13
+    total = ((((total * square + c11) * square + c9) * square + c7) * square + c5) * square + c3
     return e * _LN2_HIGH + (e * _LN2_LOW + 2.0 * (s + s * square * total))
 
 

@@ -56,12 +56,18 @@ def explain(
         values: metric values, for the numbers in the reasons' texts.
     """
     families: dict[str, list[tuple[float, str]]] = {}
+    family_of = _FAMILY_OF.get
     for name, contribution in contributions.items():
-        family = _FAMILY_OF.get(name)
-        if family is not None:  # a model of another release may know features that are gone
-            families.setdefault(family, []).append((contribution, name))
+        family = family_of(name)
+        if family is None:  # a model of another release may know features that are gone
+            continue
+        parts = families.get(family)
+        if parts is None:
+            families[family] = [(contribution, name)]
+        else:
+            parts.append((contribution, name))
     totals: dict[str, float] = {family: math.fsum([part for part, _ in parts]) for family, parts in families.items()}
-    ranked = sorted((f for f in FAMILIES if f in totals), key=lambda f: -totals[f])
+    ranked = sorted([f for f in FAMILIES if f in totals], key=totals.__getitem__, reverse=True)
     least = _threshold(policy.least_odds_ratio)
     raising = [f for f in ranked if totals[f] >= least]
     protecting = [f for f in reversed(ranked) if totals[f] <= -least]

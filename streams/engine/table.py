@@ -81,21 +81,48 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
             return
         if run[0].offset <= part.applied:
             run = [record for record in run if record.offset > part.applied]
-        self._check_usable(part)
-        self._busy = True
-        try:
+        self._taken = len(run)
+        with self._changing(part):
             yield part, run
-        except BaseException as exc:
-            self.broken = exc
-            raise
-        finally:
-            self._busy = False
+        run = run[: self._taken]
         if run:
             part.advance(run[-1].offset)
             message.track.applied += len(run)
             self._engine.counters.applied += len(run)
         if part.has_outputs:
             self._engine.checkpoint.wanted.set()
+
+    def took(self, taken: int) -> None:
+        """Inside a block of `batch`: only so many of its records were applied; give it the rest again later."""
+        self._taken = taken
+
+    @contextmanager
+    def piece(self, event: EventT[Any]) -> Iterator[Partition[S, M] | None]:
+        """Like `batch`, for work that takes in no record: what must be done before the next one is.
+
+        Gives None when the partition went to another worker meanwhile. The block must not await.
+        """
+        message = cast(Any, event.message)
+        if not self._engine.is_current(message):
+            yield None
+            return
+        part = self.partition(message.partition)
+        with self._changing(part):
+            yield part
+        if part.has_outputs:
+            self._engine.checkpoint.wanted.set()
+
+    @contextmanager
+    def _changing(self, part: Partition[S, M]) -> Iterator[None]:
+        self._check_usable(part)
+        self._busy = True
+        try:
+            yield
+        except BaseException as exc:
+            self.broken = exc
+            raise
+        finally:
+            self._busy = False
 
     def _check_usable(self, part: Partition[S, M]) -> None:
         if self._busy:
@@ -129,7 +156,7 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
         Call it between batches and slices, so that a busy agent lets everything else go on.
         """
         while self.outputs_waiting >= self.room_records:
-            await self._engine.checkpoint.publish_outputs()
+            await self._engine.checkpoint.publish_outputs(marked=False)
         await self._engine.pace.turn()
 
     # what the engine uses
@@ -166,18 +193,18 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
         if self._busy:
             raise ConfigurationError(f"table {self.name}: a block of table.batch() awaited, it must not")
 
-    def take_outputs(self) -> list[Output]:
-        """Renders and hands over the outputs of the partitions we own."""
-        return [output for part in self._parts.values() if part.live for output in part.take_outputs()]
+    def take_outputs(self, marked: bool = True) -> list[Output]:
+        """Hands over the outputs of the partitions we own, with what is marked rendered unless told otherwise."""
+        return [output for part in self._parts.values() if part.live for output in part.take_outputs(marked)]
 
     def load(self, number: int, batch: RawBatch) -> None:
         """Takes a batch of the changelog of one partition, unless it is live."""
         part = self.partition(number)
         if not part.live:
-            for record in batch.records:
-                part.load(record.offset, record.key, record.value)
+            for run in batch.runs():
+                part.load(run)
+                self._engine.counters.recovered += len(run)
             part.passed(batch.end)
-            self._engine.counters.recovered += len(batch.records)
 
     # Faust's own storage is not used
 
@@ -236,5 +263,6 @@ def state_table(
     )
     table = app.Table(name, partitions=partitions, changelog_topic=changelog)
     assert isinstance(table, StateTable)
-    table.configure(source_topic, StateCodec(state, meta, f"table {name}"), render)
+    app_id = cast(Any, app).engine.settings.names.get("app_id", "app_id")
+    table.configure(source_topic, StateCodec(state, meta, f"table {name}", app_id), render)
     return table

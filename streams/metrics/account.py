@@ -50,6 +50,7 @@ class AccountFold:
     domain: Domain = "account"
     state_type: type[AccountState] = AccountState
     daily: bool = False
+    moves_money: bool = False
 
     def __init__(self, days: Days) -> None:
         self._start = days.start

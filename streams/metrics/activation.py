@@ -13,9 +13,10 @@ from typing import Annotated, assert_never
 
 from msgspec import Meta, Struct
 
-from schemas.envelope import Name
+from schemas.envelope import NO_CONTROL, Name
 from streams.metrics.days import DAY_MS
 
+_Name = Annotated[Name, Meta(pattern=NO_CONTROL)]  # here the decoder itself looks
 Progress = dict[str, dict[str, int]]  # criterion key -> member -> first time, the n smallest
 _Instant = Callable[[Progress, int | None], int | None]
 
@@ -29,7 +30,7 @@ class Criterion(Struct, frozen=True, kw_only=True, tag_field="rule", forbid_unkn
 class FeatureUse(Criterion, frozen=True, kw_only=True, tag="feature_used"):
     """`feature` was used."""
 
-    feature: Name
+    feature: _Name
 
 
 class DistinctFeatures(Criterion, frozen=True, kw_only=True, tag="distinct_features"):
@@ -51,14 +52,14 @@ class UsersDid(Criterion, frozen=True, kw_only=True, tag="users_did"):
     """
 
     n: Needed
-    feature: Name | None = None
+    feature: _Name | None = None
     within_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
 
 
 class Milestone(Criterion, frozen=True, kw_only=True, tag="milestone"):
     """`milestone` was reached."""
 
-    milestone: Name
+    milestone: _Name
 
 
 class AllOf(Criterion, frozen=True, kw_only=True, tag="all"):
@@ -128,17 +129,19 @@ def _keep_smallest(progress: Progress, key: str, member: str, at: int, n: int) -
     What is left out is never needed again: the n-th smallest only falls, and an earlier event of a member
     left out brings it back by itself.
     """
-    members = progress.setdefault(key, {})
+    members = progress.get(key)
+    if members is None:
+        members = progress[key] = {}
     known = members.get(member)
     if known is not None:
         if at < known:
             members[member] = at
         return
     if len(members) >= n:
-        last = max(members, key=members.__getitem__)
-        if at >= members[last]:
+        last = max(members.values())
+        if at >= last:
             return
-        del members[last]
+        del members[next(name for name in members if members[name] == last)]
     members[member] = at
 
 

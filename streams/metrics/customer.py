@@ -62,6 +62,8 @@ class Seen(Packed):
     def _find(self, day: int) -> tuple[int, int, int]:
         """Place in the runs of the newest day that is not newer, that day, and where its fingerprints end."""
         runs, end = self._runs, len(self._marks)
+        if runs and runs[0] <= day:  # nearly always
+            return 0, runs[0], end
         there, place = (runs[0], 0) if runs else (day, 0)
         while place < len(runs) and there > day:
             end -= runs[place + 1] * MARK_BYTES
@@ -71,10 +73,11 @@ class Seen(Packed):
 
     def has(self, day: int, mark: bytes) -> bool:
         """Whether a fingerprint was added on that day."""
+        runs = self._runs
         place, there, end = self._find(day)
-        if place == len(self._runs) or there != day:
+        if place == len(runs) or there != day:
             return False
-        start = end - self._runs[place + 1] * MARK_BYTES
+        start = end - runs[place + 1] * MARK_BYTES
         at = self._marks.find(mark, start, end)
         while at >= 0 and (at - start) % MARK_BYTES:  # it lies across two others
             at = self._marks.find(mark, at + 1, end)

@@ -6,6 +6,10 @@ passes the end of day D, the values of D of every known customer go out as revis
 between two records, so it depends on the topic's order alone, not on batches, other topics or workers. An event of a
 closed day is applied all the same: the closed days whose values it changes go out again with a higher revision.
 
+A day of a large partition closes in pieces, so that whoever drives the machine can let others go on in between: `step`
+then leaves the record alone and gives the pieces. What a piece sends is the same whenever it runs again, and the day
+counts as closed when the last one is through, so a crash between two pieces costs nothing but their repetition.
+
 Invariants:
  D1 read = applied + duplicate + late + dead, after every record.
  D2 days close in order, each once, and the marker follows all values of its day.
@@ -13,14 +17,15 @@ Invariants:
  D4 the newest revision of a day equals the values computed from all applied events before the day's end.
 """
 
-from typing import Any, Generic, Literal, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.envelope import CLOCK_CUSTOMER, Event, Heartbeat, epoch_ms
-from schemas.metrics import DayClosed, MetricValues, Movement, Progress, Values
+from schemas.metrics import DayClosed, MetricValues, Movement, Values
+from streams.metrics import told
 from streams.metrics.customer import Customer, fingerprint
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.fold import Fold
@@ -56,42 +61,71 @@ class DomainMachine(Generic[S]):
         policy: lateness, horizon, dedup memory.
         source: name of the input topic, for the accounting.
         metrics_topic: where values go, to the same partition number.
+        piece: customers of a day that close in one piece; None for all.
     """
 
-    def __init__(self, fold: Fold[S, Any], days: Days, policy: TimePolicy, source: str, metrics_topic: str) -> None:
+    def __init__(
+        self,
+        fold: Fold[S, Any],
+        days: Days,
+        policy: TimePolicy,
+        source: str,
+        metrics_topic: str,
+        piece: int | None = None,
+    ) -> None:
         self.fold = fold
         self._days = days
         self._policy = policy
         self._source = source
         self._topic = metrics_topic
+        self._piece = piece
+        self._lateness_ms = policy.lateness_ms
         self._horizon_ms = policy.horizon_days * DAY_MS
 
-    def step(self, part: Partition[Customer[S], Ledger], offset: int, event: Event) -> None:
-        """Takes the event at `offset` in."""
+    def step(self, part: Partition[Customer[S], Ledger], offset: int, event: Event) -> Iterator[None] | None:
+        """Takes the event at `offset` in.
+
+        Returns:
+            None; or pieces, when days close first and take long: then nothing is taken in yet. Run through all of them
+            and call again.
+        """
         ledger = part.meta
+        at = epoch_ms(event.occurred_at)
+        if isinstance(event, Heartbeat):
+            return self._beat(part, offset, at)
+        key = event.customer_id
+        day, mark = self._days.of(at), fingerprint(event.event_id)
+        ahead, customer = part.ahead(key, offset), part.get(key)
+        known = not ahead and customer is not None and customer.seen.has(day, mark)
+        late = not ahead and not known and ledger.is_late(at, self._horizon_ms)
+        if not known and not late and (pieces := self._advance(part, offset, at - self._lateness_ms)) is not None:
+            return pieces
         part.offset = offset
         ledger.read += 1
         part.publish(PROGRESS)
-        at = epoch_ms(event.occurred_at)
-        if isinstance(event, Heartbeat):
-            moved = self._advance(part, at)
-            ledger.applied += moved
-            ledger.duplicate += not moved
-            return
-        customer = part.get(event.customer_id)
-        day, mark = self._days.of(at), fingerprint(event.event_id)
-        if part.ahead(event.customer_id, offset):
-            ledger.applied += 1
-            self._advance(part, at - self._policy.lateness_ms)  # the others' days close where they did
-            self._changed(part, event.customer_id)
-        elif customer is not None and customer.seen.has(day, mark):
+        if known:
             ledger.duplicate += 1
-        elif ledger.is_late(at, self._horizon_ms):
+        elif late:
             ledger.late += 1
+        elif ahead:
+            ledger.applied += 1  # the others' days have closed where they did
+            self._changed(part, key)
         else:
             ledger.applied += 1
-            self._advance(part, at - self._policy.lateness_ms)
-            self._apply(part, event, at, day, mark)
+            self._apply(part, event, part.get(key), at, day, mark)  # closing a day may have changed it
+        return None
+
+    def _beat(self, part: Partition[Customer[S], Ledger], offset: int, at: int) -> Iterator[None] | None:
+        ledger = part.meta
+        moves = ledger.watermark is None or at > ledger.watermark
+        if (pieces := self._advance(part, offset, at)) is not None:
+            return pieces
+        part.offset = offset
+        ledger.read += 1
+        part.publish(PROGRESS)
+        ledger.applied += moves
+        ledger.duplicate += not moves
+        return None
 
     def dead(self, part: Partition[Customer[S], Ledger], offset: int) -> None:
         """Counts the record at `offset`, which could not be read."""
@@ -114,32 +148,48 @@ class DomainMachine(Generic[S]):
             as_of = max(as_of, self._days.start(closed + 1))
         day = self._days.of(as_of - 1)
         values = self.fold.values(customer.facts, day, as_of)
-        self._send(part, key, _message(customer, key, "live", as_of, day, values, 0, customer.version))
+        self._send(part, key, told.values_of(customer, key, "live", as_of, day, values, 0, customer.version))
 
-    def _apply(self, part: Partition[Customer[S], Ledger], event: Event, at: int, day: int, mark: bytes) -> None:
-        key = event.customer_id
-        known = part.get(key)
-        customer: Customer[S] = Customer(self.fold.new(), at) if known is None else known
+    def _apply(
+        self,
+        part: Partition[Customer[S], Ledger],
+        event: Event,
+        known: Customer[S] | None,
+        at: int,
+        day: int,
+        mark: bytes,
+    ) -> None:
+        key, fold = event.customer_id, self.fold
+        customer: Customer[S] = Customer(fold.new(), at) if known is None else known
         closed = part.meta.closed_day
-        restated = range(day, closed + 1) if closed is not None and self.fold.daily else range(0)
-        # Days before the customer's first event were not published: they go out whether or not this one shows there.
-        published = [] if known is None else [d for d in restated if self._days.start(d + 1) > customer.first_at]
-        before = {d: self._values_at_end(customer, d) for d in published}
-        movements = self.fold.movements(key, customer.facts)
+        restated = range(day, closed + 1) if closed is not None and day <= closed and fold.daily else ()
+        before = self._published(customer, restated) if restated and known is not None else {}
+        movements = fold.movements(key, customer.facts) if fold.moves_money else []
 
-        self.fold.apply(customer.facts, event, at)
+        fold.apply(customer.facts, event, at)
         customer.seen.add(day, mark)
         customer.version = part.offset
         customer.first_at = min(customer.first_at, at)
-        if (at, event.event_id) > (customer.newest_at, customer.event_id or ""):
+        newest = customer.newest_at
+        if at > newest or (at == newest and event.event_id > (customer.event_id or "")):
             customer.newest_at, customer.event_id = at, event.event_id
 
-        self._send_movements(part, key, movements, customer, event.event_id)
+        if fold.moves_money:
+            self._send_movements(part, key, movements, customer, event.event_id)
         for d in restated:
             self._restate(part, key, customer, d, before.get(d))
-        self._changed(part, key)
+        if not fold.daily:
+            self._changed(part, key)
         part.put(key, customer)
         part.publish(key)
+
+    def _published(self, customer: Customer[S], days: Iterable[int]) -> dict[int, Values]:
+        """The values that went out at the end of these days.
+
+        None did before the customer's first event: such days go out whether or not a new event shows there.
+        """
+        first = customer.first_at
+        return {day: self._values_at_end(customer, day) for day in days if self._days.start(day + 1) > first}
 
     def _changed(self, part: Partition[Customer[S], Ledger], key: str) -> None:
         if not self.fold.daily and key not in part.meta.changed:
@@ -161,41 +211,53 @@ class DomainMachine(Generic[S]):
             return
         revision = customer.revisions[day] = customer.revisions.get(day, 0) + 1
         as_of = self._days.start(day + 1)
-        self._send(part, key, _message(customer, key, "day", as_of, day, values, revision, part.offset))
+        self._send(part, key, told.values_of(customer, key, "day", as_of, day, values, revision, part.offset))
 
-    def _advance(self, part: Partition[Customer[S], Ledger], watermark: int) -> bool:
-        """Moves time; closes every day it passes."""
+    def _advance(self, part: Partition[Customer[S], Ledger], offset: int, watermark: int) -> Iterator[None] | None:
+        """Moves time and closes every day it passes; gives the pieces instead when they are several."""
         ledger = part.meta
-        if not ledger.move(watermark):
-            return False
+        if ledger.watermark is not None and watermark <= ledger.watermark:
+            return None
         last = self._days.of(watermark) - 1
         first = last if ledger.closed_day is None else ledger.closed_day + 1
-        for day in range(first, last + 1):
-            self._close(part, day)
-        return True
+        if first <= last:
+            pieces = self._close(part, offset, range(first, last + 1))
+            for _ in pieces:
+                return pieces  # the first is done
+        ledger.watermark = watermark
+        return None
 
-    def _close(self, part: Partition[Customer[S], Ledger], day: int) -> None:
-        ledger = part.meta
-        as_of = self._days.start(day + 1)
-        keys = list(part.keys() if self.fold.daily else ledger.changed)
-        prune = day % _PRUNE_EVERY_DAYS == 0
-        ledger.changed = []
-        for key in keys:
-            customer = part.get(key)
-            assert customer is not None  # both lists hold keys of the table
-            if not self.fold.daily and customer.newest_at >= as_of:
-                ledger.changed.append(key)  # its newest change belongs to a day still open
-            if customer.first_at >= as_of or part.ahead(key, part.offset):
-                continue
+    def _close(self, part: Partition[Customer[S], Ledger], offset: int, days: Iterable[int]) -> Iterator[None]:
+        """Closes days; stops behind every piece but the last."""
+        ledger, done = part.meta, 0
+        for day in days:
+            as_of = self._days.start(day + 1)
+            still_open: list[str] = []
+            for key in list(part.keys() if self.fold.daily else ledger.changed):
+                if done == self._piece:
+                    done = 0
+                    yield
+                if not self._close_customer(part, key, day, as_of, offset):
+                    still_open.append(key)
+                done += 1
+            ledger.changed = still_open
+            ledger.closed_day = day
+            marker = DayClosed(domain=self.fold.domain, day=day, version=offset)
+            part.emit(self._topic, _CLOCK_KEY, encode(marker), timestamp_ms=as_of)
+
+    def _close_customer(
+        self, part: Partition[Customer[S], Ledger], key: str, day: int, as_of: int, offset: int
+    ) -> bool:
+        """Sends a customer's values of the day; False when its newest change belongs to a day still open."""
+        customer = part.get(key)
+        assert customer is not None  # both lists hold keys of the table
+        if customer.first_at < as_of and not part.ahead(key, offset):
             values = self.fold.values(customer.facts, day, as_of)
-            message = _message(customer, key, "day", as_of, day, values, 0, part.offset)
-            self._send(part, key, message)
-            if prune:
+            self._send(part, key, told.values_of(customer, key, "day", as_of, day, values, 0, offset))
+            if day % _PRUNE_EVERY_DAYS == 0:
                 self._prune(customer, day)
                 part.put(key, customer)
-        ledger.closed_day = day
-        marker = DayClosed(domain=self.fold.domain, day=day, version=part.offset)
-        part.emit(self._topic, _CLOCK_KEY, encode(marker), timestamp_ms=as_of)
+        return self.fold.daily or customer.newest_at < as_of
 
     def _prune(self, customer: Customer[S], day: int) -> None:
         customer.seen.forget(day - self._policy.dedup_days - 1)
@@ -215,51 +277,9 @@ class DomainMachine(Generic[S]):
         customer: Customer[S],
         event_id: str,
     ) -> None:
-        after = self.fold.movements(key, customer.facts)
-        if after == before:
-            return
-        kept = {(m.currency, m.effective_at) for m in after}
-        undone = [m for m in before if (m.currency, m.effective_at) not in kept]
-        for movement in [m for m in after if m not in before] + undone:
-            removed = movement in undone
-            message = replace(movement, event_id=event_id, removed=removed, version=part.offset)
-            part.emit(self._topic, key.encode(), encode(message), timestamp_ms=message.effective_at)
+        for movement in told.restated(before, self.fold.movements(key, customer.facts), event_id, part.offset):
+            part.emit(self._topic, key.encode(), encode(movement), timestamp_ms=movement.effective_at)
 
     def _send_progress(self, part: Partition[Customer[S], Ledger]) -> None:
-        ledger = part.meta
-        message = Progress(
-            topic=self._source,
-            partition=part.number,
-            read=ledger.read,
-            applied=ledger.applied,
-            duplicate=ledger.duplicate,
-            late=ledger.late,
-            dead=ledger.dead,
-            watermark=ledger.watermark,
-            closed_day=ledger.closed_day,
-            version=part.offset,
-        )
+        message = told.progress(self._source, part.number, part.meta, part.offset)
         part.emit(self._topic, _CLOCK_KEY, encode(message))
-
-
-def _message(
-    customer: Customer[Any],
-    key: str,
-    kind: Literal["live", "day"],
-    as_of: int,
-    day: int,
-    values: Values,
-    revision: int,
-    version: int,
-) -> MetricValues:
-    return MetricValues(
-        customer_id=key,
-        kind=kind,
-        as_of=as_of,
-        day=day,
-        values=values,
-        revision=revision,
-        version=version,
-        event_id=customer.event_id,
-        event_at=customer.newest_at,
-    )

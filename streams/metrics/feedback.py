@@ -79,6 +79,7 @@ class FeedbackFold:
     domain: Domain = "feedback"
     state_type: type[FeedbackState] = FeedbackState
     daily: bool = True
+    moves_money: bool = False
 
     def __init__(self, policy: FeedbackPolicy, days: Days) -> None:
         self._start = days.start

@@ -21,6 +21,7 @@ class Fold(Protocol[S, E]):
 
     domain: Domain
     state_type: type[S]
+    moves_money: bool  # False: `movements` is always empty, and is not asked
     daily: bool  # False: day values are published on days that changed them only (account)
 
     def new(self) -> S:

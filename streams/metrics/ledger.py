@@ -25,13 +25,6 @@ class Ledger(Struct):
     closed_day: int | None = None
     changed: list[str] = []
 
-    def move(self, watermark: int) -> bool:
-        """Moves the watermark forward; False when it already stands there or further."""
-        if self.watermark is not None and watermark <= self.watermark:
-            return False
-        self.watermark = watermark
-        return True
-
     def is_late(self, at: int, horizon_ms: int) -> bool:
         """True for an event so old that its days are restated no more."""
         return self.watermark is not None and at < self.watermark - horizon_ms

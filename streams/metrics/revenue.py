@@ -98,6 +98,7 @@ class RevenueFold:
     domain: Domain = "revenue"
     state_type: type[RevenueState] = RevenueState
     daily: bool = True
+    moves_money: bool = True
 
     def __init__(self, policy: RevenuePolicy, days: Days) -> None:
         self._gap_ms = policy.allowed_gap_days * DAY_MS

@@ -47,6 +47,7 @@ class SpendFold:
     domain: Domain = "spend"
     state_type: type[SpendState] = SpendState
     daily: bool = True
+    moves_money: bool = False
 
     def __init__(self, days: Days) -> None:
         self._start = days.start

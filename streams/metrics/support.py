@@ -90,6 +90,7 @@ class SupportFold:
     domain: Domain = "support"
     state_type: type[SupportState] = SupportState
     daily: bool = True
+    moves_money: bool = False
 
     def __init__(self, policy: SupportPolicy, days: Days) -> None:
         self._urgent = frozenset(policy.urgent_priorities)
@@ -133,7 +134,7 @@ class SupportFold:
             first_resolution_hours_90d=_median([t.first_resolution_ms for t in opened_90d], HOUR_MS),
             first_ticket_resolution_hours=_first_ticket_hours(state.gone, tickets),
             oldest_open_hours=_oldest_hours(still_open, as_of),
-            last_ticket_at=max([t.opened_at for t in tickets], default=state.gone.last_at),
+            last_ticket_at=_last_at(state.gone, tickets),
         )
 
     def forget(self, state: SupportState, before: int) -> None:
@@ -181,6 +182,12 @@ def _add(gone: Gone, reading: Reading) -> None:
     first = (reading.opened_at, reading.opened_by, reading.first_resolution_ms)
     if gone.first is None or first[:2] < gone.first[:2]:
         gone.first = first
+
+
+def _last_at(gone: Gone, tickets: list[Reading]) -> int | None:
+    """Newest opening; a forgotten ticket may be newer than one that is open still."""
+    opened = [t.opened_at for t in tickets]
+    return max(opened if gone.last_at is None else [gone.last_at, *opened], default=None)
 
 
 def _first_ticket_hours(gone: Gone, tickets: list[Reading]) -> float | None:

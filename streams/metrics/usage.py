@@ -71,6 +71,7 @@ class UsageFold:
     domain: Domain = "usage"
     state_type = UsageState
     daily = True
+    moves_money = False
 
     def __init__(self, policy: UsagePolicy, days: Days) -> None:
         self._policy = policy.engagement
@@ -86,7 +87,7 @@ class UsageFold:
 
     def apply(self, state: UsageState, event: UsageEvent, at: int) -> None:
         """Takes an event in; heartbeats change nothing."""
-        if isinstance(event, FeatureUsed):
+        if type(event) is FeatureUsed:
             self._use(state, event, at)
         elif isinstance(event, MilestoneReached):
             known = state.milestones.get(event.milestone)
@@ -95,8 +96,7 @@ class UsageFold:
             self._activation.reached(state.progress, event.milestone, at)
 
     def _use(self, state: UsageState, event: FeatureUsed, at: int) -> None:
-        day = self._days.of(at)
-        i = _column(state, day)
+        i = _column(state, day := self._days.of(at))
         state.events[i] += 1
         state.more[i] += event.quantity - 1
         if event.duration_seconds is not None:
@@ -238,7 +238,8 @@ def _column(state: UsageState, day: int) -> int:
 
 
 def _bit(bits: dict[str, int], name: str) -> int:
-    return bits.setdefault(name, len(bits))
+    bit = bits.get(name)
+    return bits.setdefault(name, len(bits)) if bit is None else bit
 
 
 def _union(numbers: list[int]) -> int:

@@ -22,20 +22,28 @@ class Alignment(Struct):
     closed: dict[str, int] = {}
     aligned: int | None = None
 
-    def close(self, domain: Domain, day: int) -> range:
-        """Notes a marker; gives the days that are now ready, in order.
+    def ready(self, domain: Domain, day: int) -> range:
+        """The days that a marker makes ready, in order; say so with `score` for each, then `close`.
 
         The first aligned day is the latest of the domains' first closed days: before it, a domain had no time yet.
         A marker that comes again (a replay) makes nothing ready.
         """
-        if day <= self.closed.get(domain, day - 1):
+        closed = {**self.closed, domain: day}
+        if self.has(domain, day) or len(closed) < len(DOMAINS):
             return range(0)
-        self.first.setdefault(domain, day)
-        self.closed[domain] = day
-        if len(self.closed) < len(DOMAINS):
-            return range(0)
-        start = max(self.first.values()) if self.aligned is None else self.aligned + 1
-        ready = range(start, min(self.closed.values()) + 1)
-        if ready:
-            self.aligned = ready[-1]
-        return ready
+        start = max({domain: day, **self.first}.values()) if self.aligned is None else self.aligned + 1
+        return range(start, min(closed.values()) + 1)
+
+    def has(self, domain: Domain, day: int) -> bool:
+        """Whether a marker was noted before, or a later one."""
+        return day <= self.closed.get(domain, day - 1)
+
+    def score(self, day: int) -> None:
+        """Notes that a day was scored."""
+        self.aligned = day
+
+    def close(self, domain: Domain, day: int) -> None:
+        """Notes a marker."""
+        if not self.has(domain, day):
+            self.first.setdefault(domain, day)
+            self.closed[domain] = day

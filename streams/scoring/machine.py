@@ -4,12 +4,14 @@ Theory of operation. Values are kept twice: the newest per domain, for live scor
 revision 0 of each day per domain, which waits until all domains have closed that day. An aligned day is scored from
 the domains' values of exactly that day: the daily health score, on Sundays a snapshot of churn features of every
 paying customer, and an outcome when the last subscription ended. Everything dated is thus a function of the log alone.
+A day of a large partition is scored in pieces (see metrics/domain.py).
 
 Invariants:
  S1 aligned scores, snapshots and outcomes do not depend on how topics, batches and workers interleave;
  S2 the live score of a customer at rest is a function of its newest values, its last aligned day and the newest model.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from schemas.codec import encode
@@ -43,14 +45,22 @@ class ScoringMachine:
         model: the churn model in force; replaced when a newer one is published.
     """
 
-    def __init__(self, health: HealthScorer, model: ChurnScorer, days: Days, outputs: Outputs) -> None:
+    def __init__(
+        self, health: HealthScorer, model: ChurnScorer, days: Days, outputs: Outputs, piece: int | None = None
+    ) -> None:
         self._health = health
         self.model = model
         self._days = days
         self._outputs = outputs
+        self._piece = piece
 
-    def step(self, part: Partition[Card, Alignment], offset: int, message: MetricsMessage) -> None:
-        """Takes the message at `offset` in."""
+    def step(self, part: Partition[Card, Alignment], offset: int, message: MetricsMessage) -> Iterator[None] | None:
+        """Takes the message at `offset` in.
+
+        Returns:
+            None; or pieces, when scoring the days it closes takes long: then it is not taken in yet. Run through all of
+            them and call again.
+        """
         part.offset = offset
         match message:
             case MetricValues(values=SpendValues()) | DayClosed(domain="spend"):
@@ -58,10 +68,13 @@ class ScoringMachine:
             case MetricValues():
                 self._take(part, message)
             case DayClosed():
-                for day in part.meta.close(message.domain, message.day):
-                    self._score_day(part, day)
+                pieces = self._score_days(part, part.meta.ready(message.domain, message.day))
+                for _ in pieces:
+                    return pieces  # the first is done
+                part.meta.close(message.domain, message.day)
             case _:
                 pass  # movements and accounting are for the archive
+        return None
 
     def render(self, part: Partition[Card, Alignment], key: str) -> None:
         """Sends the newest scores of a customer."""
@@ -87,20 +100,33 @@ class ScoringMachine:
         part.put(key, card)
         part.publish(key)
 
-    def _score_day(self, part: Partition[Card, Alignment], day: int) -> None:
-        end = self._days.start(day + 1)
-        for key in list(part.keys()):
-            card = part.get(key)
-            if card is None or part.ahead(key, part.offset) or not card.align(day):
-                continue
-            view = self._view(card, card.aligned, end)
-            self._send_health(part, key, view, "day", part.offset)
-            card.memory = view.health.memory
-            self._observe(part, key, card, view)
-            part.put(key, card)
-            part.publish(key)
-        marker = ObservationsClosed(partition=part.number, day=day, version=part.offset)
-        self._send_observation(part, CLOCK_CUSTOMER, marker, end)
+    def _score_days(self, part: Partition[Card, Alignment], days: Iterable[int]) -> Iterator[None]:
+        """Scores aligned days; stops behind every piece but the last."""
+        done = 0
+        for day in days:
+            end = self._days.start(day + 1)
+            for key in list(part.keys()):
+                if done == self._piece:
+                    done = 0
+                    yield
+                self._score_customer(part, key, day, end)
+                done += 1
+            part.meta.score(day)
+            marker = ObservationsClosed(partition=part.number, day=day, version=part.offset)
+            self._send_observation(part, CLOCK_CUSTOMER, marker, end)
+
+    def _score_customer(self, part: Partition[Card, Alignment], key: str, day: int, end: int) -> None:
+        card = part.get(key)
+        if card is None or part.ahead(key, part.offset) or not card.align(day):
+            return
+        if card.memory is not None and card.memory.day >= day:
+            return  # a worker that died between two pieces has saved it, after its scores went out
+        view = self._view(card, card.aligned, end)
+        self._send_health(part, key, view, "day", part.offset)
+        card.memory = view.health.memory
+        self._observe(part, key, card, view)
+        part.put(key, card)
+        part.publish(key)
 
     def _observe(self, part: Partition[Card, Alignment], key: str, card: Card, view: "_View") -> None:
         revenue, day = view.values.revenue, view.day

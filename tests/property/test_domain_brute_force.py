@@ -39,6 +39,7 @@ class WindowFold:
 
     domain: Domain = "usage"
     state_type: type[Log] = Log
+    moves_money = False
 
     def __init__(self, days: Days, daily: bool) -> None:
         self.daily = daily

@@ -55,7 +55,11 @@ def test_ready_days_are_those_every_domain_has_closed_in_order_and_once(closes: 
     ready: list[int] = []
     for domain, day in closes:
         seen[domain].add(day)
-        ready += alignment.close(domain, day)
+        due = alignment.ready(domain, day)
+        for each in due:
+            alignment.score(each)
+        alignment.close(domain, day)
+        ready += due
         common = set.intersection(*seen.values())
         first = max((min(days) for days in seen.values() if days), default=0)
         assert ready == sorted(day for day in common if day >= first)

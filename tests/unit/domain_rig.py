@@ -46,7 +46,7 @@ class ToyFold:
 
     def __init__(self, daily: bool, movements: bool) -> None:
         self.daily = daily
-        self._moves = movements
+        self.moves_money = movements
 
     def new(self) -> Log:
         return Log()
@@ -61,7 +61,7 @@ class ToyFold:
         state.times = [t for t in state.times if t >= before * DAY]
 
     def movements(self, customer_id: str, state: Log) -> list[Movement]:
-        if not self._moves or not state.times:
+        if not self.moves_money or not state.times:
             return []
         return [
             Movement(

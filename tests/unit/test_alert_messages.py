@@ -1,11 +1,12 @@
 """Alerts in words."""
 
 from string import Formatter
-from typing import get_args
+from typing import Any, cast, get_args
 
 import pytest
 from alert_samples import Rig, daily
 from slack_blocks import check_blocks, texts
+from slack_sdk.models.blocks import Block
 
 from schemas.scores import FactorName
 from streams.alerts.amounts import lasted, minor_digits, money, number
@@ -99,6 +100,15 @@ def test_the_longest_names_and_reasons_fit() -> None:
     check_blocks(alert.blocks)
     assert alert.blocks[0]["text"]["text"].endswith("health fell to red")
     assert len(alert.text) < 4000
+
+
+def test_the_blocks_are_what_slacks_own_models_make_of_them() -> None:
+    rig = Rig()
+    rig.take(daily(0, "red", 40.0, "yellow"))
+    rig.take(daily(1, "green", 90.0, "red"))
+    assert len(rig.alerts) == 2
+    for alert in rig.alerts:
+        assert [cast(Any, block).to_dict() for block in Block.parse_all(alert.blocks)] == alert.blocks
 
 
 def test_a_name_of_nothing_visible_gives_way_to_the_customer_id() -> None:

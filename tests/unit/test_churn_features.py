@@ -149,6 +149,16 @@ def test_a_renewal_is_due_within_thirty_days(days: int, due: float) -> None:
     assert features(with_revenue(days_to_renewal=days))["renewal_due"] == due
 
 
+@pytest.mark.parametrize("huge", [2**53 - 1, 2**53, 2**62, -(2**60)])
+def test_numbers_of_any_size_are_read_as_floats(huge: int) -> None:
+    assert features(CustomerValues(support=SupportValues(tickets_open=huge)))["tickets_open"] == float(huge)
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+def test_what_is_no_finite_number_is_no_feature(odd: float) -> None:
+    assert "nps" not in features(CustomerValues(feedback=FeedbackValues(nps=odd)))
+
+
 def test_payments_without_arrears_are_zero_days_overdue() -> None:
     assert features(with_revenue(payment_state="current", days_overdue=None))["days_overdue"] == 0.0
 

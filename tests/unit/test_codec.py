@@ -1,10 +1,13 @@
 """The codec: one pass from bytes to a typed event, and an error that names the field."""
 
 import json
+import re
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from schemas import events
 from schemas.codec import MAX_EVENT_BYTES, EventDecoder, MessageDecoder, SchemaError, encode
@@ -101,6 +104,25 @@ def test_hostile_bytes_are_a_schema_error(raw: bytes) -> None:
         read(raw=raw)
 
 
+@given(st.text(max_size=20), st.booleans(), st.sampled_from(["event_id", "reason", "respondent_id"]))
+@example("c\n", True, "event_id")
+@example("c\x7f", False, "respondent_id")
+@example("\x00", True, "reason")
+def test_control_characters_are_refused_however_they_are_written(text: str, escaped: bool, field: str) -> None:
+    allowed = "\x00" not in text if field == "reason" else text != "" and not re.search(r"[\x00-\x1f\x7f]", text)
+    raw = json.dumps({**NPS, field: text}, ensure_ascii=escaped).encode("utf-8", "replace")
+    if allowed:
+        assert getattr(read(raw=raw), field) == json.loads(raw)[field]
+    else:
+        with pytest.raises(SchemaError, match=rf"`\$\.{field}`"):
+            read(raw=raw)
+
+
+def test_the_patterns_stand_in_the_published_schema() -> None:
+    fields = msgspec.json.schema(events.FeatureUsed)["$defs"]["FeatureUsed"]["properties"]
+    assert fields["event_id"]["pattern"] == fields["feature"]["anyOf"][0]["pattern"] == r"^[^\x00-\x1f\x7f]*$"
+
+
 def test_no_value_and_too_large_values_are_refused() -> None:
     with pytest.raises(SchemaError, match="without value"):
         surveys(b"c1", None, (), NOW)
@@ -119,6 +141,17 @@ def test_a_heartbeat_needs_no_key_but_the_clock_as_customer() -> None:
     assert isinstance(surveys(None, json.dumps(beat).encode(), (), NOW), Heartbeat)
     with pytest.raises(SchemaError, match="_clock"):
         surveys(None, json.dumps({**beat, "customer_id": "c1"}).encode(), (), NOW)
+
+
+def test_what_is_spent_on_nobody_in_particular_has_the_company_for_a_customer() -> None:
+    spent = {"type": "spend_recorded", "event_id": "s1", "customer_id": "_company", "occurred_at": 1_767_323_045_678}
+    value = json.dumps({**spent, "amount_minor": 5, "currency": "EUR"}).encode()
+    spend = EventDecoder[Any](events.SpendEvent)
+    assert spend(b"_company", value, (), NOW).amount_minor == 5
+    with pytest.raises(SchemaError, match="record key"):
+        spend(b"c1", value, (), NOW)
+    with pytest.raises(SchemaError, match="reserved customer_id _company"):
+        read({"customer_id": "_company"}, key=b"_company")
 
 
 def test_amount_times_quantity_stays_countable() -> None:

@@ -9,11 +9,19 @@ DAY = 19_700
 SLOW: Domain = "account"
 
 
+def close(alignment: Alignment, domain: Domain, day: int) -> list[int]:
+    ready = list(alignment.ready(domain, day))
+    for each in ready:
+        alignment.score(each)
+    alignment.close(domain, day)
+    return ready
+
+
 def closed(until: int, *domains: Domain, start: int = DAY) -> Alignment:
     alignment = Alignment()
     for domain in domains:
         for day in range(start, until + 1):
-            alignment.close(domain, day)
+            close(alignment, domain, day)
     return alignment
 
 
@@ -23,30 +31,30 @@ FAST = [domain for domain in DOMAINS if domain != SLOW]
 def test_nothing_is_ready_before_the_last_domain_has_closed_its_first_day() -> None:
     alignment = closed(DAY + 50, *FAST)
     assert alignment.aligned is None
-    assert list(alignment.close(SLOW, DAY)) == [DAY]
+    assert close(alignment, SLOW, DAY) == [DAY]
 
 
 def test_the_first_aligned_day_is_the_latest_of_the_first_closed_days() -> None:
     alignment = closed(DAY + 50, *FAST)
-    assert list(alignment.close(SLOW, DAY + 20)) == [DAY + 20]
-    assert list(alignment.close(SLOW, DAY + 21)) == [DAY + 21]
+    assert close(alignment, SLOW, DAY + 20) == [DAY + 20]
+    assert close(alignment, SLOW, DAY + 21) == [DAY + 21]
 
 
 def test_a_domain_that_begins_behind_the_others_waits_for_their_first_day() -> None:
     alignment = closed(DAY + 5, *FAST, start=DAY + 3)
-    assert list(alignment.close(SLOW, DAY)) == []
-    assert list(alignment.close(SLOW, DAY + 1)) == []
+    assert close(alignment, SLOW, DAY) == []
+    assert close(alignment, SLOW, DAY + 1) == []
     assert alignment.aligned is None
-    assert list(alignment.close(SLOW, DAY + 3)) == [DAY + 3]
+    assert close(alignment, SLOW, DAY + 3) == [DAY + 3]
 
 
 def test_days_that_waited_are_ready_together_and_in_order() -> None:
     alignment = closed(DAY, *DOMAINS)
     for day in range(DAY + 1, DAY + 4):
         for domain in FAST:
-            assert not alignment.close(domain, day)
-    assert list(alignment.close(SLOW, DAY + 1)) == [DAY + 1]
-    assert list(alignment.close(SLOW, DAY + 3)) == [DAY + 2, DAY + 3]
+            assert not close(alignment, domain, day)
+    assert close(alignment, SLOW, DAY + 1) == [DAY + 1]
+    assert close(alignment, SLOW, DAY + 3) == [DAY + 2, DAY + 3]
     assert alignment.aligned == DAY + 3
 
 
@@ -54,11 +62,11 @@ def test_days_that_waited_are_ready_together_and_in_order() -> None:
 @pytest.mark.parametrize("ago", [0, 1, 30])
 def test_a_marker_that_comes_again_makes_nothing_ready(domain: Domain, ago: int) -> None:
     alignment = closed(DAY + 30, *DOMAINS)
-    assert not alignment.close(domain, DAY + 30 - ago)
+    assert not close(alignment, domain, DAY + 30 - ago)
     assert alignment == closed(DAY + 30, *DOMAINS)
 
 
 def test_a_first_marker_that_comes_again_does_not_move_the_first_day() -> None:
     alignment = closed(DAY + 3, *FAST)
-    alignment.close("usage", DAY)
-    assert list(alignment.close(SLOW, DAY)) == [DAY]
+    close(alignment, "usage", DAY)
+    assert close(alignment, SLOW, DAY) == [DAY]

@@ -131,6 +131,11 @@ class TestForgetting:
         desk = Desk().add(TicketOpened, "T", 1)
         assert self.far(desk).tickets_open == 1
 
+    def test_a_forgotten_ticket_may_be_newer_than_one_still_open(self):
+        desk = Desk().add(TicketOpened, "T", 1).add(TicketOpened, "U", 5).add(TicketSolved, "U", 6)
+        assert self.far(desk).last_ticket_at == DAY * DAY_MS + 5 * HOUR_MS
+        assert list(desk.state.tickets) == ["T"]
+
     def test_removed_and_waiting_tickets_go_without_trace(self):
         desk = Desk().add(TicketOpened, "T", 1).add(TicketRemoved, "T", 2, reason="spam")
         desk.add(TicketSolved, "never opened", 3)

@@ -1,0 +1,60 @@
+"""What a domain machine tells: values, movements and accounting as messages of `metrics.v1`."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from msgspec.structs import replace
+
+from schemas.metrics import MetricValues, Movement, Progress, Values
+from streams.metrics.customer import Customer
+from streams.metrics.ledger import Ledger
+
+
+def values_of(
+    customer: Customer[Any],
+    key: str,
+    kind: Literal["live", "day"],
+    as_of: int,
+    day: int,
+    values: Values,
+    revision: int,
+    version: int,
+) -> MetricValues:
+    """A customer's values at an instant."""
+    return MetricValues(
+        customer_id=key,
+        kind=kind,
+        as_of=as_of,
+        day=day,
+        values=values,
+        revision=revision,
+        version=version,
+        event_id=customer.event_id,
+        event_at=customer.newest_at,
+    )
+
+
+def restated(before: Sequence[Movement], after: Sequence[Movement], event_id: str, version: int) -> Iterator[Movement]:
+    """The movements an event made new or different, then those it took back."""
+    if after == before:
+        return
+    kept = {(m.currency, m.effective_at) for m in after}
+    undone = [m for m in before if (m.currency, m.effective_at) not in kept]
+    for movement in [m for m in after if m not in before] + undone:
+        yield replace(movement, event_id=event_id, removed=movement in undone, version=version)
+
+
+def progress(topic: str, partition: int, ledger: Ledger, version: int) -> Progress:
+    """The accounting of an input partition."""
+    return Progress(
+        topic=topic,
+        partition=partition,
+        read=ledger.read,
+        applied=ledger.applied,
+        duplicate=ledger.duplicate,
+        late=ledger.late,
+        dead=ledger.dead,
+        watermark=ledger.watermark,
+        closed_day=ledger.closed_day,
+        version=version,
+    )

@@ -1,0 +1,137 @@
+"""A day that closes in pieces says what it says in one, whatever dies between two pieces."""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from itertools import chain, repeat
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from test_domain_brute_force import POLICIES, RECORDS, START, Given, WindowFold
+
+from schemas.codec import MessageDecoder
+from schemas.envelope import Event, Heartbeat
+from schemas.events import FeatureUsed
+from schemas.metrics import DOMAINS, DayClosed, MetricsMessage, MetricValues, RevenueValues, UsageValues
+from streams.churn.policy import ChurnPolicy
+from streams.churn.scoring import ChurnScorer
+from streams.metrics.days import DAY_MS, Days
+from streams.metrics.domain import DomainMachine, TimePolicy
+from streams.metrics.health import HealthScorer
+from streams.metrics.health_policy import HealthPolicy
+from streams.metrics.ledger import Ledger
+from streams.metrics.partition import Emitted, MemoryPartition
+from streams.scoring.alignment import Alignment
+from streams.scoring.machine import Outputs, ScoringMachine
+
+CRASHES = st.lists(st.booleans(), max_size=30)
+PIECES = st.integers(1, 4)
+
+
+class Driven:
+    """A machine driven as an agent drives it; told to, it is saved and dies between two pieces."""
+
+    def __init__(self, step: Callable[..., Iterator[None] | None], meta: Any, render: Any) -> None:
+        self.sent: list[Emitted] = []
+        self.paused = 0
+        self._step, self._render = step, render
+        self.part: MemoryPartition[Any, Any] = MemoryPartition(0, meta, render, self.sent.append)
+
+    def run(self, messages: list[Any], crashes: Iterator[bool]) -> None:
+        for offset, message in enumerate(messages):
+            while (pieces := self._step(self.part, offset, message)) is not None:
+                self._through(chain([None], pieces), crashes)
+
+    def _through(self, pieces: Iterator[None], crashes: Iterator[bool]) -> None:
+        for _ in pieces:
+            self.paused += 1
+            if next(crashes):
+                reborn = MemoryPartition(0, deepcopy(self.part.meta), self._render, self.sent.append)
+                reborn.states = deepcopy(self.part.states)
+                self.part = reborn
+                return
+
+
+def event(record: Given) -> Event:
+    if record.customer:
+        return FeatureUsed(event_id=record.event_id, customer_id=record.customer, occurred_at=record.at or 0)
+    return Heartbeat(event_id="beat", customer_id="_clock", occurred_at=record.at or 0)
+
+
+def domain(records: list[Given], policy: TimePolicy, daily: bool, piece: int | None, crashes: list[bool]) -> Driven:
+    days = Days()
+    machine: Any = DomainMachine(WindowFold(days, daily), days, policy, "usage.v1", "metrics.v1", piece)
+    driven = Driven(machine.step, Ledger(), machine.render)
+    driven.run([event(record) for record in records if record.at is not None], chain(crashes, repeat(False)))
+    return driven
+
+
+@given(RECORDS, POLICIES, st.booleans(), PIECES, CRASHES)
+def test_a_domain_in_pieces_is_the_domain_in_one(
+    records: list[Given], policy: TimePolicy, daily: bool, piece: int, crashes: list[bool]
+) -> None:
+    records = [*records, *(Given(START * DAY_MS + day * DAY_MS) for day in (30, 31))]
+    whole, pieces = (domain(records, policy, daily, size, crashes) for size in (None, piece))
+    assert whole.paused == 0
+    if not any(crashes):
+        assert pieces.sent == whole.sent
+    # a piece that runs again says the same again
+    assert dict.fromkeys(pieces.sent).keys() == dict.fromkeys(whole.sent).keys()
+    assert newest(pieces.sent) == newest(whole.sent)
+    assert (pieces.part.meta, pieces.part.states) == (whole.part.meta, whole.part.states)
+
+
+def newest(sent: list[Emitted]) -> dict[Any, Any]:
+    """The last message of each kind, customer and day."""
+    read = MessageDecoder[Any](MetricsMessage)
+    found = {}
+    for message in map(read, [emitted.value for emitted in sent]):
+        who = (getattr(message, "customer_id", None), getattr(message, "kind", None), getattr(message, "day", None))
+        found[type(message), *who] = message
+    return found
+
+
+@st.composite
+def metrics(draw: st.DrawFn) -> list[Any]:
+    """Values of some customers on some days, each domain closing day after day at its own pace."""
+    customers = [f"c{number}" for number in range(draw(st.integers(1, 5)))]
+    topics = []
+    for name in DOMAINS:
+        log: list[Any] = []
+        for day in range(19_700, 19_703):
+            log += [values(name, one, day, draw(st.integers(0, 9))) for one in customers if draw(st.booleans())]
+            log.append(DayClosed(domain=name, day=day))
+        topics.append(log)
+    turns = draw(st.permutations([name for name, log in enumerate(topics) for _ in log]))
+    places = [iter(log) for log in topics]
+    return [next(places[turn]) for turn in turns]
+
+
+def values(name: str, customer: str, day: int, amount: int) -> MetricValues:
+    found: Any = RevenueValues(paying=amount > 2, mrr_minor=amount, currency="EUR")
+    if name != "revenue":
+        found = UsageValues(events_28d=amount, engagement_score=10.0 * amount)
+    return MetricValues(customer_id=customer, kind="day", as_of=(day + 1) * DAY_MS, day=day, values=found)
+
+
+def scored(messages: list[Any], piece: int | None, crashes: list[bool]) -> Driven:
+    health, churn = HealthScorer(HealthPolicy(), "test@1"), ChurnScorer(ChurnPolicy())
+    machine = ScoringMachine(health, churn, Days(), Outputs("health", "churn", "observations"), piece)
+    driven = Driven(machine.step, Alignment(), machine.render)
+    driven.run(messages, chain(crashes, repeat(False)))
+    return driven
+
+
+@given(metrics(), PIECES, CRASHES)
+def test_scoring_in_pieces_is_scoring_in_one(messages: list[Any], piece: int, crashes: list[bool]) -> None:
+    whole, pieces = (scored(messages, size, crashes) for size in (None, piece))
+    assert whole.paused == 0
+    assert pieces.sent == whole.sent  # who is through is passed over by a piece that runs again
+    assert (pieces.part.meta, pieces.part.states) == (whole.part.meta, whole.part.states)
+
+
+def test_a_large_partition_does_stop_on_the_way() -> None:
+    used = [Given(START * DAY_MS, f"c{number}", f"e{number}") for number in range(10)]
+    assert domain([*used, Given((START + 9) * DAY_MS)], TimePolicy(), True, 4, []).paused > 2
+    log = [values(name, f"c{number}", 19_700, 5) for name in DOMAINS for number in range(10)]
+    assert scored([*log, *(DayClosed(domain=name, day=19_700) for name in DOMAINS)], 4, []).paused == 2
