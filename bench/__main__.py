@@ -12,7 +12,7 @@ import structlog
 from rich.console import Console
 
 import bench
-from bench import check, peers, pipeline, report, results, trials
+from bench import check, peers, pipeline, recovery, report, results, trials
 from bench.contestants import CONTESTANTS, Contestant
 from bench.report import Row
 from bench.results import Latest
@@ -20,7 +20,7 @@ from bench.rig import BenchError, Rig
 from bench.trials import Pace
 from streams.errors import ZeloError
 
-_PIPELINE, _CHECK = "pipeline", "check"
+_PIPELINE, _CHECK, _RECOVERY = "pipeline", "check", "recovery"
 _FILE_WIDTH = 132
 _KILL_PACE = Pace(events_per_second=1_000, seconds=8.0)
 
@@ -67,6 +67,8 @@ async def _measure(options: argparse.Namespace, shown: Console, said: Console) -
         shown.print(report.table(latest.rows, latest.others_cores))
     for run in latest.pipelines:
         shown.print(report.pipeline_line(run), markup=False)
+    for recovered in latest.recoveries:
+        shown.print(report.recovery_line(recovered), markup=False)
     said.print(f"kept in {results.LATEST.name}" + (f" and {results.SUMMARY.name}" if committed else ""))
     if options.json:
         print(results.LATEST.read_text(), end="")
@@ -87,11 +89,20 @@ async def _run(options: argparse.Namespace, wanted: list[Contestant], latest: La
         for _ in range(options.repeat if _asked(options, _PIPELINE) else 0):
             said.print("the whole product")
             latest.pipelines.append(await pipeline.run(pipeline.Flow(options.pipeline_events), options.broker))
+        if _RECOVERY in options.only:
+            await _recoveries(options, latest, said)
     return any(row.faults and not row.contestant.package for row in rows)
 
 
 def _asked(options: argparse.Namespace, part: str) -> bool:
     return not options.only or part in options.only
+
+
+async def _recoveries(options: argparse.Namespace, latest: Latest, said: Console) -> None:
+    for repeat in range(1, options.repeat + 1):
+        said.print(f"{repeat} of {options.repeat}: recovery of {options.recovery_keys:,} keys")
+        async with Rig(options.broker) as rig:  # of its own: the embedded one keeps what it is given in memory
+            latest.recoveries.append(await recovery.measure(rig, options.recovery_keys))
 
 
 async def _compared(options: argparse.Namespace, rows: list[Row], latest: Latest, said: Console) -> None:
@@ -152,7 +163,7 @@ def _console(stderr: bool) -> Console:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=bench.__doc__)
     add = parser.add_argument
-    names = [*(one.name for one in CONTESTANTS), _CHECK, _PIPELINE]
+    names = [*(one.name for one in CONTESTANTS), _CHECK, _PIPELINE, _RECOVERY]
     add("--events", type=int, default=200_000, help="in the topic; the slow ones get a share (default %(default)s)")
     add("--customers", type=int, nargs="+", default=[5_000], help="one table row each (default %(default)s)")
     add("--repeat", type=int, default=3, help="measurements of each figure (default %(default)s)")
@@ -160,6 +171,7 @@ def _options() -> argparse.Namespace:
     add("--rate", type=int, default=1_000, help="events/s of the latency trial (default %(default)s)")
     add("--latency-seconds", type=float, default=20.0, help="length of it, 0 for none (default %(default)s)")
     add("--pipeline-events", type=int, default=150_000, help="for the whole product (default %(default)s)")
+    add("--recovery-keys", type=int, default=1_000_000, help="to recover, with --only recovery (default %(default)s)")
     add("--only", action="append", default=[], choices=names, help="may be repeated")
     add("--broker", default="embedded", choices=["embedded", "kafka"], help="kafka needs Java (default %(default)s)")
     add("--continue", dest="go_on", action="store_true", help="add to the measurements of the latest run")

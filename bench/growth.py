@@ -13,7 +13,8 @@ import gc
 import json
 import multiprocessing
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from random import Random
 from time import process_time
 from typing import Any
@@ -24,10 +25,11 @@ import psutil
 from schemas.codec import EventDecoder
 from schemas.events import UsageEvent
 from schemas.registry import METRICS, USAGE
+from streams.engine.allocator import keep_freed_memory
 from streams.engine.collector import calm_collector
 from streams.engine.partition import META_KEY, Partition
 from streams.engine.settings import EngineSettings
-from streams.engine.staging import PREFIX
+from streams.engine.staging import PREFIX, Logged
 from streams.engine.states import StateCodec
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.domain import DomainMachine, TimePolicy
@@ -39,6 +41,7 @@ PARTITIONS = 4
 USERS, FEATURES = 5, 20
 FIRST_DAY = 20_000
 TEMPLATES = 200
+RUN = 500
 LIMIT_BYTES = 8 << 30
 _MEGABYTE = 1 << 20
 
@@ -102,17 +105,22 @@ def records(states: list[bytes], customers: range) -> Iterator[tuple[bytes, byte
         yield name(number).encode(), prefix + states[number % len(states)]
 
 
+def load(part: Partition[Any, Any], changelog: Iterable[tuple[bytes, bytes]], ledger: Ledger) -> None:
+    """Recovers a partition in pieces as large as a record batch."""
+    meta = (META_KEY, PREFIX.pack(0, 1) + CODEC.meta.encode(ledger))
+    logged = (Logged(position, *record) for position, record in enumerate(chain(changelog, (meta,))))
+    while run := list(islice(logged, RUN)):
+        part.load(run)
+    part.recovered()
+
+
 def recovered(states: list[bytes], ledger: Ledger, customers: int) -> list[Partition[Any, Any]]:
     """Partitions with so many customers, read from a changelog."""
     parts = []
     for number in range(PARTITIONS):
         part = partition(number)
         part.live = False
-        position = -1
-        for position, (key, value) in enumerate(records(states, range(number, customers, PARTITIONS))):
-            part.load(position, key, value)
-        part.load(position + 1, META_KEY, PREFIX.pack(0, 1) + CODEC.meta.encode(ledger))
-        part.recovered()
+        load(part, records(states, range(number, customers, PARTITIONS)), ledger)
         part.offset = part.applied
         parts.append(part)
     return parts
@@ -135,6 +143,7 @@ def memory(customers: int, days: int, events: int) -> dict[str, float]:
 
 def recovery(customers: int) -> dict[str, float]:
     """Keys a second from records in memory to live partitions; fetching is not in it."""
+    keep_freed_memory()
     states, ledger = templates(60, 100)
     source = [list(records(states, range(number, customers, PARTITIONS))) for number in range(PARTITIONS)]
     calm_collector()
@@ -142,10 +151,7 @@ def recovery(customers: int) -> dict[str, float]:
     for number, changelog in enumerate(source):
         part = partition(number)
         part.live = False
-        for position, (key, value) in enumerate(changelog):
-            part.load(position, key, value)
-        part.load(len(changelog), META_KEY, PREFIX.pack(0, 1) + CODEC.meta.encode(ledger))
-        part.recovered()
+        load(part, changelog, ledger)
     return {"keys_per_second": customers / (process_time() - began)}
 
 
@@ -154,6 +160,7 @@ def throughput(customers: int, commits: int) -> dict[str, float]:
 
     The first commit, in which everybody begins a new day, is not measured.
     """
+    keep_freed_memory()
     states, ledger = templates(60, 100)
     parts, folding, chance = recovered(states, ledger, customers), machine(), Random(1)
     calm_collector()
@@ -163,6 +170,19 @@ def throughput(customers: int, commits: int) -> dict[str, float]:
         spent = _commit(parts, folding, chance, customers, now + number)
         took += spent if number else 0.0
     return {"events_per_second": customers * commits / took, "rss_bytes": float(psutil.Process().memory_info().rss)}
+
+
+def compared(few: int, many: int) -> dict[str, Any]:
+    """Throughput with few customers before and after that with many: what else runs on the machine weighs on it."""
+    commits = max(4, many // few)
+    runs = [measured(throughput, *sizes) for sizes in ((few, commits), (many, 1), (few, commits))]
+    before, much, after = (run["events_per_second"] for run in runs)
+    return {
+        f"events_per_second of {few}": [before, after],
+        f"events_per_second of {many}": much,
+        "percent_less": 100 * (1 - 2 * much / (before + after)),
+        "rss_bytes": runs[1]["rss_bytes"],
+    }
 
 
 def _commit(
@@ -189,6 +209,7 @@ def _commit(
 
 def day_close(customers: int, pruning: bool) -> dict[str, float]:
     """Microseconds per customer of closing a day: values of everybody, and weekly what is forgotten."""
+    keep_freed_memory()
     states, ledger = templates(60, 100)
     parts, folding = recovered(states, ledger, customers), machine()
     calm_collector()
@@ -238,8 +259,7 @@ def main() -> None:
     if "recovery" in wanted:
         found["recovery"] = measured(recovery, many)
     if "throughput" in wanted:
-        found["throughput of few"] = measured(throughput, few, max(4, 200_000 // few))
-        found["throughput of many"] = measured(throughput, many, 1)
+        found["throughput"] = compared(few, many)
     if "close" in wanted:
         for pruning in (False, True):
             for customers in (few, many):

@@ -15,6 +15,7 @@ from bench import peers
 from bench.contestants import BASELINE, BY_NAME, CONTESTANTS, Contestant, Name
 from bench.measures import Recount, Spread, times_better
 from bench.pipeline import Pipeline
+from bench.recovery import Recovery
 from bench.trials import Latency, Throughput
 
 #: The cheapest way to read and write these topics from Python: what state and an engine cost is above it.
@@ -172,4 +173,13 @@ def pipeline_line(run: Pipeline) -> str:
         f"of {run.customers:,} customers over {run.days} days, {run.per_customer_and_day:g} per customer and day; "
         f"{run.events / run.seconds:,.0f} events/s; {run.records:.1f} records and {run.rows:.1f} ClickHouse rows "
         "per event"
+    )
+
+
+def recovery_line(run: Recovery) -> str:
+    """A recovery in one line."""
+    return (
+        f"Recovery: {run.keys_per_second:,.0f} keys/s, {run.cpu_seconds_per_million:.2f} CPU s per million keys, "
+        f"{run.broker_cpu_seconds / run.keys * 1e6:.2f} more of the broker; {run.keys:,} keys with values of "
+        f"{run.value_bytes:,.0f} bytes in {run.seconds:.1f} s, afterwards {run.rss_bytes / 2**20:,.0f} MB resident"
     )

@@ -16,6 +16,7 @@ import msgspec
 from bench.check import Ratios
 from bench.contestants import BASELINE, CONTESTANTS
 from bench.pipeline import Pipeline
+from bench.recovery import Recovery
 from bench.report import FLOOR, Row, ratios
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
@@ -35,6 +36,7 @@ class Latest:
         others_cores: mean number of cores in use by others meanwhile.
         rows: of the table.
         pipelines: runs of the whole product.
+        recoveries: of a table from its changelog; measured only when asked for.
         checks: the ratios the regression check compares, measured its own way.
     """
 
@@ -45,6 +47,7 @@ class Latest:
     others_cores: float = 0.0
     rows: list[Row] = field(default_factory=list)
     pipelines: list[Pipeline] = field(default_factory=list)
+    recoveries: list[Recovery] = field(default_factory=list)
     checks: list[Ratios] = field(default_factory=list)
 
     def row(self, name: Any, customers: int) -> Row:

@@ -18,7 +18,8 @@ from streams.engine.settings import EngineSettings
 from streams.engine.table import StateTable, changelog_name, state_table
 from streams.engine.topics import CHANGELOG_CONFIG, TopicSpec
 from streams.engine.transport import batch_topic
-from streams.kafka import security
+from streams.errors import ConfigurationError
+from streams.kafka import NAMES, security
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.profile import Profile, load_profile
 from streams.topics import partitions, topic_name
@@ -96,11 +97,23 @@ def create_app(settings: Settings, role: Role, clock: Clock | None = None) -> Ze
     gate = SkewGate([topic_name(settings, topic) for topic in INPUT_TOPICS], settings.max_skew_days * DAY_MS)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = engine_app(group(settings, role), engine_settings(settings, role), gate=gate)
-    zelo = Zelo(settings, app, clock or SystemClock(), Days(settings.timezone), load_profile(settings.profile), gate)
+    zelo = Zelo(settings, app, clock or SystemClock(), Days(settings.timezone), profile_of(settings), gate)
     for name in ROLES[role]:
         agent: Any = import_module(name)
         agent.register(zelo)
     return zelo
+
+
+def profile_of(settings: Settings) -> Profile:
+    """The policies of the settings.
+
+    Raises:
+        ConfigurationError: there is no such profile, or something in it does not hold.
+    """
+    try:
+        return load_profile(settings.profile)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"ZELO_PROFILE: {str(error).removeprefix('profile: ')}") from error
 
 
 def engine_settings(settings: Settings, role: Role) -> EngineSettings:
@@ -113,13 +126,18 @@ def engine_settings(settings: Settings, role: Role) -> EngineSettings:
         replication_factor=settings.replication_factor,
         # Nothing is committed inside a batch, and a message posted is better committed before the next.
         batch_records=1 if role == "notify" else settings.max_poll_records,
-        fetch_max_wait_seconds=settings.fetch_wait_seconds,
+        # One topic alone: no idle one delays it, and a held fetch ends with the first message.
+        fetch_max_wait_seconds=max(0.5, settings.fetch_wait_seconds)
+        if role == "notify"
+        else settings.fetch_wait_seconds,
         commit_interval_seconds=settings.commit_interval_seconds,
         publish_interval_seconds=settings.publish_interval_seconds,
+        catch_up_seconds=0.0 if role == "notify" else settings.catch_up_seconds,
         max_skew_seconds=settings.max_skew_days * 86_400.0,
         session_timeout_seconds=settings.session_timeout_seconds,
         heartbeat_interval_seconds=min(3.0, settings.session_timeout_seconds / 6),
         rebalance_timeout_seconds=settings.rebalance_timeout_seconds,
         standby_replicas=settings.standby_replicas,
         compression="snappy",
+        names=NAMES,
     )

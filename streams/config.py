@@ -41,8 +41,23 @@ def _like(pattern: str, expected: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-_BROKER = r"(\[[0-9A-Fa-f:.]+\]|[^\s,:\[\]]+)(:\d{1,5})?"
-Brokers = Annotated[str, _like(rf"{_BROKER}(,{_BROKER})*", "host:port, several separated by commas without spaces")]
+_LAST_PORT = 65_535
+
+
+def _ports_exist(brokers: str) -> str:
+    """Refuses `host:0` and `host:99999`, which look like addresses."""
+    for port in re.findall(r":([0-9]+)(?=,|$)", brokers):
+        if not 1 <= int(port) <= _LAST_PORT:
+            raise ValueError(f"expected ports from 1 to {_LAST_PORT}, {port} is none")
+    return brokers
+
+
+_BROKER = r"(\[[0-9A-Fa-f:.]+\]|[^\s,:\[\]]+)(:[0-9]+)?"
+Brokers = Annotated[
+    str,
+    _like(rf"{_BROKER}(,{_BROKER})*", "host:port, several separated by commas without spaces"),
+    AfterValidator(_ports_exist),
+]
 Database = Annotated[str, _like(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and _, no digit first")]
 TopicPrefix = Annotated[str, _like(r"[A-Za-z0-9._-]*", "letters, digits, '.', '_' and '-' only, or nothing")]
 AppId = Annotated[str, _like(r"[A-Za-z0-9._-]+", "letters, digits, '.', '_' and '-' only, at least one")]
@@ -61,6 +76,13 @@ class Settings(BaseSettings):
     kafka_ca_file: Path | None = Field(
         None, description="PEM of who signed the brokers' certificates; none: the authorities of the system"
     )
+    kafka_certificate_file: Path | None = Field(
+        None, description="PEM of our own certificate, for a TLS listener that asks its clients for one (mutual TLS)"
+    )
+    kafka_key_file: Path | None = Field(
+        None, description="PEM of that certificate's private key; none: it is in the certificate's file"
+    )
+    kafka_key_password: SecretStr = Field(SecretStr(""), description="password of that key, if it has one")
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
         "SCRAM-SHA-512", description="how user and password are proved to Kafka"
     )
@@ -98,6 +120,9 @@ class Settings(BaseSettings):
         0.25, description="under load, newest values of a customer go out this often; up to four times as often else"
     )
     commit_interval_seconds: Seconds = Field(1.0, description="state and offsets are saved this often")
+    catch_up_seconds: Seconds = Field(
+        10.0, description="while a worker is late, either interval becomes as long as it is late, up to this"
+    )
     rebalance_timeout_seconds: Seconds = Field(
         60.0, description="Kafka group rebalance timeout; 3 on the embedded broker"
     )
@@ -133,10 +158,13 @@ class Settings(BaseSettings):
     http_port: int = Field(
         0,
         ge=0,
-        le=65_535,
+        le=_LAST_PORT,
         description="port of the health and metrics page, the first of several processes; 0 for none",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="lowest level logged")
+    log_format: Literal["logfmt", "json"] = Field(
+        "logfmt", description="a line of the log: logfmt reads well, json is one object a line, tracebacks inside"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "Settings":
@@ -151,7 +179,23 @@ class Settings(BaseSettings):
                 "ZELO_KAFKA_USER and ZELO_KAFKA_PASSWORD: expected both, "
                 f"as ZELO_KAFKA_SECURITY is {self.kafka_security}"
             )
+        self._check_certificate()
         return self
+
+    def _check_certificate(self) -> None:
+        """A certificate is shown in TLS alone, and a key belongs to a certificate."""
+        if self.kafka_certificate_file is None:
+            if self.kafka_key_file is not None:
+                raise ValueError(
+                    "ZELO_KAFKA_KEY_FILE: expected ZELO_KAFKA_CERTIFICATE_FILE with it, the key's certificate"
+                )
+            if self.kafka_key_password.get_secret_value():
+                raise ValueError("ZELO_KAFKA_KEY_PASSWORD: expected ZELO_KAFKA_CERTIFICATE_FILE with it")
+        elif not self.kafka_security.endswith("SSL"):
+            raise ValueError(
+                "ZELO_KAFKA_CERTIFICATE_FILE: expected SSL or SASL_SSL in ZELO_KAFKA_SECURITY, "
+                f"it was {self.kafka_security}: only TLS shows a certificate"
+            )
 
     @classmethod
     def settings_customise_sources(

@@ -18,6 +18,7 @@ Invariants of the transport
     I7  Without any commit a seek returns to the beginning of the log, not to wherever reading got to.
     I8  A revocation keeps what is in flight until the last commit is made.
     I9  Nothing is written on a membership of the group that may have ended; the next heartbeat decides (lease.py).
+        What was sent and has not left by then is taken back (fence.py).
 
 Invariants of the tables
     T1  What is committed is saved: outputs, then keys, then meta, then source offsets (checkpoint.py).

@@ -13,6 +13,7 @@ from faust.app.base import BootStrategy
 from faust.types import TP
 from mode import CrashingSupervisor
 
+from streams.engine.allocator import keep_freed_memory
 from streams.engine.batches import Positions
 from streams.engine.checkpoint import Checkpoint
 from streams.engine.collector import calm_collector
@@ -22,6 +23,7 @@ from streams.engine.lease import Lease
 from streams.engine.outbox import Outbox, Output, Written
 from streams.engine.pace import Pace
 from streams.engine.recovery import BulkTables
+from streams.engine.rhythm import Rhythm
 from streams.engine.services import Publisher, Watch
 from streams.engine.settings import EngineSettings
 from streams.engine.table import StateTable, UnsavedError
@@ -39,6 +41,7 @@ class Engine:
         lease: says whether it still may.
         gate: consulted before a partition is drained.
         pace: gives agents their turns.
+        rhythm: how often is published and saved.
     """
 
     def __init__(self, settings: EngineSettings, gate: Gate) -> None:
@@ -47,6 +50,7 @@ class Engine:
         self.positions = Positions(self.counters)
         self.gate = gate
         self.pace = Pace()
+        self.rhythm = Rhythm(settings, self.counters)
         self.lease = Lease(settings.session_timeout_seconds, settings.request_timeout_seconds)
         self.checkpoint: Checkpoint
         self.waiting_for: list[str] = []
@@ -120,6 +124,7 @@ class EngineApp(faust.App):
         engine.attach(self)
 
     async def on_start(self) -> None:
+        keep_freed_memory()
         calm_collector()
         await super().on_start()
 

@@ -35,6 +35,14 @@ class RawBatch(NamedTuple):
     end: int
     records: list[Any]
 
+    def since(self, offset: int) -> "RawBatch":
+        """What of it begins at `offset`."""
+        return RawBatch(offset, self.end, [record for record in self.records if record.offset >= offset])
+
+    def runs(self) -> Iterable[list[Any]]:
+        """Its records, in pieces as they are at hand."""
+        return (self.records,) if self.records else ()
+
 
 class BatchMessage(ConsumerMessage):
     """A Faust message that stands for a whole batch: `value` is the list of its records."""
@@ -128,7 +136,7 @@ class Positions:
         self.counters.overlaps += 1
         if batch.end <= expected:
             return None
-        return RawBatch(expected, batch.end, [r for r in batch.records if r.offset >= expected])
+        return batch.since(expected)
 
     def gone(self, tp: TP, expected: int, begin: int) -> None:
         """Retention deleted what we had not read: the log now begins later. What is in flight stays so."""

@@ -78,6 +78,7 @@ class Checkpoint:
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Future[Any]] = set()
         self._publication: asyncio.Future[None] | None = None
+        self._with_marked = False
         self._failed: BaseException | None = None
         self.outboxes: list[Outbox] = []
         self.wanted = asyncio.Event()
@@ -97,11 +98,15 @@ class Checkpoint:
         """
         return await asyncio.shield(self._begin(self._save(committable, commit)))
 
-    async def publish_outputs(self) -> None:
+    async def publish_outputs(self, marked: bool = True) -> None:
         """Publishes what is waiting, without saving state: the state's flush will come after it.
 
         One publication at most waits for its turn, however many agents ask for one.
+
+        Args:
+            marked: also what is to be rendered; False merely makes room, and does not undo conflation.
         """
+        self._with_marked |= marked
         if self._publication is None:
             self._publication = self._begin(self._publish_outputs())
         await asyncio.shield(self._publication)
@@ -119,7 +124,8 @@ class Checkpoint:
     async def _publish_outputs(self) -> None:
         async with self._lock:
             self._publication = None  # what is emitted from here on needs another one
-            await self._write(Snapshot(self._take_outputs()))
+            marked, self._with_marked = self._with_marked, False
+            await self._write(Snapshot(self._take_outputs(marked)))
 
     def _begin(self, work: Coroutine[Any, Any, R]) -> asyncio.Future[R]:
         task = asyncio.ensure_future(work)
@@ -164,13 +170,13 @@ class Checkpoint:
     def _state_tables(self) -> list[StateTable[Any, Any]]:
         return [table for table in self._tables() if isinstance(table, StateTable)]
 
-    def _take_outputs(self) -> list[Output]:
+    def _take_outputs(self, marked: bool = True) -> list[Output]:
         if self._failed is not None:
             raise UnsavedError("an earlier save failed: nothing after it may be committed") from self._failed
         outputs: list[Output] = []
         for table in self._state_tables():
             table.check_whole()
-            outputs += table.take_outputs()
+            outputs += table.take_outputs(marked)
         for outbox in self.outboxes:
             outputs += outbox.take()
         return outputs

@@ -11,10 +11,12 @@ from typing import Any, cast
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ack_lock
+from mode import Service
 from mode.utils.futures import notify
 
 from streams.engine.batches import Positions
 from streams.engine.counters import Counters
+from streams.engine.rhythm import rest
 from streams.engine.settings import EngineSettings
 
 
@@ -55,6 +57,13 @@ class CommittingConsumer(driver.Consumer):
     def _should_commit(self, tp: TP, offset: int) -> bool:
         committed = self._committed_offset[tp]
         return committed is None or offset > committed
+
+    @Service.task
+    async def _commit_handler(self) -> None:
+        """Commits from time to time; Faust's own knows one interval only."""
+        while not self.should_stop:
+            await rest(self, self.engine.rhythm.commit_pause)
+            await self.commit()
 
     async def _commit_tps(self, tps: Any, *_: Any, **__: Any) -> bool:
         if self.app.crashed:

@@ -238,11 +238,11 @@ class BatchConsumer(CommittingConsumer):
         except TimeoutError:
             self.log.warning("no commit before the rebalance: the last batches will be read again")
         self.engine.lease.suspended()
+        self.engine.lease.watch(cast(Any, self._thread)._ensure_consumer()._coordinator)  # before it joins
         self.positions.forget()
         self._rest_until.clear()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        self.engine.lease.watch(cast(Any, self._thread)._ensure_consumer()._coordinator)
-        self.engine.lease.renewed()
+        self.engine.lease.joined()
         self.engine.assigned(ensure_TPset(assigned))
         await super().on_partitions_assigned(assigned, generation_id)

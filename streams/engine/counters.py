@@ -21,8 +21,8 @@ class Counters:
         acknowledged: records of any kind that the broker has taken; moves with every batch.
         commits, failed_commits: of source offsets.
         dead_letters: records that could not be processed and were sent there.
-        recoveries, recovery_seconds, recovered: recoveries done, time in them, changelog records read by them and for
-            standby copies.
+        recoveries, recovery_seconds, recovery_cpu_seconds, recovered: recoveries done, time in them until partitions
+            are live, processor time of all threads meanwhile, changelog records read by them and for standby copies.
         last_commit_at_monotonic: `time.monotonic()` of the last commit; None before the first.
         lag: records on the broker after the committable offset, per source partition.
         late_seconds: for how long the oldest of them has been there, as far as this worker knows (lateness.py).
@@ -45,6 +45,7 @@ class Counters:
     dead_letters: int = 0
     recoveries: int = 0
     recovery_seconds: float = 0.0
+    recovery_cpu_seconds: float = 0.0
     recovered: int = 0
     last_commit_at_monotonic: float | None = None
     lag: dict[TP, int] = field(default_factory=dict)

@@ -28,7 +28,7 @@ class Poison(NamedTuple):
     """A record that can never be processed, and why.
 
     Attributes:
-        record: the `Record` (fetching.py).
+        record: the `Record` (unpacking.py).
         stage: where it failed, e.g. `decode`.
         where: dotted name of the function that failed.
         error: what was raised.

@@ -3,8 +3,8 @@
 A worker that was frozen (SIGSTOP, a suspended machine) or cut off for longer than its session has lost its partitions
 and does not know it. Commits of such a zombie are refused by the broker, its late state is ignored by whoever recovers
 (staging.py), but an output that comes after those of the new owner would stand as the newest value of its key. So
-nothing is written on a membership that may have ended: the next heartbeat is awaited, and it tells. The question is
-asked last just before a request leaves the process, so what is left is the time between two instructions.
+nothing is written on a membership that may have ended: the next heartbeat is awaited, and it tells. What was asked to
+be written before, and has not left, is taken back (fence.py).
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 from aiokafka.errors import KafkaError
+from aiokafka.protocol.group import SyncGroupRequest
 from aiokafka.protocol.produce import ProduceRequest
 
 from streams.errors import TransientError
@@ -41,6 +42,7 @@ class Lease:
         self._patience_seconds = patience_seconds
         self._clock = clock
         self._renewed_at: float | None = None
+        self._asked_at: float | None = None
         self._lost = False
         self._life = 0
 
@@ -48,6 +50,10 @@ class Lease:
         """The broker counted us in at this time: when the request that it answered was sent."""
         self._renewed_at = self._clock() if at is None else at
         self._lost = False
+
+    def joined(self) -> None:
+        """We have partitions, since we asked for them."""
+        self.renewed(self._asked_at)
 
     def suspended(self) -> None:
         """We hold no partition until we have joined again, so there is nothing to lose."""
@@ -65,7 +71,7 @@ class Lease:
             LeaseLostError: the membership has ended, or nobody can say.
         """
         since, life = self._clock(), self._life
-        while self._lost or self._is_doubtful() or self._life != life:
+        while self.is_over or self._life != life:
             waited = self._clock() - since
             if self._lost or self._life != life or waited > self._patience_seconds:
                 raise LeaseLostError(
@@ -74,14 +80,24 @@ class Lease:
                 )
             await asyncio.sleep(_LOOK_SECONDS)
 
-    def _is_doubtful(self) -> bool:
-        return self._renewed_at is not None and self._clock() - self._renewed_at > self._session_seconds
+    @property
+    def is_over(self) -> bool:
+        """Whether the membership has ended, or may have."""
+        left = self.seconds_left
+        return self._lost or (left is None and self._renewed_at is not None)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the membership may have ended; None if it may have, or if there is none."""
+        at = self._renewed_at
+        left = None if at is None else at + self._session_seconds - self._clock()
+        return left if left is not None and left >= 0 else None
 
     def watch(self, coordinator: Any) -> None:
-        """Learns from the heartbeats of an aiokafka group coordinator; it may be told of the same one again."""
+        """Learns from the requests of an aiokafka group coordinator; it may be told of the same one again."""
         if getattr(coordinator, "zelo_lease", None) is self:
             return
-        beat = coordinator._do_heartbeat
+        beat, ask = coordinator._do_heartbeat, coordinator._send_req
 
         async def heartbeat() -> bool:
             sent = self._clock()
@@ -92,7 +108,12 @@ class Lease:
                 self.lost()
             return alive
 
-        coordinator._do_heartbeat, coordinator.zelo_lease = heartbeat, self
+        async def send(request: Any) -> Any:
+            if isinstance(request, SyncGroupRequest):  # the last one of a join: its answer has the partitions
+                self._asked_at = self._clock()
+            return await ask(request)
+
+        coordinator._do_heartbeat, coordinator._send_req, coordinator.zelo_lease = heartbeat, send, self
 
     def guard(self, client: Any) -> None:
         """Holds back every produce request of an aiokafka client until writing is safe."""

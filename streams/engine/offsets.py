@@ -131,7 +131,10 @@ async def _group_offsets(admin: Any, group: str, wanted: list[TopicPartition]) -
         try:
             found: Mapping[TopicPartition, Any] = await admin.list_consumer_group_offsets(group, partitions=wanted)
         except _NO_COORDINATOR:
-            await asyncio.sleep(wait_seconds)
-        else:
+            found = {}
+        # A coordinator that is still loading, or is none any more, answers with an error and no partitions. aiokafka
+        # looks at errors of partitions only, so this would read as "nothing was ever committed".
+        if all(tp in found for tp in wanted):
             return found
+        await asyncio.sleep(wait_seconds)
     raise TransientError(f"group {group} has no coordinator now")

@@ -15,7 +15,7 @@ from secrets import randbits
 from typing import Any, Generic, TypeVar
 
 from streams.engine.outbox import Output
-from streams.engine.staging import PREFIX, Staging
+from streams.engine.staging import PREFIX, Logged, Staging
 from streams.engine.states import StateCodec
 
 S = TypeVar("S")
@@ -97,6 +97,8 @@ class Partition(Generic[S, M]):
 
     def put(self, key: str, state: S) -> None:
         """Stores the state of a key and marks it to be saved with the next commit."""
+        if key in self._dirty and self._decoded.get(key) is state and len(self._decoded) < self._room:
+            return  # as most are under load; their order matters only to who must make room
         self._stored.setdefault(key)
         self._read = _NOTHING_READ
         self._decoded.pop(key, None)  # the last written is the last in order
@@ -150,12 +152,18 @@ class Partition(Generic[S, M]):
             self._dirty |= dict.fromkeys(self._recovered)  # so that the next flush completes them
             self._horizon, self._recovered = -1, {}
 
-    def load(self, position: int, key: bytes, value: bytes | None) -> None:
-        """Takes the changelog record at log offset `position`."""
-        if key != META_KEY:
-            self._staging.key(position, key.decode(), value)
-        elif value is not None:
-            self._staging.flushed(position, value)
+    def load(self, records: Sequence[Logged]) -> None:
+        """Takes records that follow one another in the changelog."""
+        keys = [record.key for record in records]
+        start = 0
+        for _ in range(keys.count(META_KEY)):
+            at = keys.index(META_KEY, start)
+            self._staging.keys(records[start:at])
+            meta = records[at]
+            if meta.value is not None:
+                self._staging.flushed(meta.offset, meta.value)
+            start = at + 1
+        self._staging.keys(records[start:] if start else records)
 
     def passed(self, end: int) -> None:
         """The changelog has been read up to `end`."""
@@ -170,11 +178,14 @@ class Partition(Generic[S, M]):
         if log.meta is not None:
             self.meta = self._codec.meta.decode(log.meta)
         self.applied = self.saved = log.applied
-        for found in (log.complete, left.ahead):
-            for name, version in found.items():
-                if version.value is not None:
-                    self._codec.state.check(version.value, PREFIX.size)
-                    self._stored[name] = version.value
+        stored: dict[str, Any] = log.complete
+        if b"" in log.versions:  # a key was deleted
+            stored = {name: value for name, value in stored.items() if len(value) > PREFIX.size}
+        stored.update((name, version.value) for name, version in left.ahead.items() if version.value is not None)
+        if any(map(self._codec.state.is_newer, log.versions)):
+            for value in stored.values():
+                self._codec.state.check(value, PREFIX.size)
+        self._stored = stored
         self._set_room()
         self._dirty = dict.fromkeys(left.torn)
         self._recovered = {name: version.offset for name, version in left.ahead.items()}
@@ -194,9 +205,9 @@ class Partition(Generic[S, M]):
             for key in marked:
                 self._render(self, key)
 
-    def take_outputs(self) -> list[Output]:
-        """Renders what is marked and hands over all outputs."""
-        if self._marked:
+    def take_outputs(self, marked: bool = True) -> list[Output]:
+        """Hands over all outputs, with what is marked rendered unless told otherwise."""
+        if self._marked and marked:
             self.render_marked()
         taken, self.outputs = self.outputs, []
         return taken

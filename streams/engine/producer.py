@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from faust.transport.drivers import aiokafka as driver
 
+from streams.engine.fence import Fence
 from streams.engine.outbox import Output, publish_steps
 from streams.errors import ConfigurationError, TransientError
 
@@ -30,10 +31,12 @@ class ThreadProducer(driver.Producer):
 
     _home: asyncio.AbstractEventLoop | None = None
     _thread: Thread
+    _fence: Fence
 
     async def on_start(self) -> None:
         sys.setswitchinterval(_SWITCH_SECONDS)
-        self._home = asyncio.new_event_loop()
+        self._fence = Fence(self.app.engine.lease)  # type: ignore[attr-defined]
+        self._home = asyncio.SelectorEventLoop(self._fence)
         self._thread = Thread(target=self._home.run_forever, name="zelo-producer", daemon=True)
         self._thread.start()
         await self._there(self._connect())
@@ -42,6 +45,7 @@ class ThreadProducer(driver.Producer):
         self._producer = self._new_producer()
         await self._producer.start()
         self.app.engine.lease.guard(self._producer.client)  # type: ignore[attr-defined]
+        self._fence.guard(self._producer.client)
 
     async def write(self, steps: list[list[Output]]) -> list[dict[tuple[str, int], int]]:
         """Sends the steps one after the other, each when the broker has the one before (see `publish`)."""

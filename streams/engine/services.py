@@ -7,25 +7,10 @@ from typing import Any
 from mode import Service
 
 from streams.engine.lateness import Lateness
+from streams.engine.rhythm import rest
 from streams.engine.watchdog import Watchdog
 
 _LOOK_SECONDS = 1.0
-#: Chosen: of the time, at most a tenth goes into publications, until the interval is as long as it may be.
-_SHARE = 0.1
-_SHORTEST = 0.25  # of the interval
-
-
-def publication_pause(took_seconds: float, interval_seconds: float) -> float:
-    """Seconds until the next publication, after one that took so long.
-
-    Conflation pays under load alone: then a publication is large, or has to wait, and takes long. While there is
-    little to publish, values go out four times as often.
-
-    Example:
-        >>> publication_pause(0.002, 0.25), publication_pause(0.015, 0.25), publication_pause(2.0, 0.25)
-        (0.0625, 0.15, 0.25)
-    """
-    return min(interval_seconds, max(interval_seconds * _SHORTEST, took_seconds / _SHARE))
 
 
 class Publisher(Service):
@@ -48,8 +33,8 @@ class Publisher(Service):
                 raise
             except Exception as exc:  # noqa: BLE001 - whatever was not published must not be committed past
                 await self.app.crash(exc)
-            interval = self.app.engine.settings.publish_interval_seconds
-            await self.sleep(publication_pause(monotonic() - began, interval))
+            took = monotonic() - began
+            await rest(self, lambda: self.app.engine.rhythm.publication_pause(took))  # noqa: B023 - awaited here
 
 
 class Watch(Service):

@@ -1,5 +1,6 @@
 """Every number of the engine, with its unit and default. Nothing here is read from anywhere else."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,8 +32,9 @@ class EngineSettings:
         fetch_partition_bytes: of one partition in one fetch; must hold the largest message.
         commit_interval_seconds: between commits; bounds what a crash makes us read again.
         publish_interval_seconds: between two publications under load, which is how values are conflated
-            (ARCHITECTURE.md, section 2); a quarter of it while there is little to publish (services.py), and
+            (ARCHITECTURE.md, section 2); a quarter of it while there is little to publish (rhythm.py), and
             the first after a pause goes out at once.
+        catch_up_seconds: the most either interval becomes while the worker is late (rhythm.py).
         room_records: outputs waiting for publication before `room()` makes an agent wait.
         max_skew_seconds: how far a partition may run ahead of its slowest sibling, in event time.
         skew_patience_seconds: when neither a sibling nor anything of the worker moves for this long (or the
@@ -46,9 +48,11 @@ class EngineSettings:
         producer_batch_bytes: of one record batch.
         producer_request_bytes: largest produce request, so also the largest message we can write.
         compression: of what is written: `snappy`, `lz4`, `zstd`, `gzip`, or empty for none.
-        stall_seconds: a partition with lag in which nothing moves for two commit intervals and this is
+        stall_seconds: a partition with lag in which nothing moves for two commit intervals at their longest and this is
             stuck; ten times that while others of the worker move.
         recovery_timeout_seconds: a recovery longer than this is stuck.
+        names: what people call these settings, and `app_id`, where they set them, for errors; the names here by
+            default.
     """
 
     bootstrap: str
@@ -65,6 +69,7 @@ class EngineSettings:
     fetch_partition_bytes: int = 4 * 1024 * 1024
     commit_interval_seconds: float = 1.0
     publish_interval_seconds: float = 0.25
+    catch_up_seconds: float = 10.0
     room_records: int = 50_000
     max_skew_seconds: float = 7 * 86_400.0
     skew_patience_seconds: float = 5.0
@@ -82,6 +87,7 @@ class EngineSettings:
     compression: str = "snappy"
     stall_seconds: float = 60.0
     recovery_timeout_seconds: float = 900.0
+    names: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.bootstrap:
@@ -127,4 +133,4 @@ class EngineSettings:
     @property
     def stuck_after_seconds(self) -> float:
         """No progress for this long, with lag, means stuck (ENGINE.md, bug 16)."""
-        return 2 * self.commit_interval_seconds + self.stall_seconds
+        return 2 * max(self.commit_interval_seconds, self.catch_up_seconds) + self.stall_seconds

@@ -18,25 +18,33 @@ partition is further; when it is not, what is further of it wins.
 """
 
 import sys
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 #: Source offset up to which the record is right, and who wrote it (drawn for each life of a partition).
 PREFIX = Struct(">qI")
 
 #: Position of a waiting record that only the meta record of its own writer can complete.
 _ONLY_ITS_OWN = sys.maxsize
+#: Of a value: its prefix, and what says its version (states.py).
+_HEAD = PREFIX.size + 2
+
+
+class Logged(NamedTuple):
+    """A record of the changelog, as far as it matters here; `offset` is its position in the log."""
+
+    offset: int
+    key: bytes
+    value: bytes | None
 
 
 class Version(NamedTuple):
-    """A value of a key: complete up to a source offset; None when the key was deleted."""
+    """A value of a key with its prefix, and the source offset it contains; None when the key was deleted."""
 
     offset: int
     value: bytes | None
-    position: int = -1
 
 
 @dataclass(slots=True)
@@ -47,20 +55,54 @@ class Leftover:
     ahead: dict[str, Version]
 
 
+class _Flush:
+    """What waits for the meta record of one writer.
+
+    Attributes:
+        values: newest of each key, with their prefixes.
+        least, most: source offsets of all that came.
+    """
+
+    __slots__ = ("_arrived", "_positions", "least", "most", "values")
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+        self.least, self.most = sys.maxsize, -1
+        self._positions: dict[str, int] = {}
+        self._arrived: list[tuple[Sequence[str], Sequence[int]]] = []
+
+    def add(self, names: Sequence[str], values: Iterable[bytes], positions: Sequence[int], offset: int) -> None:
+        """Takes records that contain source `offset`, in order."""
+        self.values.update(zip(names, values, strict=True))
+        self.least, self.most = min(self.least, offset), max(self.most, offset)
+        self._arrived.append((names, positions))
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """Where the newest record of each key stands in the log; seldom asked for, so made then."""
+        for names, positions in self._arrived:
+            self._positions.update(zip(names, positions, strict=True))
+        self._arrived = []
+        return self._positions
+
+
 class Staging:
     """The log of one partition, as far as it was read.
 
     Attributes:
-        complete: newest complete version of each key.
+        complete: newest complete value of each key, with its prefix, behind which a deleted key has nothing.
         meta: payload of the newest meta record that counts; None before the first.
         applied: source offset of that record.
+        versions: what stands at the place of a version in any value that was read.
     """
 
     def __init__(self) -> None:
-        self.complete: dict[str, Version] = {}
+        self.complete: dict[str, bytes] = {}
         self.meta: bytes | None = None
         self.applied = -1
-        self._waiting: defaultdict[int, dict[str, Version]] = defaultdict(dict)
+        self.versions: set[bytes] = set()
+        self._furthest = -1
+        self._waiting: dict[int, _Flush] = {}
         self._next = 0
         self._hole = -1
 
@@ -73,45 +115,94 @@ class Staging:
         self.passed(position)
         self._next = max(self._next, position + 1)
 
-    def key(self, position: int, name: str, value: bytes | None) -> None:
-        """Takes the record of a key at log offset `position`; its tombstone says nothing new."""
-        self._arrive(position)
-        if value is None:
+    def keys(self, records: Sequence[Logged]) -> None:
+        """Takes records of keys that follow one another in the log; a tombstone says nothing new."""
+        if not records:
             return
-        offset, writer = PREFIX.unpack_from(value)
-        self._waiting[writer][name] = Version(offset, value if len(value) > PREFIX.size else None, position)
+        begin, end = records[0].offset, records[-1].offset + 1
+        positions: Sequence[int] = range(begin, end)
+        if len(positions) != len(records):
+            positions = [record.offset for record in records]
+        if begin == self._next and type(positions) is range:
+            self._next = end
+        else:
+            for position in positions:
+                self._arrive(position)
+        names = [record.key.decode() for record in records]
+        values: list[Any] = [record.value for record in records]
+        if None in values:
+            kept = [place for place, value in enumerate(values) if value is not None]
+            names, values = [names[place] for place in kept], [values[place] for place in kept]
+            positions = [positions[place] for place in kept]
+        self._wait(names, values, positions)
+
+    def _wait(self, names: Sequence[str], values: Sequence[bytes], positions: Sequence[int]) -> None:
+        heads = {value[:_HEAD] for value in values}
+        self.versions |= {head[PREFIX.size :] for head in heads}
+        prefixes = {head[: PREFIX.size] for head in heads}
+        if len(prefixes) == 1:  # as a flush is
+            offset, writer = PREFIX.unpack(*prefixes)
+            self._flush_of(writer).add(names, values, positions, offset)
+            return
+        for name, value, position in zip(names, values, positions, strict=True):
+            offset, writer = PREFIX.unpack_from(value)
+            self._flush_of(writer).add((name,), (value,), (position,), offset)
+
+    def _flush_of(self, writer: int) -> _Flush:
+        flush = self._waiting.get(writer)
+        if flush is None:
+            flush = self._waiting[writer] = _Flush()
+        return flush
 
     def flushed(self, position: int, value: bytes) -> None:
         """Takes the meta record at log offset `position`: the flush of its writer is complete."""
         self._arrive(position)
         offset, writer = PREFIX.unpack_from(value)
-        own = self._waiting.pop(writer, {})
+        own = self._waiting.pop(writer, None) or _Flush()
         if offset < self.applied:
             return
         self.applied, self.meta = offset, value[PREFIX.size :]
-        for waiting in self._waiting.values():
-            for name in waiting.keys() & own.keys():
-                waiting[name] = waiting[name]._replace(position=_ONLY_ITS_OWN)
-            for name in [n for n, v in waiting.items() if v.offset <= offset and v.position < self._hole]:
-                self._complete(name, waiting.pop(name))
-        for name, version in own.items():
-            self._complete(name, version)
+        for flush in self._waiting.values():
+            self._complete_older(flush, offset, own)
+        if own.least >= self._furthest:
+            if self.complete:
+                self.complete.update(own.values)
+            else:
+                self.complete = own.values
+            self._furthest = max(self._furthest, own.most)
+        else:
+            for name, version in own.values.items():
+                self._complete(name, version)
 
-    def _complete(self, name: str, version: Version) -> None:
-        older = self.complete.get(name)
-        if older is None or version.offset >= older.offset:
-            self.complete[name] = version
+    def _complete_older(self, flush: _Flush, offset: int, own: _Flush) -> None:
+        positions, values = flush.positions, flush.values
+        for name in values.keys() & own.values.keys():
+            positions[name] = _ONLY_ITS_OWN
+        for name in [n for n, v in values.items() if _offset(v) <= offset and positions[n] < self._hole]:
+            self._complete(name, values.pop(name))
+
+    def _complete(self, name: str, value: bytes) -> None:
+        older, offset = self.complete.get(name), _offset(value)
+        if older is None or offset >= _offset(older):
+            self.complete[name] = value
+            self._furthest = max(self._furthest, offset)
 
     def end(self) -> Leftover:
         """The end of the log: decides about what no meta record has completed."""
         left = Leftover([], {})
-        for name, version in self._left():
+        for name, value in self._left():
+            offset = _offset(value)
             if name in self.complete or self._hole < 0:
                 left.torn.append(name)
-            elif name not in left.ahead or version.offset > left.ahead[name].offset:
-                left.ahead[name] = version
+            elif name not in left.ahead or offset > left.ahead[name].offset:
+                left.ahead[name] = Version(offset, value if len(value) > PREFIX.size else None)
         return left
 
-    def _left(self) -> Iterator[tuple[str, Version]]:
-        for waiting in self._waiting.values():
-            yield from waiting.items()
+    def _left(self) -> Iterator[tuple[str, bytes]]:
+        for flush in self._waiting.values():
+            yield from flush.values.items()
+
+
+def _offset(value: bytes) -> int:
+    offset: int = PREFIX.unpack_from(value)[0]
+    return offset

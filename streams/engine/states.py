@@ -17,6 +17,7 @@ M = TypeVar("M")
 
 #: "Never used" in msgpack's specification.
 _VERSION_FOLLOWS = 0xC1
+_MARK = bytes((_VERSION_FOLLOWS,))
 
 
 class ShapeCodec(Generic[S]):
@@ -25,11 +26,13 @@ class ShapeCodec(Generic[S]):
     Args:
         shape: a bare type is version 1.
         of: whose values they are, for errors.
+        app_id: what people call the app's id where they set it, for errors.
     """
 
-    def __init__(self, shape: Any, of: str) -> None:
+    def __init__(self, shape: Any, of: str, app_id: str = "app_id") -> None:
         self.shape: Shape[S] = shape if isinstance(shape, Shape) else Shape(shape)
         self._of = of
+        self._anew = f"set {app_id} to a new name and fold the topics anew"
         self._mark = bytes((_VERSION_FOLLOWS, self.shape.version))
         self._encoder = msgspec.msgpack.Encoder(enc_hook=pack_field)
         types = {version: lift.type for version, lift in self.shape.lifts.items()} | {
@@ -48,9 +51,10 @@ class ShapeCodec(Generic[S]):
         Raises:
             ConfigurationError: it was written by a newer release, or is none of ours.
         """
-        version = self.version(packed, start)
-        if version != self.shape.version:
-            return self._older(version, packed, start)
+        if packed[start : start + 2] != self._mark:
+            version = self.version(packed, start)
+            if version != self.shape.version:
+                return self._older(version, packed, start)
         decoded: S = self._decode(self._newest, _payload(packed, start))
         return decoded
 
@@ -58,17 +62,20 @@ class ShapeCodec(Generic[S]):
         """The version a value was written with."""
         return int.from_bytes(packed[start + 1 : start + 2]) if packed[start] == _VERSION_FOLLOWS else 1
 
+    def is_newer(self, head: bytes) -> bool:
+        """Whether a value that begins with these two bytes was written by a newer release."""
+        return head[:1] == _MARK and self.version(head) > self.shape.version
+
     def check(self, packed: bytes, start: int = 0) -> None:
         """Looks at the version alone.
 
         Raises:
             ConfigurationError: it was written by a newer release.
         """
-        if packed[start] == _VERSION_FOLLOWS and self.version(packed, start) > self.shape.version:
+        if self.is_newer(packed[start : start + 2]):
             raise ConfigurationError(
                 f"{self._of} was stored as version {self.version(packed, start)} by a newer release, this one knows "
-                f"versions up to {self.shape.version}: run that release, or set ZELO_APP_ID to a new name and fold the "
-                "topics anew"
+                f"versions up to {self.shape.version}: run that release, or {self._anew}"
             )
 
     def _older(self, version: int, packed: bytes, start: int) -> S:
@@ -84,7 +91,7 @@ class ShapeCodec(Generic[S]):
         except (msgspec.MsgspecError, ValueError) as exc:
             raise ConfigurationError(
                 f"{self._of} is no {decoder.type}: {exc}. Another release wrote it without raising the version of "
-                "the shape; set ZELO_APP_ID to a new name and fold the topics anew"
+                f"the shape; {self._anew}"
             ) from exc
 
 
@@ -99,11 +106,12 @@ class StateCodec(Generic[S, M]):
         state: shape of the values, or their type.
         meta: shape of the partition-level state, or its type; `type()` must make an empty one.
         table: its name, for errors.
+        app_id: what people call the app's id where they set it, for errors.
     """
 
-    def __init__(self, state: Any, meta: Any, table: str = "a table") -> None:
-        self.state: ShapeCodec[S] = ShapeCodec(state, f"a state of {table}")
-        self.meta: ShapeCodec[M] = ShapeCodec(meta, f"the meta record of {table}")
+    def __init__(self, state: Any, meta: Any, table: str = "a table", app_id: str = "app_id") -> None:
+        self.state: ShapeCodec[S] = ShapeCodec(state, f"a state of {table}", app_id)
+        self.meta: ShapeCodec[M] = ShapeCodec(meta, f"the meta record of {table}", app_id)
 
     def new_meta(self) -> M:
         """The partition-level state of an empty partition."""

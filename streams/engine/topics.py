@@ -25,6 +25,10 @@ LARGEST_BATCH_BYTES = 4 * 1024 * 1024 + 64 * 1024
 _SPREAD_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
+class TopicPartitionsError(ConfigurationError):
+    """A topic exists with another number of partitions than it must have."""
+
+
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
     """A topic as it must be: name, partitions, and the broker's settings for it.
@@ -48,7 +52,7 @@ async def create_topics(
         The names of the topics created.
 
     Raises:
-        ConfigurationError: a topic exists with another number of partitions.
+        TopicPartitionsError: a topic exists with another number of partitions.
         TransientError: the broker refused for now, or does not know of a topic some seconds after it was made.
     """
     wanted = list(specs)
@@ -77,19 +81,15 @@ async def _known(admin: AIOKafkaAdminClient, specs: list[TopicSpec]) -> dict[str
 
 
 async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
-    names = await admin.list_topics()
-    described = await admin.describe_topics(list(names)) if names else []
-    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+    """Partitions of all topics; one that the broker cannot tell of yet has an error, no partitions, and is left out."""
+    return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics() if topic["partitions"]}
 
 
 def _check(wanted: Iterable[TopicSpec], existing: Mapping[str, int]) -> None:
     for spec in wanted:
         present = existing.get(spec.name)
         if present is not None and present != spec.partitions:
-            raise ConfigurationError(
-                f"topic {spec.name} has {present} partitions, it must have {spec.partitions}: "
-                "set partitions to what is there, or create the topics under another prefix"
-            )
+            raise TopicPartitionsError(f"topic {spec.name} has {present} partitions, it must have {spec.partitions}")
 
 
 async def _create(admin: AIOKafkaAdminClient, specs: list[TopicSpec], replication_factor: int) -> list[str]:

@@ -27,6 +27,7 @@ from streams.alerts.machine import AlertMachine, Watch, Watched
 from streams.churn.labels import CustomerRecords
 from streams.churn.trainer import TrainerLedger, TrainerMachine
 from streams.engine.partition import META_KEY, Partition
+from streams.engine.staging import Logged
 from streams.engine.states import StateCodec
 from streams.metrics.days import Days
 from streams.metrics.domain import DomainMachine, TimePolicy
@@ -66,8 +67,7 @@ class TablePartition(Partition[Any, Any]):
     def recover(self, changelog: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Becomes what a changelog holds."""
         self.live = False
-        for position, (key, value) in enumerate(changelog):
-            self.load(position, key, value)
+        self.load([Logged(position, key, value) for position, (key, value) in enumerate(changelog)])
         self.recovered()
         self.offset = self.applied
 

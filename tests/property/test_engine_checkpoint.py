@@ -386,7 +386,19 @@ async def test_room_publishes_when_too_much_is_waiting() -> None:
     worker.process(source([1, 2, 3]))
     await worker.table.room()
     assert worker.table.outputs_waiting == 0
+    assert len(broker.logs[OUT, 0]) == 3  # those emitted; what is to be rendered goes on being conflated
+    await worker.checkpoint.publish_outputs()
     assert len(broker.logs[OUT, 0]) == 6
+
+
+async def test_who_makes_room_does_not_take_the_place_of_who_publishes() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source([1, 2]))
+    busy = asyncio.create_task(worker.checkpoint.publish_outputs(marked=False))
+    wanted = asyncio.create_task(worker.checkpoint.publish_outputs())
+    await asyncio.gather(busy, wanted)
+    assert not worker.part.has_outputs
 
 
 async def test_however_many_ask_one_publication_at_most_waits() -> None:

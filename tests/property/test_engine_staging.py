@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.engine.partition import META_KEY, Partition
+from streams.engine.staging import Logged
 from streams.engine.states import StateCodec
 
 
@@ -42,10 +43,10 @@ class World:
     end: int = 0
     values: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def recover(self) -> Part:
+    def recover(self, piece: int = 3) -> Part:
         part: Part = Partition(0, StateCodec(int, Ledger))
-        for record in self.log:
-            part.load(*record)
+        for start in range(0, len(self.log), piece):
+            part.load([Logged(*record) for record in self.log[start : start + piece]])
         part.passed(self.end)
         part.recovered()
         return part
@@ -114,3 +115,20 @@ def test_a_compaction_that_spares_what_is_new_leaves_only_keys_ahead_that_were_n
         assert not ahead.keys() & world.complete.keys()
         assert {k: v for k, v in state_of(part).items() if k not in ahead} == world.complete
         assert (part.meta.flushes, part.applied) == (world.flushes, world.applied)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(FLUSH, st.floats(0, 1)), max_size=30), st.integers(2, 50))
+def test_it_does_not_matter_in_which_pieces_the_log_is_read(
+    plan: list[tuple[tuple[set[str], set[str], int | None], float]], piece: int
+) -> None:
+    world = World()
+    part = world.recover()
+    for (put, deleted, dies_after), share in plan:
+        if not world.flush(part, put, deleted, dies_after):
+            part = world.recover()
+        world.compact(share)
+    whole, single = world.recover(piece), world.recover(1)
+    assert state_of(whole) == state_of(single)
+    assert dict(whole.key_offsets) == dict(single.key_offsets)
+    assert (whole.meta, whole.applied, whole.sizes) == (single.meta, single.applied, single.sizes)

@@ -11,7 +11,7 @@ from streams.engine.counters import Counters
 from streams.engine.health import Holding, holdings, is_ready, pulse, recovery_remaining
 from streams.engine.partition import META_KEY
 from streams.engine.settings import EngineSettings
-from streams.engine.staging import PREFIX
+from streams.engine.staging import PREFIX, Logged
 from streams.engine.states import StateCodec
 from streams.engine.table import StateTable
 
@@ -63,11 +63,11 @@ def late(app: Any, seconds: float) -> None:
         (0.0, 3600.0, True),  # an hour without anything to commit
         (0.5, 3600.0, True),  # something came just now
         (3600.0, 1.0, True),  # a long backlog, worked off
-        (63.0, 61.0, True),
-        (61.0, 63.0, True),
-        (63.0, 63.0, False),
-        (63.0, None, False),
-        (61.0, None, True),
+        (81.0, 79.0, True),
+        (79.0, 81.0, True),
+        (81.0, 81.0, False),
+        (81.0, None, False),
+        (79.0, None, True),
     ],
 )
 def test_a_worker_is_dead_when_records_wait_and_nothing_is_committed(
@@ -138,6 +138,6 @@ def test_what_tables_hold_is_told(app: Any) -> None:
 
 def test_a_standby_copy_counts_among_what_is_held(app: Any) -> None:
     standby = app.table.partition(1)
-    standby.load(0, b"a", PREFIX.pack(4, 1) + b"\x80")
-    standby.load(1, META_KEY, PREFIX.pack(4, 1) + b"\x80")
+    standby.load([Logged(0, b"a", PREFIX.pack(4, 1) + b"\x80")])
+    standby.load([Logged(1, META_KEY, PREFIX.pack(4, 1) + b"\x80")])
     assert holdings(app) == {"usage": Holding(states=1, dirty=0, decoded=0)}

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from unittest.mock import AsyncMock
 
 import pytest
+from aiokafka.protocol.group import SyncGroupRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.produce import ProduceRequest
 
@@ -76,7 +77,7 @@ async def test_nobody_waits_longer_than_the_patience(lease: Lease, time: Time) -
 
 async def test_a_join_that_takes_longer_than_a_session_loses_nothing(lease: Lease, time: Time) -> None:
     lease.suspended()
-    coordinator = SimpleNamespace(_do_heartbeat=AsyncMock(return_value=True), generation=3)
+    coordinator = SimpleNamespace(_do_heartbeat=AsyncMock(return_value=True), _send_req=AsyncMock(), generation=3)
     lease.watch(coordinator)
     assert await coordinator._do_heartbeat()  # one that was on its way
     time.now += 50.0
@@ -109,7 +110,7 @@ async def test_heartbeats_count_from_when_they_were_sent(lease: Lease, time: Tim
         time.now += 6.0  # the answer is slow
         return next(answers)
 
-    coordinator = SimpleNamespace(_do_heartbeat=beat, generation=3)
+    coordinator = SimpleNamespace(_do_heartbeat=beat, _send_req=AsyncMock(), generation=3)
     lease.watch(coordinator)
     lease.watch(coordinator)
     assert await coordinator._do_heartbeat()
@@ -122,3 +123,19 @@ async def test_heartbeats_count_from_when_they_were_sent(lease: Lease, time: Tim
     assert not await coordinator._do_heartbeat()
     with pytest.raises(LeaseLostError):
         await writing
+
+
+async def test_a_membership_counts_from_when_it_was_asked_for(lease: Lease, time: Time) -> None:
+    """A worker frozen between the answer and its callback took itself for a member for another session."""
+
+    async def answer(request: object) -> None:
+        time.now += 8.0
+
+    lease.suspended()
+    coordinator = SimpleNamespace(_do_heartbeat=AsyncMock(), _send_req=answer, generation=3)
+    lease.watch(coordinator)
+    await coordinator._send_req(SyncGroupRequest("group", 3, "member", "", []))
+    lease.joined()
+    assert lease.seconds_left == 2.0
+    time.now += 2.5
+    assert (lease.seconds_left, lease.is_over) == (None, True)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from streams.engine.partition import META_KEY, Partition
-from streams.engine.staging import PREFIX
+from streams.engine.staging import PREFIX, Logged
 from streams.engine.states import StateCodec
 
 
@@ -32,8 +32,7 @@ def part() -> Partition[Customer, Ledger]:
 
 
 def recover(part: Partition[Customer, Ledger], *records: tuple[bytes, bytes | None]) -> None:
-    for position, (key, value) in enumerate(records):
-        part.load(position, key, value)
+    part.load([Logged(position, key, value) for position, (key, value) in enumerate(records)])
     part.recovered()
 
 
@@ -111,9 +110,9 @@ def test_a_complete_deletion_deletes_and_its_tombstone_says_nothing_new(
 def test_records_whose_meta_was_compacted_away_are_completed_by_a_later_one(
     part: Partition[Customer, Ledger],
 ) -> None:
-    part.load(3, b"c1", stored(5, Customer(5), writer=1))
-    part.load(9, b"c2", stored(8, Customer(8), writer=2))
-    part.load(12, META_KEY, stored(8, Ledger(9), writer=3))
+    part.load([Logged(3, b"c1", stored(5, Customer(5), writer=1))])
+    part.load([Logged(9, b"c2", stored(8, Customer(8), writer=2))])
+    part.load([Logged(12, META_KEY, stored(8, Ledger(9), writer=3))])
     part.recovered()
     assert (part.keys(), list(part.key_offsets)) == (["c1", "c2"], [])
 
@@ -121,9 +120,9 @@ def test_records_whose_meta_was_compacted_away_are_completed_by_a_later_one(
 def test_a_torn_key_whose_older_version_may_be_compacted_away_is_kept_and_ahead(
     part: Partition[Customer, Ledger],
 ) -> None:
-    part.load(4, META_KEY, stored(10, Ledger(11)))
-    part.load(5, b"c1", stored(20, Customer(2)))
-    part.load(6, b"c2", gone(30))
+    part.load([Logged(4, META_KEY, stored(10, Ledger(11)))])
+    part.load([Logged(5, b"c1", stored(20, Customer(2)))])
+    part.load([Logged(6, b"c2", gone(30))])
     part.recovered()
     assert part.get("c1") == Customer(2)
     assert part.get("c2") is None
@@ -138,7 +137,7 @@ def test_a_torn_key_whose_older_version_may_be_compacted_away_is_kept_and_ahead(
 
 
 def test_the_end_of_a_batch_shows_holes_as_well(part: Partition[Customer, Ledger]) -> None:
-    part.load(0, b"c1", stored(20, Customer(2)))
+    part.load([Logged(0, b"c1", stored(20, Customer(2)))])
     part.passed(2)
     part.recovered()
     assert part.ahead("c1", 20)
@@ -309,3 +308,21 @@ def test_any_text_is_a_key(part: Partition[Customer, Ledger]) -> None:
     again: Partition[Customer, Ledger] = Partition(3, StateCodec(Customer, Ledger))
     recover(again, *records, (META_KEY, meta))
     assert again.keys() == part.keys()
+
+
+def test_what_is_put_again_before_a_commit_is_saved_as_it_is_then(narrow: Partition[Customer, Ledger]) -> None:
+    customer = Customer(1)
+    for events in (1, 2, 3):
+        customer.events = events
+        narrow.put("c1", customer)
+    taken = narrow.take_state()
+    assert taken is not None
+    assert narrow._codec.state.decode(taken[0][0][1] or b"", PREFIX.size) == Customer(3)
+    customer.events = 4
+    narrow.put("c1", customer)
+    for number in range(40):  # c1 has to make room
+        narrow.put(f"x{number}", Customer(number))
+    assert "c1" not in narrow._decoded
+    assert narrow.get("c1") == Customer(4)
+    narrow.put("c1", Customer(5))
+    assert narrow.get("c1") == Customer(5)

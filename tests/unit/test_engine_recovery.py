@@ -48,6 +48,7 @@ class World:
         recovery.tp_to_table = {}
         recovery._last_generation = None
         recovery._were_standby = frozenset()
+        recovery._began = None
         self.actives: set[TP] = set()
         self.standbys: set[TP] = set()
         self.overtaken_by: int | None = None
@@ -198,6 +199,29 @@ async def test_trailing_holes_end_a_recovery(world: World, monkeypatch: pytest.M
     assert not ended
     world.recovery.load(tp(0), RawBatch(5, 10, []))
     assert ended
+
+
+async def test_a_recovery_counts_until_its_partitions_are_live_and_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def done(self: Any, generation: int) -> None:
+        pass
+
+    monkeypatch.setattr(Recovery, "_set_recovery_started", lambda self: None)
+    monkeypatch.setattr(Recovery, "on_recovery_completed", done)
+    world.recovery._signal_recovery_end = SimpleNamespace(clear=lambda: None)
+    counters = world.recovery.app.engine.counters
+    await world.rebalance(1, {0})
+    world.recovery._set_recovery_started()  # positions are asked for
+    began = world.recovery._began
+    world.recovery._set_recovery_started()  # reading begins: the same recovery
+    assert world.recovery._began == began
+    assert counters.recoveries == 0
+    await world.recovery.on_recovery_completed(1)
+    assert world.table.partition(0).live
+    assert (counters.recoveries, counters.recovery_seconds > 0, counters.recovery_cpu_seconds > 0) == (1, True, True)
+    await world.recovery.on_recovery_completed(1)
+    assert counters.recoveries == 1
 
 
 async def test_a_changelog_that_is_not_ours_is_ignored(world: World) -> None:

@@ -1,8 +1,23 @@
-"""How often waiting outputs are published."""
+"""How often waiting outputs are published and state is saved."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from faust.types import TP
+from mode import Service
 
-from streams.engine.services import publication_pause
+from streams.engine.counters import Counters
+from streams.engine.rhythm import Rhythm, publication_pause, rest, stretched
+from streams.engine.settings import EngineSettings
+
+SETTINGS = EngineSettings("broker:9092", Path("data"), commit_interval_seconds=1.0, publish_interval_seconds=0.25)
+
+
+def late(seconds: float) -> Counters:
+    counters = Counters()
+    counters.late_seconds = {TP("usage.v1", 0): 0.0, TP("usage.v1", 1): seconds}
+    return counters
 
 
 @pytest.mark.parametrize(
@@ -10,8 +25,40 @@ from streams.engine.services import publication_pause
     [(0.0, 0.0625), (0.002, 0.0625), (0.015, 0.15), (0.025, 0.25), (2.0, 0.25)],
 )
 def test_the_pause_between_publications_grows_with_what_they_take_up_to_the_interval(took: float, pause: float) -> None:
-    assert publication_pause(took, 0.25) == pytest.approx(pause)
+    assert publication_pause(took, 0.25, 0.25) == pytest.approx(pause)
 
 
 def test_without_an_interval_there_is_no_pause() -> None:
-    assert publication_pause(1.0, 0.0) == 0.0
+    assert publication_pause(1.0, 0.0, 0.0) == 0.0
+
+
+@pytest.mark.parametrize("seconds, longest", [(0.0, 1.0), (1.9, 1.0), (3.0, 3.0), (5.0, 5.0), (3600.0, 5.0)])
+def test_a_late_worker_waits_as_long_as_it_is_late_up_to_a_limit(seconds: float, longest: float) -> None:
+    assert stretched(1.0, seconds, 5.0) == longest
+
+
+def test_an_interval_above_the_limit_stays() -> None:
+    assert stretched(8.0, 3600.0, 5.0) == 8.0
+
+
+def test_the_latest_partition_decides() -> None:
+    assert Rhythm(SETTINGS, Counters()).commit_pause() == 1.0
+    assert Rhythm(SETTINGS, late(4.0)).commit_pause() == 4.0
+    assert Rhythm(SETTINGS, late(4.0)).publication_pause(10.0) == 4.0
+    assert Rhythm(SETTINGS, late(4.0)).publication_pause(0.0) == 0.0625
+
+
+def test_nothing_is_stretched_without_leave() -> None:
+    rhythm = Rhythm(replace(SETTINGS, catch_up_seconds=0.0), late(3600.0))
+    assert (rhythm.commit_pause(), rhythm.publication_pause(10.0)) == (1.0, 0.25)
+
+
+async def test_who_has_caught_up_meanwhile_waits_no_longer() -> None:
+    asked = []
+
+    def pause() -> float:
+        asked.append(1)
+        return 3600.0 if len(asked) == 1 else 0.0
+
+    await rest(Service(), pause)
+    assert len(asked) == 2

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from streams.engine.partition import META_KEY, Partition
-from streams.engine.staging import PREFIX
+from streams.engine.staging import PREFIX, Logged
 from streams.engine.states import ShapeCodec, StateCodec
 from streams.errors import ConfigurationError
 from streams.shape import Lift, Packed, Shape
@@ -64,12 +64,12 @@ def test_a_value_of_a_newer_release_is_refused_with_the_mend() -> None:
         with pytest.raises(ConfigurationError) as stopped:
             refused(packed)
         assert "a state of table usage was stored as version 3 by a newer release" in str(stopped.value)
-        assert "run that release, or set ZELO_APP_ID to a new name" in str(stopped.value)
+        assert "run that release, or set app_id to a new name" in str(stopped.value)
 
 
 @pytest.mark.parametrize("packed", [b"\xc1", b"\xc1\x00\x90", b"\xc1\x03", b"\xc1\x03\xff", b"\x00"])
 def test_a_value_that_is_none_of_ours_says_what_to_do(packed: bytes) -> None:
-    with pytest.raises(ConfigurationError, match=r"none of ours|set ZELO_APP_ID"):
+    with pytest.raises(ConfigurationError, match=r"none of ours|set app_id"):
         ShapeCodec[Third](SHAPE, "a state").decode(packed)
 
 
@@ -77,8 +77,8 @@ def test_a_recovery_stops_at_a_value_of_a_newer_release_before_anything_is_live(
     newer = PREFIX.pack(5, 1) + stored_by(SHAPE, Third([], 0))
     meta = PREFIX.pack(5, 1) + stored_by(Ledger, Ledger(6))
     part: Partition[First, Ledger] = Partition(0, StateCodec(First, Ledger, "usage"))
-    part.load(0, b"c1", newer)
-    part.load(1, META_KEY, meta)
+    part.load([Logged(0, b"c1", newer)])
+    part.load([Logged(1, META_KEY, meta)])
     with pytest.raises(ConfigurationError, match="newer release"):
         part.recovered()
     assert not part.live
@@ -93,7 +93,7 @@ def test_a_meta_record_is_lifted_too() -> None:
     shape: Shape[Book] = Shape(Book, 2, {1: Lift(Ledger, lambda old: Book(old.read, dead=1))})
     part: Partition[First, Book] = Partition(0, StateCodec(First, shape))
     assert part.meta == Book()
-    part.load(0, META_KEY, PREFIX.pack(5, 1) + msgspec.msgpack.encode(Ledger(3)))
+    part.load([Logged(0, META_KEY, PREFIX.pack(5, 1) + msgspec.msgpack.encode(Ledger(3)))])
     part.recovered()
     assert part.meta == Book(3, 1)
 
@@ -102,9 +102,9 @@ def test_a_value_that_was_not_touched_keeps_the_version_it_was_written_with() ->
     torn = PREFIX.pack(7, 2) + msgspec.msgpack.encode(First("late"))
     old = PREFIX.pack(5, 1) + msgspec.msgpack.encode(First("a"))
     part: Partition[Third, Ledger] = Partition(0, StateCodec(SHAPE, Ledger))
-    part.load(0, b"c1", old)
-    part.load(1, META_KEY, PREFIX.pack(5, 1) + stored_by(Ledger, Ledger(6)))
-    part.load(2, b"c1", torn)
+    part.load([Logged(0, b"c1", old)])
+    part.load([Logged(1, META_KEY, PREFIX.pack(5, 1) + stored_by(Ledger, Ledger(6)))])
+    part.load([Logged(2, b"c1", torn)])
     part.recovered()
     taken = part.take_state()
     assert taken is not None
@@ -146,7 +146,7 @@ def test_a_field_may_say_itself_how_it_is_stored() -> None:
 
 
 def test_a_field_stored_by_something_else_says_what_to_do() -> None:
-    with pytest.raises(ConfigurationError, match=r"expected text.*set ZELO_APP_ID"):
+    with pytest.raises(ConfigurationError, match=r"expected text.*set app_id"):
         ShapeCodec[Tagged](Tagged, "a state").decode(stored_by(dict[str, int], {"tags": 7}))
 
 
