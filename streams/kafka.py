@@ -1,5 +1,6 @@
 """Our settings in the words of Kafka's clients: how to enter, and what to say when we may not."""
 
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -7,6 +8,23 @@ from aiokafka.errors import KafkaError
 
 from streams.config import Settings
 from streams.engine.security import Security, check_access
+from streams.engine.topics import TopicPartitionsError, TopicSpec, create_topics
+from streams.errors import ConfigurationError
+
+#: What people set, by the name of the engine's setting: an error of the engine's tells them.
+NAMES: Mapping[str, str] = {
+    "app_id": "ZELO_APP_ID",
+    "protocol": "ZELO_KAFKA_SECURITY",
+    "ca_file": "ZELO_KAFKA_CA_FILE",
+    "certificate_file": "ZELO_KAFKA_CERTIFICATE_FILE",
+    "key_file": "ZELO_KAFKA_KEY_FILE",
+    "key_password": "ZELO_KAFKA_KEY_PASSWORD",
+    "mechanism": "ZELO_KAFKA_SASL_MECHANISM",
+    "user": "ZELO_KAFKA_USER",
+    "password": "ZELO_KAFKA_PASSWORD",
+}
+#: How to mend topics that exist with other numbers of partitions.
+OTHER_PARTITIONS = "set ZELO_PARTITIONS to what is there, or use another ZELO_TOPIC_PREFIX and ZELO_APP_ID"
 
 
 def security(settings: Settings) -> Security:
@@ -17,6 +35,10 @@ def security(settings: Settings) -> Security:
         mechanism=settings.kafka_sasl_mechanism,
         user=settings.kafka_user,
         password=settings.kafka_password.get_secret_value(),
+        certificate_file=settings.kafka_certificate_file,
+        key_file=settings.kafka_key_file,
+        key_password=settings.kafka_key_password.get_secret_value(),
+        names=NAMES,
     )
 
 
@@ -24,9 +46,25 @@ def client_options(settings: Settings) -> dict[str, Any]:
     """Options for any aiokafka client beside its address.
 
     Raises:
-        ConfigurationError: the file of authorities cannot be read.
+        ConfigurationError: a file of certificates or keys cannot be read; names the setting.
     """
     return security(settings).client_options()
+
+
+async def make_topics(settings: Settings, specs: Iterable[TopicSpec]) -> list[str]:
+    """Creates the topics that do not exist yet; gives their names.
+
+    Raises:
+        ConfigurationError: one exists with another number of partitions, or a file of the settings cannot be read.
+        TransientError: the broker refused for now.
+        KafkaError, OSError: nobody answers.
+    """
+    try:
+        return await create_topics(
+            settings.kafka_bootstrap, specs, settings.replication_factor, **client_options(settings)
+        )
+    except TopicPartitionsError as error:
+        raise ConfigurationError(f"{error}: {OTHER_PARTITIONS}") from error
 
 
 async def require_access(settings: Settings) -> None:

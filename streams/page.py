@@ -39,7 +39,8 @@ class Page(Service):
         try:
             await web.TCPSite(self._runner, host, port).start()
         except OSError as error:
-            raise ConfigurationError(f"ZELO_HTTP_PORT: cannot listen on {host}:{port}: {error}") from error
+            where = f"{host}:{port}: {error.strerror or error}"
+            raise ConfigurationError(f"ZELO_HTTP_HOST and ZELO_HTTP_PORT: cannot listen on {where}") from error
 
     async def on_stop(self) -> None:
         """Stops listening."""

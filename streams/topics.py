@@ -8,9 +8,14 @@ from streams.engine.topics import TopicSpec
 
 # Inputs and history are kept for two years, so that a rebuild from the log has all that windows and labels need.
 _KEPT_MS = 730 * 86_400_000
+# A week in which nothing is compacted: ClickHouse gets every daily score, however long it or the archive was away.
+_WHOLE_MS = 7 * 86_400_000
+# Ages count from arrival. Records carry the time of their event, and by that the broker would delete an imported
+# history older than its retention, and compact scores of the past, before anybody has read them.
+_AGE: Mapping[str, str] = {"message.timestamp.type": "LogAppendTime"}
 _CONFIG: Mapping[str, Mapping[str, str]] = {
-    "delete": {"cleanup.policy": "delete", "retention.ms": str(_KEPT_MS)},
-    "compact": {"cleanup.policy": "compact", "min.compaction.lag.ms": str(3_600_000)},
+    "delete": {"cleanup.policy": "delete", "retention.ms": str(_KEPT_MS), **_AGE},
+    "compact": {"cleanup.policy": "compact", "min.compaction.lag.ms": str(_WHOLE_MS), **_AGE},
 }
 
 

@@ -21,7 +21,7 @@ def run_worker(settings: Settings, role: Role) -> int:
     Raises:
         ConfigurationError: a setting or profile cannot work, or Kafka turned us away.
     """
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.run_until_complete(require_access(settings))

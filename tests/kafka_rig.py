@@ -9,13 +9,32 @@ import asyncio
 import shutil
 import tempfile
 import threading
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.embedded.kafka import ApacheKafka
+from streams.embedded.kafka.properties import Layout
 from streams.embedded.stack import EmbeddedStack
+
+#: What a broker does after minutes, it does at once: delete what is older than its topic keeps, and compact.
+_HASTE = {
+    "log.initial.task.delay.ms": "500",
+    "log.retention.check.interval.ms": "500",
+    "log.cleaner.backoff.ms": "500",
+    "log.segment.delete.delay.ms": "1000",
+}
+
+
+class HastyKafka(ApacheKafka):
+    """An Apache Kafka that throws away whatever it may as soon as it may."""
+
+    def _new_layout(self) -> Layout:
+        layout = super()._new_layout()
+        return replace(layout, extra={**layout.extra, **_HASTE})
 
 
 class SessionKafka:
@@ -45,7 +64,7 @@ class SessionKafka:
 
     async def _serve(self) -> None:
         try:
-            async with ApacheKafka(self.folder) as kafka:
+            async with HastyKafka(self.folder) as kafka:
                 self._started.set_result(kafka)
                 await self._over.wait()
         except Exception as error:
@@ -78,8 +97,17 @@ class SessionKafka:
 session: SessionKafka | None = None
 
 
+_start_own: Callable[[EmbeddedStack], Awaitable[None]] = EmbeddedStack._start_broker
+
+
 async def start_shared(stack: EmbeddedStack) -> None:
-    """Stands in for `EmbeddedStack._start_broker`: the session's Kafka instead of a child of the stack."""
+    """Stands in for `EmbeddedStack._start_broker`: the session's Kafka instead of a child of the stack.
+
+    A stack that asks for a Kafka itself gets its own, with its data in its own folder.
+    """
+    if stack._broker_kind == "kafka":
+        await _start_own(stack)
+        return
     assert session is not None
     stack.broker_port = int((await session.emptied()).rpartition(":")[2])
     stack.cluster_id = session.kafka.cluster_id

@@ -62,7 +62,7 @@ class Board:
             "events": self.events,
             "customers": self.customers,
             "bands": self.bands,
-            "nps": self.nps["nps"],
+            "nps": shown_nps(self.nps["nps"]),
             "mrr_minor": self.mrr_minor,
             "movements": {name: step["amount_minor"] for name, step in self.movements.items()},
             "churn": {name: quality.get(name) for name in ("observations", "labelled", "roc_auc", "log_loss")},
@@ -71,6 +71,11 @@ class Board:
             "clickhouse_rows": self.rows,
             "seconds": round(seconds, 1),
         }
+
+
+def shown_nps(nps: float | None) -> float | None:
+    """NPS in points as people are told it."""
+    return None if nps is None else round(nps, 1)
 
 
 def read_board(settings: Settings) -> Board:
@@ -169,7 +174,7 @@ def _nps(rows: _Rows) -> dict[str, Any]:
     return rows.one(
         "SELECT sum(promoters_90d) AS promoters, sum(passives_90d) AS passives, sum(detractors_90d) AS detractors, "
         "promoters + passives + detractors AS answers, "
-        "if(answers = 0, NULL, round(100 * (promoters - detractors) / answers, 1)) AS nps, "
+        "if(answers = 0, NULL, 100 * (promoters - detractors) / answers) AS nps, "
         "countIf(last_nps_generated AND answers_here > 0) AS generated_customers FROM "
         "(SELECT *, promoters_90d + passives_90d + detractors_90d AS answers_here FROM feedback_daily FINAL "
         "WHERE day = (SELECT max(day) FROM feedback_daily))"

@@ -51,7 +51,7 @@ def command(
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     started = monotonic()
-    configure_logging("WARNING")
+    configure_logging("WARNING", settings.log_format)
     board, report = running.run(run(settings, folder, console))
     seconds = monotonic() - started
     if as_json:

@@ -15,7 +15,7 @@ from streams.app import changelog_specs
 from streams.cli.board import read_accounting
 from streams.config import Settings
 from streams.errors import ConfigurationError, ZeloError
-from streams.kafka import client_options, require_access
+from streams.kafka import OTHER_PARTITIONS, client_options, require_access
 from streams.sinks.migrate import status
 from streams.topics import topic_specs
 
@@ -111,8 +111,7 @@ async def _topics(settings: Settings) -> list[Finding]:
     if missing:
         return [Finding(f"missing topics: {', '.join(missing)}", False, "run `zelo topics --create`")]
     if wrong:
-        mend = "set ZELO_PARTITIONS to what is there, or use another ZELO_TOPIC_PREFIX and ZELO_APP_ID"
-        return [Finding(f"partitions: {'; '.join(wrong)}", False, mend)]
+        return [Finding(f"partitions: {'; '.join(wrong)}", False, OTHER_PARTITIONS)]
     return [Finding(f"{len(specs)} topics, {settings.partitions} partitions", True)]
 
 

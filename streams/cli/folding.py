@@ -3,12 +3,16 @@
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from time import monotonic
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
 from schemas import registry
-from schemas.metrics import MetricValues, Movement, Progress, RevenueValues
+from schemas.alerts import Alert
+from schemas.metrics import FeedbackValues, MetricValues, Movement, Progress, RevenueValues
+from streams.app import profile_of
+from streams.cli.board import shown_nps
 from streams.cli.demo import DEMO_SETTINGS
 from streams.clock import SystemClock
 from streams.config import Settings, load_settings
@@ -18,8 +22,11 @@ from streams.intake.jsonl import JsonLines
 from streams.intake.ordering import prepare
 from streams.intake.ravenstack import Ravenstack
 from streams.metrics.days import Days
-from streams.metrics.profile import load_profile
+from streams.metrics.nps import nps
 from streams.offline import Input, Offline
+from streams.sinks.slack import oldest_told
+
+V = TypeVar("V", FeedbackValues, RevenueValues)
 
 
 def command(
@@ -28,36 +35,52 @@ def command(
 ) -> None:
     """Fold files in memory and print one JSON object, with the keys and the figures of `zelo demo --json`."""
     importer: Importer = Ravenstack() if kind == "ravenstack" else JsonLines()
-    typer.echo(json.dumps(figures(fold(load_settings(**DEMO_SETTINGS), importer, path))))
+    settings, started = load_settings(**DEMO_SETTINGS), monotonic()
+    found = figures(fold(settings, importer, path), oldest_told(settings, SystemClock())())
+    typer.echo(json.dumps({**found, "seconds": round(monotonic() - started, 1)}))
 
 
 def fold(settings: Settings, importer: Importer, path: Path) -> Offline:
     """Everything that comes out of the files of an importer."""
     days = Days(settings.timezone)
     prepared = prepare(importer, path, settings.partitions, days)
-    profile, now = load_profile(settings.profile), SystemClock().now_ms()
+    profile, now = profile_of(settings), SystemClock().now_ms()
     offline = Offline(profile, settings.partitions, time_policy(settings), days, now)
     offline.feed(Input(*record[:4]) for record in prepared)
     offline.flush()
     return offline
 
 
-def figures(offline: Offline) -> dict[str, Any]:
-    """The figures of the board that need no ClickHouse."""
+def figures(offline: Offline, oldest_told_ms: int) -> dict[str, Any]:
+    """What `zelo demo --json` says, but for the rows of ClickHouse and the seconds.
+
+    Args:
+        offline: what came out.
+        oldest_told_ms: time of the oldest alert that people are told of, epoch ms.
+    """
     health = {score.customer_id: score for score in offline.messages(registry.HEALTH)}
     models = offline.messages(registry.MODELS)
     metrics = offline.messages(registry.METRICS)
-    opened = [alert.rule for alert in offline.messages(registry.ALERTS) if alert.status == "opened"]
+    days = [m for m in metrics if isinstance(m, MetricValues) and m.kind == "day"]
+    alerts = offline.messages(registry.ALERTS)
     quality = models[-1].quality if models else None
     return {
         "events": _accounting([m for m in metrics if isinstance(m, Progress)]),
         "customers": len(health),
         "bands": dict(sorted(Counter(score.band for score in health.values()).items())),
-        "mrr_minor": _mrr([m for m in metrics if isinstance(m, MetricValues) and m.kind == "day"]),
+        "nps": _nps(_on_the_last_day(days, FeedbackValues)),
+        "mrr_minor": sum(values.mrr_minor for values in _on_the_last_day(days, RevenueValues)),
         "movements": _movements([m for m in metrics if isinstance(m, Movement)]),
         "churn": {name: getattr(quality, name, None) for name in ("observations", "labelled", "roc_auc", "log_loss")},
-        "alerts": dict(sorted(Counter(opened).items())),
+        "alerts": _opened(alerts),
+        "slack_messages": len({a.episode_id for a in alerts if a.status != "resolved" and a.at >= oldest_told_ms}),
     }
+
+
+def _opened(alerts: list[Alert]) -> dict[str, int]:
+    """Episodes opened, by rule; an alert that was sent twice is one."""
+    rules = {alert.alert_id: alert.rule for alert in alerts if alert.status == "opened"}
+    return dict(sorted(Counter(rules.values()).items()))
 
 
 def _accounting(progress: list[Progress]) -> dict[str, int]:
@@ -65,11 +88,18 @@ def _accounting(progress: list[Progress]) -> dict[str, int]:
     return {name: sum(getattr(p, name) for p in newest) for name in ("read", "applied", "duplicate", "late", "dead")}
 
 
-def _mrr(values: list[MetricValues]) -> int:
-    """MRR of all customers at the last closed day."""
-    revenue = [(m.day, m.customer_id, m.values.mrr_minor) for m in values if isinstance(m.values, RevenueValues)]
-    last = max((day for day, _, _ in revenue), default=0)
-    return sum({customer: mrr for day, customer, mrr in revenue if day == last}.values())
+def _on_the_last_day(values: list[MetricValues], domain: type[V]) -> list[V]:
+    """The values of all customers at the last closed day of a domain, of each the newest."""
+    found = [(m.day, m.customer_id, m.values) for m in values if isinstance(m.values, domain)]
+    last = max((day for day, _, _ in found), default=0)
+    return list({customer: of for day, customer, of in found if day == last}.values())
+
+
+def _nps(feedback: list[FeedbackValues]) -> float | None:
+    """NPS of all customers, in points."""
+    counts = ((f.promoters_90d, f.passives_90d, f.detractors_90d) for f in feedback)
+    promoters, passives, detractors = map(sum, zip((0, 0, 0), *counts, strict=True))
+    return shown_nps(nps(promoters, passives, detractors))
 
 
 def _movements(steps: list[Movement]) -> dict[str, int]:

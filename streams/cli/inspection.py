@@ -13,8 +13,7 @@ from streams.app import changelog_specs
 from streams.cli.answers import kafka_errors, shown
 from streams.cli.doctor import examine
 from streams.config import Settings, load_settings
-from streams.engine.topics import create_topics
-from streams.kafka import client_options
+from streams.kafka import make_topics
 from streams.sinks.migrate import migrate, status
 from streams.topics import partitions, topic_name, topic_specs
 
@@ -41,9 +40,7 @@ def topics_command(
     if create:
         specs = [*topic_specs(settings), *changelog_specs(settings)]
         with kafka_errors(settings):
-            made = asyncio.run(
-                create_topics(settings.kafka_bootstrap, specs, settings.replication_factor, **client_options(settings))
-            )
+            made = asyncio.run(make_topics(settings, specs))
         console.print("\n".join(f"created {name}" for name in made) or "all topics exist")
         return
     table = Table("topic", "key", "partitions", "kept", "what", box=None)

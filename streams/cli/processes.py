@@ -12,14 +12,17 @@ import aiohttp
 
 from streams.app import ROLES, Role
 from streams.config import Settings, child_environment
-from streams.embedded.ports import free_port
+from streams.embedded.ports import LOOPBACK, free_port
 from streams.embedded.supervise import Child, Restart
+from streams.errors import ConfigurationError
 
 #: A worker is ready when its tables are recovered; one that takes longer than the engine allows ends itself.
 _READY_SECONDS = 1000.0
 _GRACE_SECONDS = 20.0
 #: Half a second to half a minute apart, so about three minutes in a row, then the command ends with the last words.
 PATIENT = Restart(attempts=10)
+#: Where somebody who listens everywhere is reached from here.
+_EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - compared, not listened on
 
 
 def worker_children(
@@ -32,10 +35,13 @@ def worker_children(
         logs: folder of one log for each.
         restart: what happens to a dead one.
         counts: how many of each role; one of each by default.
+
+    Raises:
+        ConfigurationError: `http_host` is no address of this machine.
     """
     number_of: Mapping[Role, int] = dict.fromkeys(ROLES, 1) if counts is None else counts
     members = [(role, _name(role, number)) for role, count in number_of.items() for number in range(1, count + 1)]
-    ports = _ports(settings.http_port, len(members))
+    ports = _ports(settings, len(members))
     return [
         _child(settings, role, name, port, logs, restart or Restart())
         for (role, name), port in zip(members, ports, strict=True)
@@ -46,12 +52,17 @@ def _name(role: Role, number: int) -> str:
     return role if number == 1 else f"{role}-{number}"
 
 
-def _ports(first: int, count: int) -> list[int]:
-    if first:
+def _ports(settings: Settings, count: int) -> list[int]:
+    if first := settings.http_port:
         return list(range(first, first + count))
     found: dict[int, None] = {}
     while len(found) < count:
-        found[free_port()] = None
+        try:
+            found[free_port(settings.http_host)] = None
+        except OSError as error:
+            raise ConfigurationError(
+                f"ZELO_HTTP_HOST: expected a name or an address of this machine, it was {settings.http_host!r}: {error}"
+            ) from error
     return list(found)
 
 
@@ -71,8 +82,13 @@ def _child(settings: Settings, role: Role, name: str, port: int, logs: Path, res
 
 
 def page_url(settings: Settings) -> str:
-    """Address of a worker's page."""
-    return f"http://{settings.http_host}:{settings.http_port}"
+    """Address of a worker's page; one that listens everywhere is asked on the loopback interface."""
+    return _url(settings.http_host, settings.http_port)
+
+
+def _url(host: str, port: int | str) -> str:
+    asked = _EVERYWHERE.get(host, host)
+    return f"http://[{asked}]:{port}" if ":" in asked else f"http://{asked}:{port}"
 
 
 def ready_probe(page: str) -> Callable[[], Awaitable[bool]]:
@@ -102,4 +118,4 @@ def page_line(name: str, page: str) -> str:
 
 def _page_of(child: Child) -> str:
     env = child.env or {}
-    return f"http://{env['ZELO_HTTP_HOST']}:{env['ZELO_HTTP_PORT']}"
+    return _url(env["ZELO_HTTP_HOST"], env["ZELO_HTTP_PORT"])

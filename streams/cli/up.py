@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from streams.cli.demo import DEMO_SETTINGS, flow, sample_data
 from streams.cli.flow import standings
 from streams.cli.processes import page_line
 from streams.cli.stack import LocalStack, local_stack
-from streams.config import Settings, load_settings
+from streams.config import load_settings
 from streams.embedded import BrokerKind
 from streams.logs import configure_logging
 
@@ -33,19 +34,30 @@ def command(
         BrokerKind,
         typer.Option(help="embedded: in memory, nothing to install; kafka: Apache Kafka, durable, needs Java"),
     ] = "embedded",
+    kafka_port: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65_535, help="port of the broker; 0: the one of earlier starts in --data-dir, or a free one"
+        ),
+    ] = 0,
 ) -> None:
     """Run broker, ClickHouse and workers on this machine, print their addresses, stop all with Ctrl-C."""
     overrides: dict[str, Any] = DEMO_SETTINGS if sample else {}
     settings = load_settings(**overrides)
-    configure_logging("WARNING")
-    asyncio.run(_run(settings, data_dir, broker, sample, Console()))
+    configure_logging("WARNING", settings.log_format)
+    console = Console()
+
+    def say(text: str) -> None:
+        console.print(f"[dim]{text}[/dim]")
+
+    asyncio.run(_run(local_stack(settings, data_dir, say, broker, kafka_port), sample, console))
 
 
-async def _run(settings: Settings, data_dir: Path | None, broker: BrokerKind, sample: bool, console: Console) -> None:
+async def _run(starting: AbstractAsyncContextManager[LocalStack], sample: bool, console: Console) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with local_stack(settings, data_dir, lambda text: console.print(f"[dim]{text}[/dim]"), broker) as stack:
+    async with starting as stack:
         _print_addresses(console, stack)
         if sample:
             await _until(stop, flow(stack, sample_data(), console))

@@ -12,6 +12,7 @@ from streams.app import Role
 from streams.cli.processes import PATIENT, page_line, pages_of, worker_children
 from streams.config import load_settings
 from streams.embedded.supervise import Child, ChildError, Supervisor
+from streams.logs import configure_logging
 
 RoleOption = Literal["stream", "archive", "notify", "all"]
 
@@ -32,6 +33,7 @@ def command(
         typer.echo(
             f"only {settings.partitions} of {workers} can have work: ZELO_PARTITIONS={settings.partitions}", err=True
         )
+    configure_logging(settings.log_level, settings.log_format)
     children = worker_children(settings, settings.data_dir / "logs", PATIENT, _counts(role, workers))
     asyncio.run(_supervise(children))
 

@@ -1,4 +1,4 @@
-"""Free TCP ports of the loopback interface, for children that cannot be asked to pick their own."""
+"""Free TCP ports, of the loopback interface unless told otherwise, for children that cannot be asked to pick one."""
 
 import socket
 
@@ -10,9 +10,16 @@ def free_port(host: str = LOOPBACK) -> int:
 
     Somebody else may take it before the child does. Callers therefore check that the one who answers is
     their child, and try another port when the child reports the address as taken.
+
+    Args:
+        host: name or address of this machine that the child will listen on; `0.0.0.0` and `::` for all.
+
+    Raises:
+        OSError: no such host, or it is not this machine.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
+    family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.bind(address)
         port: int = probe.getsockname()[1]
         return port
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from streams.embedded.addresses import Ports, ports_path, require_free, store_ports, stored_ports
 from streams.embedded.broker import broker_child
 from streams.embedded.clickhouse.child import clickhouse_child
 from streams.embedded.kafka import ApacheKafka
@@ -48,13 +49,14 @@ class EmbeddedStack:
     """Broker and ClickHouse on loopback ports, as an async context manager.
 
     The embedded broker keeps everything in memory, Apache Kafka in `data_dir/kafka`, ClickHouse in
-    `data_dir/clickhouse`; logs go to `data_dir/logs`, those of Apache Kafka to `data_dir/kafka/logs`.
+    `data_dir/clickhouse`; logs go to `data_dir/logs`, those of Apache Kafka to `data_dir/kafka/logs`. A stack with
+    Apache Kafka started again in its folder listens where it did before (`data_dir/ports.json`).
 
     Args:
         data_dir: where data are kept; one process at a time. None makes a temporary directory, deleted on exit.
         broker: which one.
-        broker_port: 0 picks a free one.
-        clickhouse_port: 0 picks a free one.
+        broker_port: 0 picks a free one, or the one of earlier starts.
+        clickhouse_port: 0 picks a free one, or the one of earlier starts.
         clickhouse_restart: how a dead ClickHouse is started again, if at all; its data survives. The broker
             never is: the embedded one would be empty.
         on_exit: called when a child dies unexpectedly; `supervisor.wait()` raises then, too.
@@ -63,6 +65,10 @@ class EmbeddedStack:
         supervisor: runs both; further children (workers) can be started with it and are stopped first.
         cluster_id: identity of the broker. The embedded one has another for every start: its offsets start anew
             as well. Apache Kafka keeps it with its data; it is known once entered.
+
+    Raises:
+        ConfigurationError: on entering, a package or Java is missing, or a port that must be ours is taken.
+        ChildError: on entering, one of the two did not start; with its log's last lines.
     """
 
     clickhouse_host = LOOPBACK
@@ -109,8 +115,11 @@ class EmbeddedStack:
         try:
             await self.supervisor.__aenter__()
             try:
-                await self._start_broker()
+                self._settle_ports()
+                await (self._start_kafka() if self._broker_kind == "kafka" else self._start_broker())
                 self.clickhouse_port = await self._start(self._clickhouse, self.clickhouse_port)
+                if self._durable:
+                    store_ports(self.data_dir, Ports(kafka=self.broker_port, clickhouse=self.clickhouse_port))
             except BaseException:
                 await self.supervisor.__aexit__(None, None, None)
                 raise
@@ -127,10 +136,25 @@ class EmbeddedStack:
         finally:
             await self._remove_temporary()
 
+    @property
+    def _durable(self) -> bool:
+        return self._given_data_dir is not None and self._broker_kind == "kafka"
+
+    def _settle_ports(self) -> None:
+        """Takes the ports of earlier starts where none are given; refuses those that somebody else has."""
+        before = stored_ports(self.data_dir) if self._durable else Ports()
+        self.broker_port = self.broker_port or before.kafka
+        self.clickhouse_port = self.clickhouse_port or before.clickhouse
+        if self.broker_port:
+            require_free("Kafka", self.broker_port, "name another one with --kafka-port")
+        if self.clickhouse_port:
+            mend = f"remove {ports_path(self.data_dir)}: free ports are picked then"
+            require_free("ClickHouse", self.clickhouse_port, mend)
+
     async def _start_broker(self) -> None:
-        if self._broker_kind == "embedded":
-            self.broker_port = await self._start(self._broker, self.broker_port)
-            return
+        self.broker_port = await self._start(self._broker, self.broker_port)
+
+    async def _start_kafka(self) -> None:
         kafka = ApacheKafka(self.data_dir / "kafka", port=self.broker_port, supervisor=self.supervisor)
         await kafka.start()
         self.broker_port = int(kafka.bootstrap.rpartition(":")[2])

@@ -110,11 +110,16 @@ class Delivery:
         rejected: list[Rejected] = []
         taken = 0
         waiting = [rows]
+        asked_once = len(rows) == 1  # a refusal may be a mistake; a larger block is asked for again, in halves
         while waiting:
             block = waiting.pop()
             try:
                 whole = await self._insert(block)
             except PoisonError as error:
+                if asked_once:
+                    asked_once = False
+                    waiting.append(block)
+                    continue
                 if len(block) == 1:
                     rejected.append(Rejected(block[0], error))
                     _give_up_if_hopeless(rejected, taken, error)

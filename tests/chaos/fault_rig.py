@@ -11,13 +11,16 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from faust.types import TP
 
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
-from engine_rig import Job, Worker, poll, write
+from engine_rig import Job, Worker, is_drained, poll, write
 from faults import Fault
 from system_rig import System
 
 from streams.embedded.supervise import Child
+from streams.engine.offsets import committed_offsets, end_offsets
+from streams.errors import TransientError
 
 _SCRIPT = Path(__file__).with_name("fault_worker.py")
 
@@ -32,7 +35,7 @@ class FaultWorker(Worker):
     def command(self) -> list[str]:
         return [sys.executable, str(_SCRIPT), "engine", json.dumps(asdict(self.job)), json.dumps(asdict(self.fault))]
 
-    async def ended(self, seconds: float = 45.0) -> int:
+    async def ended(self, seconds: float = 90.0) -> int:
         """Its exit status, once it has one."""
 
         async def has_ended() -> bool:
@@ -45,7 +48,7 @@ class FaultWorker(Worker):
         return self.process.returncode
 
 
-async def begun(worker: Worker, seconds: float = 40.0) -> None:
+async def begun(worker: Worker, seconds: float = 90.0) -> None:
     """Returns when the worker has its partitions."""
 
     async def is_ready() -> bool:
@@ -53,6 +56,34 @@ async def begun(worker: Worker, seconds: float = 40.0) -> None:
         return "Worker ready" in worker.text()
 
     await poll(is_ready, seconds)
+
+
+async def drained(job: Job) -> None:
+    """Returns when all there is has been committed; a partition may be without a leader meanwhile."""
+
+    async def is_done() -> bool:
+        try:
+            return await is_drained(job)
+        except TransientError:
+            return False
+
+    await poll(is_done)
+
+
+async def some_more(job: Job) -> None:
+    """Returns when events that come from now on have gone through."""
+    tps = [TP(job.source, number) for number in range(job.partitions)]
+    ends: dict[TP, int] = {}
+
+    async def has_passed() -> bool:
+        try:
+            ends.update(ends or await end_offsets(job.bootstrap, tps))
+            done = await committed_offsets(job.bootstrap, job.name, tps)
+        except TransientError:  # no leader for the moment
+            return False
+        return all((done[tp] or 0) > end for tp, end in ends.items())
+
+    await poll(has_passed)
 
 
 @asynccontextmanager
@@ -81,7 +112,7 @@ def with_fault_file(child: Child, role: str, file: Path) -> Child:
     return replace(child, argv=[sys.executable, str(_SCRIPT), role, str(file)])
 
 
-async def restarted(system: System, role: str, victim: int, seconds: float = 60.0) -> None:
+async def restarted(system: System, role: str, victim: int, seconds: float = 90.0) -> None:
     """Returns when the supervisor has put a new worker in place of the process `victim`."""
     async with asyncio.timeout(seconds):
         while system.pid(role) == victim or not await system.children[role].ready():

@@ -1,6 +1,7 @@
 """A TCP proxy on loopback that can be cut, frozen, slowed and restored."""
 
 import asyncio
+import socket
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -25,6 +26,8 @@ class Proxy:
         self.delay = 0.0
         self._open = asyncio.Event()
         self._open.set()
+        self._frozen = asyncio.Event()
+        self._mark = b""
         self._refusing = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -49,12 +52,20 @@ class Proxy:
         for writer in self._writers:
             writer.transport.abort()
 
-    def freeze(self) -> None:
-        """Nothing gets through any more, and nobody is told."""
-        self._open.clear()
+    async def freeze_at(self, mark: bytes) -> None:
+        """Freezes when the next request with these bytes comes, which does not get through either; returns then.
+
+        Nothing gets through any more, and nobody is told.
+        """
+        self._mark = mark
+        self._frozen.clear()
+        await self._frozen.wait()
 
     def restore(self) -> None:
-        """As if nothing had been; what a freeze held back goes on."""
+        """As if nothing had been; what a freeze held back goes on, unless its sender has reset the connection since.
+
+        So does a network that loses packets: the sender's kernel sends them again for as long as it has them.
+        """
         self._refusing = False
         self.delay = 0.0
         self._open.set()
@@ -78,7 +89,10 @@ class Proxy:
         there, back = await asyncio.open_connection("127.0.0.1", self.target)
         self._writers.add(back)
         try:
-            pumps = [asyncio.ensure_future(self._pump(reader, back)), asyncio.ensure_future(self._pump(there, writer))]
+            pumps = [
+                asyncio.ensure_future(self._pump(reader, writer, back)),
+                asyncio.ensure_future(self._pump(there, back, writer)),
+            ]
             try:
                 await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -89,11 +103,27 @@ class Proxy:
             back.transport.abort()
             self._writers.discard(back)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, source: asyncio.StreamWriter, writer: asyncio.StreamWriter
+    ) -> None:
         with suppress(OSError):
             while chunk := await reader.read(_CHUNK):
                 if self.delay:
                     await asyncio.sleep(self.delay)
-                await self._open.wait()
+                if self._mark and self._mark in chunk:
+                    self._mark = b""
+                    self._open.clear()
+                    self._frozen.set()
+                if not self._open.is_set():
+                    await self._open.wait()
+                    if _is_reset(reader, source):
+                        return
                 writer.write(chunk)
                 await writer.drain()
+
+
+def _is_reset(reader: asyncio.StreamReader, source: asyncio.StreamWriter) -> bool:
+    """Whether the sender has taken back what it had not got an answer to; a mere close does not."""
+    if reader.exception() is not None or source.is_closing():
+        return True
+    return bool(source.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))

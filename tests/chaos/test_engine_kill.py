@@ -50,7 +50,7 @@ async def test_kills_at_random_points_change_nothing(job: Job) -> None:
     stop.set()
     await feeding
     with Worker(job):
-        await poll(lambda: is_drained(job), seconds=60)
+        await poll(lambda: is_drained(job))
     await check_exact(job)
 
 
@@ -66,7 +66,7 @@ async def test_kills_in_the_middle_of_large_flushes_leave_keys_and_meta_of_one_f
         torn += await check_snapshots(job)
     assert torn > 0, "no kill hit a flush"
     with Worker(job):
-        await poll(lambda: is_drained(job), seconds=60)
+        await poll(lambda: is_drained(job))
     await check_exact(job)
 
 
@@ -86,7 +86,7 @@ async def test_workers_that_join_leave_and_die_change_nothing(job: Job, standby_
                 second.kill()
                 stop.set()
                 await feeding
-                await poll(lambda: is_drained(job), seconds=60)
+                await poll(lambda: is_drained(job))
     await check_exact(job)
 
 
@@ -98,7 +98,7 @@ async def test_an_agent_stuck_in_a_call_does_not_hold_up_a_rebalance(job: Job) -
         await produce(job, ["stuck"] * job.partitions, per_batch=1)
         job.stuck_at = ""
         with Worker(job) as free:
-            await poll(lambda: has_begun(free), seconds=20)
+            await poll(lambda: has_begun(free))
             stuck.kill()
-            await poll(lambda: is_drained(job), seconds=30)
+            await poll(lambda: is_drained(job))
     await check_exact(job)

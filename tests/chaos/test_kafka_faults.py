@@ -6,25 +6,29 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.structs import TopicPartition
 from faust.types import TP
+from kafka_rig import HastyKafka
 
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
-from engine_rig import Job, Worker, check_exact, is_drained, poll, prepare, produce, read_all, recover
-from fault_rig import begun, fed
+from engine_rig import Job, Worker, check_exact, poll, prepare, produce, read_all, recover
+from fault_rig import begun, drained, fed, some_more
 
+from streams.clock import SystemClock
+from streams.config import Settings
 from streams.embedded.kafka import ApacheKafka
-from streams.engine.offsets import committed_offsets, end_offsets
+from streams.engine.offsets import end_offsets
 from streams.engine.topics import TopicSpec, create_topics
-from streams.errors import TransientError
+from streams.topics import topic_specs
 
 pytestmark = [
     pytest.mark.integration,
@@ -39,7 +43,7 @@ SEED = 20261125
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ApacheKafka]:
-    async with ApacheKafka(tmp_path_factory.mktemp("one")) as kafka:
+    async with HastyKafka(tmp_path_factory.mktemp("one")) as kafka:
         yield kafka
 
 
@@ -70,31 +74,6 @@ async def kept(job: Job) -> AsyncIterator[list[Worker]]:
             await keeping
         for worker in workers:
             worker.__exit__(*sys.exc_info())
-
-
-async def drained(job: Job) -> None:
-    async def is_done() -> bool:
-        try:
-            return await is_drained(job)
-        except TransientError:  # no leader for the moment
-            return False
-
-    await poll(is_done, 90)
-
-
-async def some_more(job: Job) -> None:
-    """Returns when events that come from now on have gone through."""
-    tps = [TP(job.source, number) for number in range(job.partitions)]
-    ends = await end_offsets(job.bootstrap, tps)
-
-    async def has_passed() -> bool:
-        try:
-            done = await committed_offsets(job.bootstrap, job.name, tps)
-        except TransientError:
-            return False
-        return all((done[tp] or 0) > end for tp, end in ends.items())
-
-    await poll(has_passed, 90)
 
 
 async def test_a_broker_killed_and_started_again_only_delays(kafka: ApacheKafka, job: Job) -> None:
@@ -205,6 +184,45 @@ async def test_retention_that_overtook_a_stopped_worker_is_told_and_passed(job: 
         expected = Counter(r.key.decode() for r in [*source[number], *rest[number]])
         expected["after"] += 100
         assert counts(part) == dict(expected)
+
+
+DAY_MS = 86_400_000
+MONTHS = 6
+
+
+async def test_an_imported_past_is_kept_as_long_as_the_present(kafka: ApacheKafka) -> None:
+    """Kafka measures age by the records' own time unless told otherwise; topics that are not told show it."""
+    ours = topic_specs(Settings(topic_prefix="past.", partitions=1))
+    by_event_time = [
+        replace(spec, name=f"twin.{spec.name}", config={**spec.config, "message.timestamp.type": "CreateTime"})
+        for spec in ours
+    ]
+    await create_topics(kafka.bootstrap, [*ours, *by_event_time])
+    start = SystemClock().now_ms() - 1100 * DAY_MS
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+        for spec in (*ours, *by_event_time):
+            for month in range(MONTHS):
+                at = start + month * 30 * DAY_MS
+                await producer.send_and_wait(spec.name, b"%d" % month, b"key", partition=0, timestamp_ms=at)
+
+    async def have_lost_some() -> bool:
+        return all([await kept_records(kafka, spec.name) < MONTHS for spec in by_event_time])
+
+    await poll(have_lost_some, 60)
+    assert {spec.name: await kept_records(kafka, spec.name) for spec in ours} == {s.name: MONTHS for s in ours}
+
+
+async def kept_records(kafka: ApacheKafka, topic: str) -> int:
+    """How many records of partition 0 are left."""
+    here = TopicPartition(topic, 0)
+    end = (await end_offsets(kafka.bootstrap, [TP(*here)]))[TP(*here)]
+    count = 0
+    async with AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest") as consumer:
+        consumer.assign([here])
+        await consumer.seek_to_beginning()
+        while await consumer.position(here) < end:
+            count += len((await consumer.getmany(here, timeout_ms=200)).get(here, []))
+    return count
 
 
 def counts(part: Any) -> dict[str, int]:

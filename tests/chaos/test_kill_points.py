@@ -74,7 +74,7 @@ async def run_lane(job: Job, chance: random.Random, faults: list[Fault]) -> None
                     workers.enter_context(Worker(job))
                 assert await victim.ended() == -9, victim.text()[-3000:]
     with Worker(job):
-        await poll(lambda: is_drained(job), seconds=90)
+        await poll(lambda: is_drained(job))
     await check_exact(job)
 
 

@@ -1,14 +1,22 @@
-"""The short form of scripts/soak: the same judgement after less than a minute."""
+"""The short form of scripts/soak: the same judgement after less than a minute, but that lag is flat.
+
+How far behind the stream is depends on who else works on the machine; that it catches up, and what it counts, does not.
+"""
 
 import pytest
 from soak import Plan, soak
 
-pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.chaos,
+    pytest.mark.any_broker("too short to tell brokers apart; `scripts/soak --broker kafka` is not"),
+    pytest.mark.timeout(240),
+]
 
 
-async def test_a_steady_load_leaves_memory_and_lag_flat_and_the_accounting_exact() -> None:
-    plan = Plan(seconds=24.0, rate=1_000, customers=200, day_seconds=0.6)
+async def test_a_steady_load_leaves_memory_flat_and_the_accounting_exact() -> None:
+    plan = Plan(seconds=18.0, rate=1_000, customers=200, day_seconds=0.45, flat_lag=False)
     report = await soak(plan, print)
     assert report.breaches == []
-    assert report.sent >= 0.9 * plan.seconds * plan.rate
-    assert len(report.looks) >= 6
+    assert report.sent == plan.seconds * plan.rate
+    assert len(report.looks) >= 3

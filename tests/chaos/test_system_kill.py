@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
-from system_oracle import differences, oracle, sample
+from system_oracle import sample
 from system_rig import System, running
 
 from streams.embedded import EmbeddedStack
@@ -45,4 +45,4 @@ async def test_kills_of_the_stream_and_the_archive_worker_change_no_figure() -> 
             await killed(system, role)
             await sending
         await system.drained()
-        assert differences(await system.tables(), oracle(records)) == []
+        assert await system.differences(records) == []

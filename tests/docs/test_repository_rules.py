@@ -86,6 +86,11 @@ def test_nothing_in_the_product_is_left_unfinished() -> None:
     assert places(UNFINISHED, (*PRODUCT, "scripts/", "bench/", "Dockerfile")) == []
 
 
+def test_only_what_reads_settings_knows_what_people_call_them() -> None:
+    rooms = ("engine", "embedded", "metrics", "churn", "scoring", "alerts")
+    assert places(re.compile(r"\bZELO_"), tuple(f"streams/{room}/" for room in rooms)) == []
+
+
 def test_modules_hold_one_idea_each() -> None:
     assert {name: lines for name, lines in modules(*PRODUCT) if lines > MODULE_LINES} == {}
 

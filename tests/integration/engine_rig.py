@@ -74,6 +74,8 @@ class Job:
     #: Of the names of source and output topic, so that several jobs can run on one broker.
     suffix: str = ""
     session_seconds: float = 4.0
+    #: Without movement, with lag, for so long and two commits is stuck.
+    stall_seconds: float = 60.0
 
     @property
     def source(self) -> str:
@@ -92,6 +94,7 @@ def build(job: Job) -> EngineApp:
         producer_batch_bytes=job.batch_bytes,
         rebalance_timeout_seconds=2.0,  # every join and every death costs these
         session_timeout_seconds=job.session_seconds,
+        stall_seconds=job.stall_seconds,
         heartbeat_interval_seconds=min(0.5, job.session_seconds / 6),
     )
     app = engine_app(job.name, settings)
@@ -209,7 +212,7 @@ class Worker:
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
     def text(self) -> str:
         return self.log.read_text(errors="replace")
@@ -224,7 +227,7 @@ class Worker:
             sys.stderr.write(self.text()[-6000:])
 
 
-def poll_now(done: Callable[[], bool], seconds: float = 20.0) -> None:
+def poll_now(done: Callable[[], bool], seconds: float = 60.0) -> None:
     import time
 
     end = monotonic() + seconds
@@ -233,7 +236,7 @@ def poll_now(done: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.05)
 
 
-async def poll(done: Callable[[], Awaitable[bool]], seconds: float = 40.0) -> None:
+async def poll(done: Callable[[], Awaitable[bool]], seconds: float = 90.0) -> None:
     end = monotonic() + seconds
     while not await done():
         assert monotonic() < end, "it did not come to pass"
@@ -299,8 +302,7 @@ async def recover(job: Job, table: str = "counts") -> dict[int, Partition[Count,
     parts = {}
     for number, records in (await read_all(job, changelog_name(job.name, table))).items():
         part = parts[number] = Partition(number, StateCodec(Count, Ledger))
-        for record in records:
-            part.load(record.offset, record.key, record.value)
+        part.load(records)
         part.recovered()
     return parts
 

@@ -75,7 +75,7 @@ def test_v_customers_shows_every_metric(client: Client, values: type) -> None:
 def test_every_view_answers_on_empty_tables(client: Client) -> None:
     sql = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'"
     views = [row[0] for row in client.query(sql).result_rows]
-    assert len(views) == 10
+    assert len(views) == 11
     for view in views:
         assert client.query(f"SELECT * FROM {view}").row_count <= 1
 

@@ -1,10 +1,12 @@
 """The analysts' views on data small enough to be worked out by hand; all rows are put in twice on purpose."""
 
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, date, datetime
 from itertools import count
 from math import log, sqrt
-from typing import Any
+from random import Random
+from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
@@ -20,11 +22,14 @@ from sink_samples import (
     movement,
     profile,
     progress,
+    record,
     rows,
     snapshot,
     values,
 )
 
+from schemas import registry
+from schemas.events import SpendRecorded
 from schemas.metrics import FeedbackValues, RevenueValues, SpendValues, UsageValues
 from streams.config import Settings
 from streams.metrics.days import from_date
@@ -243,6 +248,88 @@ def test_acquisition_cost_is_spend_by_customers_won_in_its_currency(put: Put, vi
     )
     found = {(row["currency"], row["month"].month): tuple(row.values())[2:] for row in view("v_acquisition")}
     assert found == {("BRL", 2): (1_000_000, 5, 200_000), ("USD", 2): (7, 0, None), ("BRL", 3): (0, 1, None)}
+
+
+class Spent(NamedTuple):
+    """A payment as somebody reports it."""
+
+    customer: str
+    month: int
+    amount: int
+    currency: str = "USD"
+    channel: str | None = None
+
+
+def reported(spent: Spent, event_id: str, offset: int) -> Rec:
+    event = SpendRecorded(
+        event_id=event_id,
+        customer_id=spent.customer,
+        occurred_at=on(spent.month, 1 + offset % 28),
+        amount_minor=spent.amount,
+        currency=spent.currency,
+        channel=spent.channel,
+    )
+    return record(registry.SPEND, event, key=spent.customer.encode(), offset=offset)
+
+
+def test_spend_by_channel_is_that_of_the_events_and_no_cost_is_made_up(put: Put, view: View) -> None:
+    put(
+        *(
+            reported(spent, f"e{number}", number)
+            for number, spent in enumerate(
+                (
+                    Spent("_company", 2, 1000, channel="search"),
+                    Spent("_company", 2, 500, channel="fairs"),
+                    Spent("a", 2, 70, channel="search"),
+                    Spent("a", 2, 30, channel="search"),
+                    Spent("b", 2, 11),
+                    Spent("_company", 2, 400, "BRL", "search"),
+                    Spent("_company", 3, 9, channel="search"),
+                )
+            )
+        ),
+        reported(Spent("a", 2, 70, channel="search"), "e2", 40),  # sent twice: the first stands, also when it moved
+        reported(Spent("a", 3, 70, channel="fairs"), "e2", 41),
+        reported(Spent("c", 2, 5, channel="search"), "e2", 42),  # another customer's, so another event
+    )
+    found = view("v_acquisition_channels")
+    assert list(found[0]) == ["currency", "month", "channel", "spend_minor", "campaigns_minor", "payments", "customers"]
+    assert {(row["currency"], row["month"].month, row["channel"]): tuple(row.values())[3:] for row in found} == {
+        ("USD", 2, "search"): (1105, 1000, 4, 2),
+        ("USD", 2, "fairs"): (500, 500, 1, 0),
+        ("USD", 2, None): (11, 0, 1, 1),
+        ("BRL", 2, "search"): (400, 400, 1, 0),
+        ("USD", 3, "search"): (9, 9, 1, 0),
+    }
+
+
+def test_channels_add_up_to_the_spend_of_the_month(put: Put, view: View) -> None:
+    chance = Random(8)
+    spent = [
+        Spent(
+            chance.choice(["_company", "a", "b"]),
+            chance.randint(1, 6),
+            chance.randint(1, 10_000),
+            chance.choice(["USD", "BRL"]),
+            chance.choice(["search", "fairs", None]),
+        )
+        for _ in range(60)
+    ]
+    folded: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)  # as the fold sums up a customer's day
+    for number, one in enumerate(spent):
+        folded[one.customer, day(one.month, 1 + number % 28)][one.currency] += one.amount
+    put(
+        *(reported(one, f"e{number}", number) for number, one in enumerate(spent)),
+        *(values(SpendValues(spend_1d_minor=dict(by)), day=at, customer=who) for (who, at), by in folded.items()),
+    )
+    recount: Counter[tuple[str, int, str | None]] = Counter()
+    months: Counter[tuple[str, int]] = Counter()
+    for one in spent:
+        recount[one.currency, one.month, one.channel] += one.amount
+        months[one.currency, one.month] += one.amount
+    channels = view("v_acquisition_channels")
+    assert {(row["currency"], row["month"].month, row["channel"]): row["spend_minor"] for row in channels} == recount
+    assert {(row["currency"], row["month"].month): row["spend_minor"] for row in view("v_acquisition")} == months
 
 
 def test_the_board_counts_customers_by_their_newest_band(put: Put, view: View) -> None:

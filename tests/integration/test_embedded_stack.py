@@ -13,6 +13,7 @@ from streams.embedded import ChildError, EmbeddedStack, Restart, stack
 from streams.embedded.broker import answering_cluster_id
 from streams.embedded.clickhouse.child import answering_name
 from streams.embedded.ports import LOOPBACK, free_port
+from streams.errors import ConfigurationError
 
 pytestmark = [pytest.mark.integration, pytest.mark.embedded_broker]
 
@@ -48,8 +49,11 @@ async def test_the_stack_is_ready_when_entered_mends_clickhouse_and_leaves_nothi
 
 async def test_a_given_directory_is_kept_and_a_taken_port_is_an_error(tmp_path: Path) -> None:
     async with EmbeddedStack(tmp_path / "mine") as embedded:
-        with pytest.raises(ChildError, match="broker ended while starting"):
+        with pytest.raises(ConfigurationError, match=rf"^port {embedded.broker_port} of Kafka is taken \(Address alre"):
             async with EmbeddedStack(tmp_path / "second", broker_port=embedded.broker_port):
+                pass
+        with pytest.raises(ConfigurationError, match=rf"^port {embedded.clickhouse_port} of ClickHouse is taken"):
+            async with EmbeddedStack(tmp_path / "second", clickhouse_port=embedded.clickhouse_port):
                 pass
     assert any((tmp_path / "mine" / "clickhouse").iterdir())
 

@@ -1,6 +1,7 @@
 """One worker on a real broker: exact tables, orderly ends, and what the broker's offsets really are."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from engine_rig import (
     prepare,
     produce,
     read_all,
+    recover,
 )
 from faust.types import TP
 
@@ -72,10 +74,46 @@ async def test_an_agent_that_raises_ends_the_worker_with_nothing_committed_past_
     await produce(job, ["good"] * 200 + ["bad"] * 200, per_batch=100)
     job.fails_at = "bad"
     with Worker(job) as worker:
-        assert await asyncio.to_thread(worker.process.wait, 40) != 0
+        assert await asyncio.to_thread(worker.process.wait, 90) != 0
         check_end_of_log(worker.text())
     assert not await is_drained(job)
     job.fails_at = ""
+    with Worker(job):
+        await poll(lambda: is_drained(job))
+    await check_exact(job)
+
+
+async def test_a_signal_under_load_saves_and_commits_all_that_is_done(job: Job) -> None:
+    await prepare(job)
+    await produce(job, [f"c{n % 997}" for n in range(60_000)])
+    sources = [TP(SOURCE, number) for number in range(job.partitions)]
+
+    async def committed() -> dict[TP, int]:
+        found = await committed_offsets(job.bootstrap, job.name, sources)
+        return {tp: offset or 0 for tp, offset in found.items()}
+
+    async def has_begun() -> bool:
+        return sum((await committed()).values()) > 0
+
+    with Worker(job) as worker:
+        await poll(has_begun)
+        assert worker.stop() == 0
+    done = {TP(SOURCE, number): part.meta.read for number, part in (await recover(job)).items()}
+    assert await committed() == done
+    with Worker(job):
+        await poll(lambda: is_drained(job))
+    await check_exact(job)
+
+
+async def test_the_watchdog_ends_a_worker_with_a_stuck_partition_and_the_next_goes_on(job: Job) -> None:
+    job.stuck_at, job.stall_seconds = "stuck", 2.0
+    await prepare(job)
+    await produce(job, [*(f"c{n}" for n in range(400)), "stuck"])
+    with Worker(job) as stuck:
+        assert await asyncio.to_thread(stuck.process.wait, 60) == 1
+        said = stuck.text()
+        assert re.search(r"StuckError.*source\[\d\] stands at \d+, \d+ from the end of its log, for \d+ s", said), said
+    job.stuck_at = ""
     with Worker(job):
         await poll(lambda: is_drained(job))
     await check_exact(job)
@@ -181,14 +219,14 @@ async def test_a_broadcast_gives_the_newest_of_each_key_and_then_what_follows(jo
         follower = Broadcast(build(job), OUT, lambda *value: seen.append(value))
         await follower.start()
         try:
-            await asyncio.wait_for(follower.ready.wait(), 10)
+            await asyncio.wait_for(follower.ready.wait(), 60)
             assert seen == [(b"b", b"1", 1), (b"a", b"2", 2)]
             await producer.send_and_wait(OUT, key=b"a", value=None, partition=0)
 
             async def has_followed() -> bool:
                 return seen[-1] == (b"a", b"", 3)
 
-            await poll(has_followed, seconds=10)
+            await poll(has_followed)
         finally:
             await follower.stop()
 
@@ -199,7 +237,7 @@ async def test_a_broadcast_of_an_empty_topic_is_ready_at_once(job: Job) -> None:
     follower = Broadcast(build(job), OUT, lambda *value: None)
     await follower.start()
     try:
-        await asyncio.wait_for(follower.ready.wait(), 10)
+        await asyncio.wait_for(follower.ready.wait(), 60)
     finally:
         await follower.stop()
     assert await read_all(job, OUT) == {0: []}

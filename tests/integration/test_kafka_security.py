@@ -23,6 +23,7 @@ from streams.engine.offsets import committed_offsets, end_offsets
 from streams.engine.security import Security, check_access
 from streams.engine.topics import TopicSpec, create_topics
 from streams.errors import ConfigurationError
+from streams.kafka import NAMES
 
 pytestmark = [
     pytest.mark.integration,
@@ -42,7 +43,7 @@ async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Apach
 
 @pytest.fixture
 def security(kafka: ApacheKafka) -> Security:
-    return Security("SASL_SSL", kafka.certificate, "SCRAM-SHA-512", "zelo", "right secret")
+    return Security("SASL_SSL", kafka.certificate, "SCRAM-SHA-512", "zelo", "right secret", names=NAMES)
 
 
 async def test_every_kind_of_client_enters_with_tls_and_scram(kafka: ApacheKafka, security: Security) -> None:
@@ -153,4 +154,4 @@ async def test_a_file_of_authorities_that_is_none_names_the_setting(tmp_path: Pa
     (tmp_path / "ca.pem").write_text("no certificate")
     for path in (tmp_path / "ca.pem", tmp_path / "absent.pem"):
         with pytest.raises(ConfigurationError, match="ZELO_KAFKA_CA_FILE: expected certificates in PEM"):
-            Security("SSL", path).client_options()
+            Security("SSL", path, names=NAMES).client_options()

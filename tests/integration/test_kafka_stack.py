@@ -8,6 +8,10 @@ from system_rig import System
 
 from streams.cli.stack import local_stack
 from streams.config import Settings
+from streams.embedded import EmbeddedStack
+from streams.embedded.addresses import Ports, stored_ports
+from streams.embedded.broker import answering_cluster_id
+from streams.embedded.ports import free_port
 from streams.errors import ConfigurationError
 
 pytestmark = [pytest.mark.integration, pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -40,6 +44,21 @@ async def test_a_stack_goes_on_where_it_stopped(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="holds a stack with Apache Kafka; add --broker kafka"):
         async with local_stack(settings, tmp_path, lambda text: None):
             pass
+
+
+async def test_a_stack_started_again_stands_where_its_clients_look_for_it(tmp_path: Path) -> None:
+    async with EmbeddedStack(tmp_path, broker="kafka") as first:
+        stood = (first.bootstrap, first.clickhouse_url)
+        with pytest.raises(ConfigurationError, match=rf"^port {first.broker_port} of Kafka is taken .* --kafka-port$"):
+            async with EmbeddedStack(tmp_path, broker="kafka"):
+                pass
+    async with EmbeddedStack(tmp_path, broker="kafka") as again:
+        assert (again.bootstrap, again.clickhouse_url, again.cluster_id) == (*stood, first.cluster_id)
+    chosen = free_port()
+    async with EmbeddedStack(tmp_path, broker="kafka", broker_port=chosen) as moved:
+        assert (moved.bootstrap, moved.clickhouse_url) == (f"127.0.0.1:{chosen}", stood[1])
+        assert await answering_cluster_id(moved.bootstrap) == first.cluster_id
+    assert stored_ports(tmp_path) == Ports(kafka=chosen, clickhouse=first.clickhouse_port)
 
 
 async def test_a_folder_whose_broker_lived_in_memory_is_refused(tmp_path: Path) -> None:

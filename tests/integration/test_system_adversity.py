@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from faust.types import TP
 from hostile_events import Hostile, good, hostile
-from system_oracle import differences, oracle, sample
+from system_oracle import sample
 from system_rig import System, running, until
 
 from schemas.registry import ALERTS, HEALTH, INPUT_TOPICS, Topic
@@ -70,7 +70,7 @@ async def test_without_clickhouse_scores_and_alerts_go_on_and_the_archive_catche
     log = stack.data_dir / "logs" / "clickhouse.log"
     await stack.supervisor.start(clickhouse_child(stack.data_dir / "clickhouse", stack.clickhouse_port, log))
     await system.drained()
-    assert differences(await system.tables(), oracle(sample())) == []
+    assert await system.differences(sample()) == []
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -14,6 +14,7 @@ from streams.config import child_environment, load_settings
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.any_broker("no broker is asked"),
     pytest.mark.timeout(120),
     pytest.mark.asyncio(loop_scope="module"),
 ]
@@ -41,12 +42,18 @@ READING = {
     "longer than a request": Case(
         "stream", {"SESSION_TIMEOUT_SECONDS": "500"}, ("ZELO_SESSION_TIMEOUT_SECONDS", "'500'", "or equal to 60")
     ),
+    "no broker's port": Case(
+        "stream", {"KAFKA_BOOTSTRAP": "h:99999"}, ("ZELO_KAFKA_BOOTSTRAP", "'h:99999'", "ports from 1 to 65535")
+    ),
+    "a key without certificate": Case(
+        "archive", {"KAFKA_KEY_FILE": "k.pem"}, ("ZELO_KAFKA_KEY_FILE", "ZELO_KAFKA_CERTIFICATE_FILE")
+    ),
     "no such file": Case("stream", {"CONFIG": "/nowhere/zelo.toml"}, ("ZELO_CONFIG", "/nowhere/zelo.toml", "TOML")),
 }
 #: Refused by a process on its way.
 STARTING = {
     "unknown": Case("stream", {"KAFKA_BOOTSTRAPS": "k:1"}, ("ZELO_KAFKA_BOOTSTRAPS", "no such setting")),
-    "no such profile": Case("stream", {"PROFILE": "nobody"}, ("profile", "nobody")),
+    "no such profile": Case("stream", {"PROFILE": "nobody"}, ("ZELO_PROFILE: expected default", "nobody")),
     "no URL": Case("archive", {"CLICKHOUSE_URL": "ch:8123"}, ("ZELO_CLICKHOUSE_URL", "ch:8123", "http://host:port")),
 }
 

@@ -24,7 +24,12 @@ from streams.embedded import EmbeddedStack
 from streams.embedded.supervise import Restart
 from streams.topics import topic_name
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(150), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.any_broker("about Slack; how a killed worker goes on, test_archive_faults.py shows on Kafka"),
+    pytest.mark.timeout(150),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 NOW = SystemClock().now_ms()
 

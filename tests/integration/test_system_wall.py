@@ -31,8 +31,8 @@ pytestmark = [
 ]
 
 CUSTOMER = "live-1"
-#: From an event to what comes of it; it is some 0.5 s on an idle machine.
-SOON_SECONDS = 15.0
+#: From an event to what comes of it; it is some 0.5 s on an idle machine, and nobody knows how busy this one is.
+SOON_SECONDS = 60.0
 
 
 class Reader:
@@ -110,4 +110,4 @@ async def test_a_worker_whose_port_is_taken_ends_with_the_setting(system: System
             subprocess.run, command, env=child_environment(settings), capture_output=True, text=True, timeout=60
         )
     assert ended.returncode not in (0, -9)
-    assert f"ZELO_HTTP_PORT: cannot listen on 127.0.0.1:{port}" in ended.stderr
+    assert f"ZELO_HTTP_HOST and ZELO_HTTP_PORT: cannot listen on 127.0.0.1:{port}" in ended.stderr

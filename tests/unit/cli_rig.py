@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
+import structlog
 
 from streams.cli.main import main
 from streams.config import Settings
@@ -36,8 +37,11 @@ def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["zelo", *arguments])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            structlog.reset_defaults()  # a command may have bound it to this test's stderr
         out, err = capsys.readouterr()
         status = ended.value.code
         return Outcome(status if isinstance(status, int) else 1, " ".join(out.split()), " ".join(err.split()))

@@ -9,7 +9,8 @@ from bench.check import Ratios
 from bench.contestants import BASELINE, CONTESTANTS
 from bench.measures import Recount
 from bench.pipeline import Pipeline
-from bench.report import FLOOR, Row, pipeline_line, ratios, table
+from bench.recovery import Recovery
+from bench.report import FLOOR, Row, pipeline_line, ratios, recovery_line, table
 from bench.results import Latest, summary
 from bench.trials import Latency, Throughput
 
@@ -51,6 +52,12 @@ def test_a_contestant_that_did_not_run_stands_in_the_table_with_the_reason() -> 
     rows = [Row("pathway", 10, faults=["no wheel for this Python"])]
     last = table(rows, 0.0).columns[-1]
     assert list(last.cells) == ["not run: no wheel for this Python"]
+
+
+def test_the_line_of_a_recovery_names_rate_cost_and_size() -> None:
+    said = recovery_line(Recovery(2_000_000, 964.0, 10.0, 3.5, 4.0, 2.0 * 2**30))
+    assert said.startswith("Recovery: 200,000 keys/s, 3.50 CPU s per million keys, 2.00 more of the broker")
+    assert "2,000,000 keys with values of 964 bytes in 10.0 s, afterwards 2,048 MB resident" in said
 
 
 def test_the_line_of_the_pipeline_names_its_load_and_its_roles() -> None:

@@ -1,5 +1,7 @@
 """The commands that look at an installation, and the help of all."""
 
+import json
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +13,13 @@ from cli_rig import Zelo, clean_environment, command_line
 
 from schemas.registry import TOPICS
 from streams.app import ROLES
-from streams.cli import dead_letters, worker
+from streams.cli import dead_letters, processes, up, worker
+from streams.cli.board import Board
 from streams.cli.main import app
+from streams.config import Settings
 from streams.embedded.ports import free_port
 from streams.embedded.supervise import Child
+from streams.errors import ConfigurationError
 from streams.intake.dead_letters import Letter
 
 
@@ -135,6 +140,38 @@ def test_a_worker_of_all_roles_tells_where_the_pages_of_its_processes_are(zelo: 
     assert len(set(pages)) == len(ROLES)
 
 
+def test_free_ports_of_the_pages_are_looked_for_where_the_pages_will_be(
+    zelo: Zelo, started: list[Child], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(processes, "free_port", lambda host: asked.append(host) or 8000 + len(asked))
+    assert zelo("worker", ZELO_HTTP_HOST="127.0.0.2").status == 0
+    assert asked == ["127.0.0.2"] * len(ROLES)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+def test_a_host_of_pages_that_is_not_this_machine_stops_with_the_setting(
+    zelo: Zelo, started: list[Child], host: str
+) -> None:
+    stopped = zelo("worker", ZELO_HTTP_HOST=host)
+    assert stopped.status == 2
+    assert f"ZELO_HTTP_HOST: expected a name or an address of this machine, it was '{host}'" in stopped.err
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    "host, shown", [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("localhost", "localhost")]
+)
+def test_pages_are_told_as_they_are_reached_from_here(host: str, shown: str) -> None:
+    assert processes.page_url(Settings(http_host=host, http_port=8080)) == f"http://{shown}:8080"
+
+
+def test_a_free_port_is_one_of_the_host() -> None:
+    for host in ("127.0.0.2", "localhost", "0.0.0.0"):
+        family, *_, address = socket.getaddrinfo(host, free_port(host), type=socket.SOCK_STREAM)[0]
+        socket.create_server((address[0], address[1]), family=family).close()
+
+
 @pytest.mark.parametrize(
     "role, names",
     [
@@ -171,6 +208,28 @@ def test_a_number_of_workers_that_is_none_is_refused(zelo: Zelo, workers: str) -
     assert "--workers" in stopped.err
 
 
+def test_up_starts_the_stack_it_is_told_to(zelo: Zelo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def stack(_settings: Settings, folder: Path, _say: Any, *more: Any) -> None:
+        asked.append((folder, *more))
+        raise ConfigurationError("port 19092 of Kafka is taken")
+
+    monkeypatch.setattr(up, "local_stack", stack)
+    stopped = zelo("up", "--broker", "kafka", "--kafka-port", "19092", "--data-dir", str(tmp_path))
+    assert stopped.status == 2
+    assert "port 19092 of Kafka is taken" in stopped.err
+    assert zelo("up").status == 2
+    assert asked == [(tmp_path, "kafka", 19092), (None, "embedded", 0)]
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "kafka"])
+def test_a_port_of_kafka_that_is_none_is_refused(zelo: Zelo, port: str) -> None:
+    stopped = zelo("up", "--kafka-port", port)
+    assert stopped.status == 2
+    assert "--kafka-port" in stopped.err
+
+
 def test_demo_without_its_data_says_where_they_should_be(zelo: Zelo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.cli.demo.__file__", "/somewhere/streams/cli/demo.py")
     stopped = zelo("demo")
@@ -183,6 +242,35 @@ def test_fold_of_a_file_that_is_not_there_names_it(zelo: Zelo, tmp_path: Path) -
     stopped = zelo("fold", "--format", "jsonl", str(tmp_path / "none.jsonl"))
     assert stopped.status == 2
     assert "none.jsonl" in stopped.err
+
+
+def test_fold_of_a_file_says_what_the_demo_says_but_for_clickhouse(zelo: Zelo, tmp_path: Path) -> None:
+    events = [
+        {
+            "type": "account_set",
+            "event_id": "1",
+            "customer_id": "a",
+            "occurred_at": "2024-03-01T08:00:00Z",
+            "name": "A",
+        },
+        {
+            "type": "spend_recorded",
+            "event_id": "2",
+            "customer_id": "_company",
+            "occurred_at": "2024-03-02T08:00:00Z",
+            "amount_minor": 100,
+            "currency": "USD",
+        },
+    ]
+    path = tmp_path / "events.jsonl"
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    shown = zelo("fold", "--format", "jsonl", str(path))
+    assert shown.status == 0, shown.err
+    found = json.loads(shown.out)
+    nothing = Board(None, {}, 0, {}, [], [], {"nps": None}, 0, None, {}, [], {}, {}, [], 0, {})
+    assert list(found) == [name for name in nothing.to_json(0.0) if name != "clickhouse_rows"]
+    assert found["events"]["read"] >= 2
+    assert found["nps"] is None
 
 
 def letter(value: bytes | None) -> Letter:

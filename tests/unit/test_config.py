@@ -8,6 +8,7 @@ from cli_rig import clean_environment
 from pydantic import SecretStr, ValidationError
 
 from streams.app import engine_settings
+from streams.cli.stack import OWN_LISTENER
 from streams.config import Settings, child_environment, load_settings
 from streams.errors import ConfigurationError
 
@@ -74,6 +75,14 @@ def test_ids_must_be_remembered_as_long_as_events_are_taken() -> None:
         ("kafka_bootstrap", "here:there", "host:port, several separated by commas without spaces"),
         ("kafka_bootstrap", "kafka-1:9092, kafka-2:9092", "host:port, several separated by commas without spaces"),
         ("kafka_bootstrap", "", "host:port, several separated by commas without spaces"),
+        ("kafka_bootstrap", "h:", "host:port, several separated by commas without spaces"),
+        ("kafka_bootstrap", ":9092", "host:port, several separated by commas without spaces"),
+        ("kafka_bootstrap", "h:abc", "host:port, several separated by commas without spaces"),
+        ("kafka_bootstrap", "h:9092,", "host:port, several separated by commas without spaces"),
+        ("kafka_bootstrap", "h:99999", "ports from 1 to 65535, 99999 is none"),
+        ("kafka_bootstrap", "h:65536", "ports from 1 to 65535, 65536 is none"),
+        ("kafka_bootstrap", "kafka-1:9092,h:0", "ports from 1 to 65535, 0 is none"),
+        ("kafka_bootstrap", "[::1]:123456,h:1", "ports from 1 to 65535, 123456 is none"),
         ("clickhouse_database", "1a", "letters, digits and _, no digit first"),
         ("topic_prefix", "a b", "letters, digits, '.', '_' and '-' only, or nothing"),
         ("app_id", "zelo\n", "letters, digits, '.', '_' and '-' only, at least one"),
@@ -89,7 +98,7 @@ def test_what_a_text_must_look_like_is_told_in_words(
     assert str(refused.value) == f"ZELO_{name.upper()}: expected {expected}, it was {value!r}"
 
 
-@pytest.mark.parametrize("value", ["kafka", "kafka:9092", "kafka-1:9092,[::1]:9093,10.0.0.7"])
+@pytest.mark.parametrize("value", ["kafka", "kafka:1", "kafka:65535", "kafka-1:9092,[::1]:9093,10.0.0.7", "[::1]"])
 def test_brokers_are_one_address_or_several(value: str) -> None:
     assert load_settings(kafka_bootstrap=value).kafka_bootstrap == value
 
@@ -160,3 +169,46 @@ def test_kafka_with_sasl_needs_user_and_password() -> None:
     with pytest.raises(ConfigurationError, match="ZELO_KAFKA_USER and ZELO_KAFKA_PASSWORD: expected both"):
         load_settings(kafka_security="SASL_SSL", kafka_user="zelo")
     assert load_settings(kafka_security="SSL").kafka_user == ""
+
+
+@pytest.mark.parametrize(
+    "chosen, said",
+    [
+        ({"kafka_key_file": "k.pem"}, "ZELO_KAFKA_KEY_FILE: expected ZELO_KAFKA_CERTIFICATE_FILE with it, the key's"),
+        ({"kafka_key_password": "hush"}, "ZELO_KAFKA_KEY_PASSWORD: expected ZELO_KAFKA_CERTIFICATE_FILE with it"),
+        (
+            {"kafka_certificate_file": "c.pem"},
+            "ZELO_KAFKA_CERTIFICATE_FILE: expected SSL or SASL_SSL in ZELO_KAFKA_SECURITY, it was PLAINTEXT: only TLS",
+        ),
+        (
+            {
+                "kafka_certificate_file": "c.pem",
+                "kafka_security": "SASL_PLAINTEXT",
+                "kafka_user": "zelo",
+                "kafka_password": "hush",
+            },
+            "ZELO_KAFKA_CERTIFICATE_FILE: expected SSL or SASL_SSL in ZELO_KAFKA_SECURITY, it was SASL_PLAINTEXT",
+        ),
+    ],
+)
+def test_a_certificate_needs_tls_and_a_key_its_certificate(chosen: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings(**chosen)
+    assert str(refused.value).startswith(said)
+    assert "hush" not in str(refused.value)
+
+
+def test_the_stack_of_this_machine_needs_none_of_the_certificates_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = load_settings(
+        kafka_security="SSL", kafka_certificate_file="c.pem", kafka_key_file="k.pem", kafka_key_password="hush"
+    )
+    here = elsewhere.model_copy(update=OWN_LISTENER)
+    for name, value in child_environment(here).items():
+        monkeypatch.setenv(name, value)
+    assert load_settings() == here
+
+
+def test_a_certificate_may_hold_its_key_and_goes_with_a_user_too() -> None:
+    alone = load_settings(kafka_security="SSL", kafka_certificate_file="c.pem")
+    assert (alone.kafka_certificate_file, alone.kafka_key_file) == (Path("c.pem"), None)
+    load_settings(kafka_security="SASL_SSL", kafka_certificate_file="c.pem", kafka_user="zelo", kafka_password="hush")

@@ -36,7 +36,7 @@ def test_three_nodes_know_each_other_and_keep_two_copies_in_sync() -> None:
 
 def test_every_listener_is_on_the_loopback_interface() -> None:
     node = Node(1, Path("/k"), 1, 2, secure_port=3)
-    layout = Layout([node], secure.listener_properties(Path("/k/tls")))
+    layout = Layout([node], secure.listener_properties(Path("/k/tls"), Secured("zelo", "secret")))
     found = layout.of(node)
     assert all("://127.0.0.1:" in listener for listener in found["listeners"].split(","))
     assert found["advertised.listeners"].endswith("SECURE://127.0.0.1:3")
@@ -131,6 +131,16 @@ def test_a_folder_of_another_cluster_is_refused(tmp_path: Path) -> None:
 
 def test_the_user_is_made_while_formatting() -> None:
     assert Secured("zelo", "secret").format_arguments == ["--add-scram", "SCRAM-SHA-512=[name=zelo,password=secret]"]
+
+
+def test_a_listener_for_certificates_asks_for_them_and_for_no_user() -> None:
+    secured, node = Secured(client_authorities=Path("/k/clients.pem")), Node(1, Path("/k"), 1, 2, secure_port=3)
+    found = Layout([node], secure.listener_properties(Path("/k/tls"), secured), secured.protocol).of(node)
+    assert "SECURE:SSL" in found["listener.security.protocol.map"]
+    assert found["listener.name.secure.ssl.client.auth"] == "required"
+    assert found["listener.name.secure.ssl.truststore.location"] == "/k/clients.pem"
+    assert not [name for name in found if "sasl" in name]
+    assert secured.format_arguments == []
 
 
 def test_only_one_or_three_brokers() -> None:

@@ -113,6 +113,17 @@ async def test_poison_rows_are_found_and_their_neighbours_stored(executor: Execu
     assert courier.counters.rejected == 2
 
 
+async def test_a_lone_row_is_not_given_up_for_one_refusal(executor: Executor) -> None:
+    """A broken request looks like a poison row; of a larger block the halves find out, a single row was lost."""
+    backend = MemoryBackend()
+    backend.faults.append(PoisonError("cannot parse"))
+    assert await delivery(backend, executor).deliver(made(1)) == []
+    assert backend.stored(EVENTS) == 1
+    backend = Choosy(poison=["e0"])
+    assert len(await delivery(backend, executor).deliver(made(1))) == 1
+    assert len(backend.inserts) == 2
+
+
 async def test_a_block_too_large_goes_in_halves_in_order(executor: Executor) -> None:
     backend = Choosy(most=3)
     assert await delivery(backend, executor).deliver(made(10)) == []

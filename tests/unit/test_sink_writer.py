@@ -200,7 +200,7 @@ async def test_a_configuration_error_ends_the_writer_and_acknowledges_nothing() 
 
 async def test_a_dead_letter_that_cannot_be_sent_ends_the_writer() -> None:
     backend = MemoryBackend()
-    backend.faults.append(PoisonError("no"))
+    backend.faults.extend([PoisonError("no")] * 2)
 
     async def reject(_: Sequence[Rejected]) -> None:
         raise TransientError("broker down")

@@ -33,7 +33,7 @@ class ApacheKafka:
         folder: where it keeps everything; one process at a time.
         brokers: 1, or 3 with replication 3 and two replicas in sync required.
         port: of the plain listener of a single broker; 0 picks a free one.
-        secured: adds a TLS listener with SCRAM-SHA-512 for this user.
+        secured: adds a TLS listener for this user, or for clients with a certificate.
         supervisor: runs the brokers; None makes one, for the time between entering and leaving.
         restart: how a broker that died is started again, if at all.
 
@@ -150,7 +150,9 @@ class ApacheKafka:
             )
             for number in range(1, self._brokers + 1)
         ]
-        return Layout(nodes, listener_properties(self.folder / "tls") if self._secured else {})
+        if self._secured is None:
+            return Layout(nodes)
+        return Layout(nodes, listener_properties(self.folder / "tls", self._secured), self._secured.protocol)
 
     async def _start_all(self) -> None:
         nodes = self._layout.nodes

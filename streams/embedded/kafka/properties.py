@@ -63,10 +63,12 @@ class Layout:
     Attributes:
         nodes: one, or three.
         extra: further properties, of a secure listener for example.
+        secure_protocol: what the secure listener speaks.
     """
 
     nodes: Sequence[Node]
     extra: Mapping[str, str] = field(default_factory=dict)
+    secure_protocol: str = "SASL_SSL"
 
     @property
     def replicas(self) -> int:
@@ -78,7 +80,7 @@ class Layout:
         listeners = {"PLAINTEXT": node.port, "CONTROLLER": node.controller_port}
         if node.secure_port:
             listeners["SECURE"] = node.secure_port
-        secure = {"SECURE": "SASL_SSL"} if node.secure_port else {}
+        secure = {"SECURE": self.secure_protocol} if node.secure_port else {}
         urls = {name: f"{name}://{LOOPBACK}:{port}" for name, port in listeners.items()}
         protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **secure}
         chosen: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""A TLS listener with SCRAM-SHA-512 beside the plain one, so that secured clients can be tried and tested.
+"""A TLS listener beside the plain one, with SCRAM-SHA-512, client certificates or both: secured clients can be tried.
 
 The certificate is self-signed, for 127.0.0.1 and localhost, made by Java's own `keytool` and kept in the cluster's
 folder: for this machine only.
@@ -20,20 +20,27 @@ _KEYTOOL_SECONDS = 60
 
 @dataclass(frozen=True)
 class Secured:
-    """Who may enter by the TLS listener; made when the folder is formatted, so it must stay the same later.
+    """Who may enter by the TLS listener; a user is made when the folder is formatted, so it must stay the same later.
 
     Attributes:
-        user: name of the one user.
+        user: name of the one user; empty: no user is asked for (the listener is SSL, else SASL_SSL).
         password: of that user, without `,` and `]`, which the storage tool takes for its own.
+        client_authorities: PEM of who signs the certificates that clients must show; None: none is asked for.
     """
 
-    user: str
-    password: str
+    user: str = ""
+    password: str = ""
+    client_authorities: Path | None = None
+
+    @property
+    def protocol(self) -> str:
+        """What the listener speaks, in Kafka's word."""
+        return "SASL_SSL" if self.user else "SSL"
 
     @property
     def format_arguments(self) -> list[str]:
         """What makes the user while the storage is formatted."""
-        return ["--add-scram", f"SCRAM-SHA-512=[name={self.user},password={self.password}]"]
+        return ["--add-scram", f"SCRAM-SHA-512=[name={self.user},password={self.password}]"] if self.user else []
 
 
 def certificate(folder: Path) -> Path:
@@ -61,16 +68,23 @@ def make_certificate(folder: Path) -> None:
     _keytool("-exportcert", *store, "-rfc", "-file", str(certificate(folder)))
 
 
-def listener_properties(folder: Path) -> Mapping[str, str]:
+def listener_properties(folder: Path, secured: Secured) -> Mapping[str, str]:
     """Properties of the listener SECURE."""
-    prefix = "listener.name.secure."
-    return {
-        f"{prefix}sasl.enabled.mechanisms": "SCRAM-SHA-512",
-        f"{prefix}scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-        f"{prefix}ssl.keystore.type": "PKCS12",
-        f"{prefix}ssl.keystore.location": str(key_store(folder)),
-        f"{prefix}ssl.keystore.password": _STORE_PASSWORD,
+    chosen = {
+        "ssl.keystore.type": "PKCS12",
+        "ssl.keystore.location": str(key_store(folder)),
+        "ssl.keystore.password": _STORE_PASSWORD,
     }
+    if secured.user:
+        login = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+        chosen |= {"sasl.enabled.mechanisms": "SCRAM-SHA-512", "scram-sha-512.sasl.jaas.config": login}
+    if secured.client_authorities:
+        chosen |= {
+            "ssl.client.auth": "required",
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(secured.client_authorities.resolve()),
+        }
+    return {f"listener.name.secure.{name}": value for name, value in chosen.items()}
 
 
 def _keytool(*arguments: str) -> None:
