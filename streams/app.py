@@ -126,10 +126,7 @@ def engine_settings(settings: Settings, role: Role) -> EngineSettings:
         replication_factor=settings.replication_factor,
         # Nothing is committed inside a batch, and a message posted is better committed before the next.
         batch_records=1 if role == "notify" else settings.max_poll_records,
-        # One topic alone: no idle one delays it, and a held fetch ends with the first message.
-        fetch_max_wait_seconds=max(0.5, settings.fetch_wait_seconds)
-        if role == "notify"
-        else settings.fetch_wait_seconds,
+        fetch_max_wait_seconds=settings.fetch_wait_seconds,
         commit_interval_seconds=settings.commit_interval_seconds,
         publish_interval_seconds=settings.publish_interval_seconds,
         catch_up_seconds=0.0 if role == "notify" else settings.catch_up_seconds,

@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     max_poll_records: int = Field(500, ge=1, le=100_000, description="records of one partition taken at once")
     fetch_wait_seconds: Seconds = Field(
         0.025,
-        description="the broker may hold a fetch open so long; an idle topic delays a busy one as much, less costs CPU",
+        description="while records come, a fetch may be held open so long; an idle topic delays a busy one as much",
     )
     rescore_seconds: Seconds = Field(
         5.0, description="after a new model, all customers are re-scored at most this often"

@@ -44,7 +44,36 @@ _COMMIT_AGAIN = (
 )
 
 
+#: After the last records; then a fetch may be held so long. Both chosen.
+_BUSY_SECONDS = 1.0
+_IDLE_HOLD_MS = 500
+
 Drained = dict[TP, RawBatch]
+
+
+class Hold:
+    """How long the broker may hold a fetch open, ms: aiokafka writes it into a request, which is when it is asked.
+
+    A short hold lets a busy partition fetch again soon. While nothing comes at all nobody waits for that, and a fetch
+    that is held ends with the first record, so then it is long: a worker without work makes a tenth of the requests.
+
+    Args:
+        busy_seconds: while records come.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, busy_seconds: float, clock: Callable[[], float] = monotonic) -> None:
+        self._busy_ms = int(busy_seconds * 1000)
+        self._idle_ms = max(_IDLE_HOLD_MS, self._busy_ms)
+        self._clock = clock
+        self.used()
+
+    def used(self) -> None:
+        """Records came."""
+        self._until = self._clock() + _BUSY_SECONDS
+
+    def __index__(self) -> int:
+        return self._busy_ms if self._clock() < self._until else self._idle_ms
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):
@@ -55,8 +84,9 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
+        self._hold = Hold(self._settings().fetch_max_wait_seconds)
         # Faust fixes 1.5 s; one fetch per broker is in flight, so an idle partition would delay a busy one
-        consumer._fetch_max_wait_ms = int(self._settings().fetch_max_wait_seconds * 1000)
+        consumer._fetch_max_wait_ms = self._hold
         # Faust reads what a transaction wrote and took back; such an event never happened
         consumer._isolation_level = "read_committed"
         return consumer
@@ -84,6 +114,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                     return {}
                 drained = _drain(fetcher, active_partitions or set(), cap, cast(Any, self.consumer)._is_changelog_tp)
                 left = deadline - monotonic()
+                if drained:
+                    self._hold.used()
                 if drained or left <= 0:
                     return drained
                 await _data_or_timeout(fetcher, left)

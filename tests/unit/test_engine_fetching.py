@@ -3,6 +3,7 @@
 import gc
 import struct
 import weakref
+from operator import index
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,13 +11,14 @@ import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchError, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.errors import CorruptRecordException, KafkaError
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
-from streams.engine.fetching import BatchThread, _drain
+from streams.engine.fetching import BatchThread, Hold, _drain
 from streams.engine.unpacking import Record
 
 
@@ -252,3 +254,21 @@ async def test_only_a_partition_of_which_nothing_is_at_hand_is_idle() -> None:
     assert thread(fetcher).idle_positions() == {TP("usage", 0): 5}
     fetcher._subscriptions.subscription = None
     assert thread(fetcher).idle_positions() == {}
+
+
+def test_a_fetch_is_held_long_while_nothing_comes() -> None:
+    now = [100.0]
+    hold = Hold(0.025, lambda: now[0])
+    assert index(hold) == 25  # it has just begun
+    now[0] += 5
+    assert index(hold) == 500
+    hold.used()
+    assert index(hold) == 25
+    now[0] += 5
+    assert index(Hold(2.0, lambda: now[0])) == 2000
+
+
+def test_aiokafka_asks_for_the_hold_when_it_writes_the_request() -> None:
+    request = FetchRequest(Hold(0.025), 1, 1024, 0, [("t", [(0, 5, 1024)])])  # type: ignore[arg-type]
+    written = request.prepare({FetchRequest.API_KEY: (0, 4)}).encode()
+    assert (25).to_bytes(4, "big") in written
