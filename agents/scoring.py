@@ -10,7 +10,7 @@ from schemas.registry import CHURN, HEALTH, METRICS, MODELS, OBSERVATIONS
 from streams.app import Zelo
 from streams.churn.scoring import ChurnScorer
 from streams.engine.broadcast import Broadcast
-from streams.messages import PIECE, serve
+from streams.messages import serve
 from streams.metrics.health import HealthScorer
 from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card
@@ -25,7 +25,7 @@ def register(zelo: Zelo) -> None:
     profile = zelo.profile
     outputs = Outputs(zelo.name(HEALTH), zelo.name(CHURN), zelo.name(OBSERVATIONS))
     health = HealthScorer(profile.health, f"{profile.name}@{profile.version}")
-    machine = ScoringMachine(health, ChurnScorer(profile.churn), zelo.days, outputs, PIECE)
+    machine = ScoringMachine(health, ChurnScorer(profile.churn), zelo.days, outputs, zelo.settings.piece_customers)
     table = zelo.table("scoring", METRICS, Card, Alignment, machine.render)
     read = MessageDecoder[MetricsMessage](MetricsMessage)
     serve(zelo, METRICS, table, lambda record: read(record.value), machine.step)

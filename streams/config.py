@@ -123,6 +123,10 @@ class Settings(BaseSettings):
     catch_up_seconds: Seconds = Field(
         10.0, description="while a worker is late, either interval becomes as long as it is late, up to this"
     )
+    # At some 100 us a customer as long as other runs of an agent.
+    piece_customers: int = Field(
+        100, ge=1, le=100_000, description="a day of a partition closes in pieces of so many customers"
+    )
     rebalance_timeout_seconds: Seconds = Field(
         60.0, description="Kafka group rebalance timeout; 3 on the embedded broker"
     )

@@ -6,7 +6,7 @@ from schemas.codec import EventDecoder
 from schemas.registry import METRICS, Topic
 from streams.app import Zelo
 from streams.config import Settings
-from streams.messages import PIECE, serve
+from streams.messages import serve
 from streams.metrics.domain import DomainMachine, TimePolicy
 from streams.metrics.fold import Fold
 from streams.metrics.ledger import Ledger
@@ -25,7 +25,7 @@ def time_policy(settings: Settings) -> TimePolicy:
 def serve_domain(zelo: Zelo, topic: Topic, fold: Fold[Any, Any]) -> None:
     """Declares the agent that keeps the table of `fold` from `topic`."""
     machine: DomainMachine[Any] = DomainMachine(
-        fold, zelo.days, time_policy(zelo.settings), zelo.name(topic), zelo.name(METRICS), PIECE
+        fold, zelo.days, time_policy(zelo.settings), zelo.name(topic), zelo.name(METRICS), zelo.settings.piece_customers
     )
     table = zelo.table(fold.domain, topic, customer_shape(fold), Ledger, machine.render)
     decode = EventDecoder[Any](topic.message, round(zelo.settings.max_future_seconds * 1000))

@@ -16,8 +16,6 @@ from streams.engine.table import StateTable
 Step = Callable[[Any, int, Any], Iterator[None] | None]
 Dead = Callable[[Any, int], None]
 Done = Callable[[Any, Any], None]
-#: Customers of a day that close in one piece. Chosen: at some 100 us each as long as other runs of an agent.
-PIECE = 100
 _THROUGH = object()
 
 

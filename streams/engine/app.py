@@ -65,6 +65,7 @@ class Engine:
             write=self._write,
             tables=self._tables,
             written=self._written,
+            turn=self.pace.turn,
         )
 
     # Faust builds these on first use, and its settings must be complete by then: ask late

@@ -26,6 +26,9 @@ from streams.engine.partition import META_KEY
 from streams.engine.settings import EngineSettings
 from streams.engine.table import StateTable, UnsavedError
 
+#: Keys rendered in one go; at some 100 us each as long as a run of an agent.
+_SLICE = 200
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -59,6 +62,7 @@ class Checkpoint:
             offset written of each (topic, partition).
         tables: gives the app's tables.
         written: told the last changelog offset written of each (topic, partition).
+        turn: lets everything else of the worker go on.
 
     Attributes:
         outboxes: of agents without a table.
@@ -72,6 +76,7 @@ class Checkpoint:
         write: Callable[[list[list[Output]]], Awaitable[list[Written]]],
         tables: Callable[[], Iterable[Any]],
         written: Callable[[str, int, int], None],
+        turn: Callable[[], Awaitable[None]],
     ) -> None:
         self.settings = settings
         self.counters = counters
@@ -85,6 +90,7 @@ class Checkpoint:
         self._send = write
         self._tables = tables
         self._written = written
+        self._turn = turn
 
     async def save(self, committable: Callable[[], T], commit: Callable[[T], Awaitable[bool]]) -> bool:
         """One commit: steps 1 to 4, never abandoned halfway.
@@ -113,6 +119,7 @@ class Checkpoint:
 
     async def _save(self, committable: Callable[[], T], commit: Callable[[T], Awaitable[bool]]) -> bool:
         async with self._lock:
+            await self._render_waiting()
             # no await between these two: what is committable is in the snapshot
             offsets = committable()
             if not offsets:
@@ -125,7 +132,19 @@ class Checkpoint:
         async with self._lock:
             self._publication = None  # what is emitted from here on needs another one
             marked, self._with_marked = self._with_marked, False
+            if marked:
+                await self._render_waiting()
             await self._write(Snapshot(self._take_outputs(marked)))
+
+    async def _render_waiting(self) -> None:
+        """Renders what is marked by now, in slices; what is marked meanwhile is little."""
+        for table in self._state_tables():
+            for part in table.partitions_here():
+                left = part.marks if part.live else 0
+                while left > _SLICE:
+                    part.render_marked(_SLICE)
+                    left -= _SLICE
+                    await self._turn()
 
     def _begin(self, work: Coroutine[Any, Any, R]) -> asyncio.Future[R]:
         task = asyncio.ensure_future(work)

@@ -83,15 +83,18 @@ class Lease:
     @property
     def is_over(self) -> bool:
         """Whether the membership has ended, or may have."""
-        left = self.seconds_left
-        return self._lost or (left is None and self._renewed_at is not None)
+        at = self._renewed_at  # once: the other thread may join in between
+        return self._lost or (at is not None and self._left(at) < 0)
 
     @property
     def seconds_left(self) -> float | None:
         """Until the membership may have ended; None if it may have, or if there is none."""
         at = self._renewed_at
-        left = None if at is None else at + self._session_seconds - self._clock()
-        return left if left is not None and left >= 0 else None
+        left = -1.0 if at is None else self._left(at)
+        return left if left >= 0 else None
+
+    def _left(self, renewed_at: float) -> float:
+        return renewed_at + self._session_seconds - self._clock()
 
     def watch(self, coordinator: Any) -> None:
         """Learns from the requests of an aiokafka group coordinator; it may be told of the same one again."""

@@ -198,11 +198,18 @@ class Partition(Generic[S, M]):
         """Whether something waits for publication."""
         return bool(self.outputs or self._marked)
 
-    def render_marked(self) -> None:
-        """Turns the marks of `publish` into outputs."""
-        marked, self._marked = self._marked, {}
+    @property
+    def marks(self) -> int:
+        """Keys marked by `publish`."""
+        return len(self._marked)
+
+    def render_marked(self, most: int | None = None) -> None:
+        """Turns marks of `publish` into outputs, those set first at first; all of them unless told how many."""
+        keys = list(islice(self._marked, most))
+        for key in keys:
+            del self._marked[key]
         if self._render is not None:
-            for key in marked:
+            for key in keys:
                 self._render(self, key)
 
     def take_outputs(self, marked: bool = True) -> list[Output]:

@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,8 @@ async def test_kills_of_the_stream_and_the_archive_worker_change_no_figure() -> 
     chance = random.Random(SEED)
     records = sample()
     cuts = [len(records) * share // len(VICTIMS) for share in range(len(VICTIMS) + 1)]
-    chosen = {"session_timeout_seconds": 3.0, "rebalance_timeout_seconds": 3.0}  # each kill costs them
+    chosen: dict[str, Any] = {"session_timeout_seconds": 3.0, "rebalance_timeout_seconds": 3.0}  # each kill costs them
+    chosen |= {"piece_customers": 3, "commit_interval_seconds": 0.1}  # days are cut, and saved, in their middle
     async with EmbeddedStack() as stack, running(stack, "kills", **chosen) as system:
         for number, role in enumerate(VICTIMS):
             sending = asyncio.create_task(system.send(records[cuts[number] : cuts[number + 1]]))

@@ -16,6 +16,7 @@ async def test_small_batches_two_stream_workers_and_pieces_give_the_same_figures
     records = sample()
     first, second = len(records) // 3, 2 * len(records) // 3
     chosen: dict[str, Any] = {"max_poll_records": 37, "publish_interval_seconds": 0.05, "archive_rows": 300}
+    chosen["piece_customers"] = 1  # a day stops behind every customer
     async with EmbeddedStack() as stack, running(stack, "pieces", stream_workers=2, **chosen) as system:
         await system.send(records[:first])
         await system.drained()

@@ -132,6 +132,7 @@ class Worker:
             lambda steps: publish_steps(broker, steps, options.producer_request_bytes),
             lambda: [self.table],
             self._wrote,
+            Pace().turn,
         )
         self.table.name = "usage"
         self.table.app = SimpleNamespace(
@@ -398,6 +399,26 @@ async def test_who_makes_room_does_not_take_the_place_of_who_publishes() -> None
     busy = asyncio.create_task(worker.checkpoint.publish_outputs(marked=False))
     wanted = asyncio.create_task(worker.checkpoint.publish_outputs())
     await asyncio.gather(busy, wanted)
+    assert not worker.part.has_outputs
+
+
+@pytest.mark.parametrize("save", [False, True])
+async def test_others_have_their_turn_while_many_are_rendered(save: bool) -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source(list(range(1_000))))
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        turns += 1
+        worker.part.publish("c1")  # rendered before the first turn, so it is again
+
+    worker.checkpoint._turn = turn
+    await (worker.commit(999) if save else worker.checkpoint.publish_outputs())
+    live = Counter(key for key, value in broker.logs[OUT, 0] if value.startswith(b"live"))
+    assert turns == 4
+    assert live == Counter({b"c%d" % key: 1 for key in range(1_000)} | {b"c1": 2})
     assert not worker.part.has_outputs
 
 

@@ -1,0 +1,120 @@
+"""The agent of a topic, when a record asks for work in pieces before it is taken in."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_engine_checkpoint import OUT, Broker, Customer, Worker, event_of, source, step
+
+from streams.messages import _Server
+
+PIECES = 3
+CLOSES = "c9"
+
+
+def closing(part: Any, offset: int, record: Any) -> Iterator[None] | None:
+    """A machine with something to be done in pieces before the first record of one key."""
+    if record.key == CLOSES.encode() and part.get("closed") is None:
+        return close(part)
+    step(part, record)
+    return None
+
+
+def close(part: Any) -> Iterator[None]:
+    for number in range(PIECES):
+        part.emit(OUT, b"piece", b"piece %d" % number)
+        if number < PIECES - 1:
+            yield
+    part.put("closed", Customer(1))
+
+
+class Stream:
+    """What Faust gives an agent: events that are acknowledged."""
+
+    def __init__(self, *events: Any) -> None:
+        self._events = events
+        self.acked = 0
+
+    def noack(self) -> "Stream":
+        return self
+
+    async def events(self) -> AsyncIterator[Any]:
+        for event in self._events:
+            event.ack = self._ack
+            yield event
+
+    def _ack(self) -> None:
+        self.acked += 1
+
+
+def read(record: Any) -> Any:
+    record.topic, record.partition, record.value, record.headers, record.timestamp = "usage", 0, b"?", (), 0
+    if record.key == b"c8":
+        raise ValueError("not for us")
+    return record
+
+
+def serve(worker: Worker, turn: Callable[[], None] = lambda: None) -> _Server:
+    async def take_turn() -> None:
+        turn()
+
+    worker.table.app.engine.pace = SimpleNamespace(turn=take_turn)
+    dead = lambda part, offset: part.outputs  # noqa: E731
+    return _Server(worker.table, read, closing, dead, lambda *_: None, worker.counters, "letters", 10_000)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=40))
+async def test_every_record_is_taken_in_once_behind_the_pieces(keys: list[int]) -> None:
+    worker = Worker(Broker())
+    stream = Stream(event_of(source(keys)))
+    await serve(worker).agent(stream)
+    outputs = worker.part.outputs
+    said = [output.value for output in outputs if output.topic == OUT]
+    pieces = [b"piece %d" % number for number in range(PIECES)]
+    assert stream.acked == 1
+    assert worker.part.applied == len(keys) - 1
+    assert worker.counters.applied == len(keys)
+    assert worker.part.meta.read == sum(key != 8 for key in keys)
+    assert worker.counters.dead_letters == keys.count(8) == sum(output.topic == "letters" for output in outputs)
+    assert [one for one in said if one.startswith(b"piece")] == (pieces if 9 in keys else [])
+    events = [int(one.split()[1]) for one in said if one.startswith(b"event")]
+    assert events == [offset for offset, key in enumerate(keys) if key != 8]
+    if 9 in keys:
+        behind = said.index(pieces[-1])
+        assert said[behind + 1].startswith(b"event %d " % keys.index(9))
+
+
+async def test_what_is_saved_between_two_pieces_does_not_hold_the_record() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    saved: list[int] = []
+
+    def look() -> None:
+        if any(output.key == b"piece" for output in worker.part.outputs) and not saved:
+            worker.part.take_state()
+            saved.append(worker.part.saved)
+
+    await serve(worker, look).agent(Stream(event_of(source([1, 2, 9, 3]))))
+    assert saved == [1]
+    assert worker.part.applied == 3
+
+
+@pytest.mark.parametrize("turns", range(1, 4))
+async def test_a_partition_that_goes_in_between_takes_nothing_more_in(turns: int) -> None:
+    worker = Worker(Broker())
+    event = event_of(source([1, 2, 9, 3]))
+    left = [turns]
+
+    def go() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            worker.stale.add(id(event.message))
+
+    stream = Stream(event)
+    await serve(worker, go).agent(stream)
+    assert stream.acked == 1  # the consumer forgets it: its positions are gone
+    assert worker.part.applied == (-1 if turns == 1 else 1)
+    assert worker.part.get(CLOSES) is None
