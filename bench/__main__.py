@@ -170,7 +170,7 @@ def _options() -> argparse.Namespace:
     add("--kills", type=int, default=1, help="kill -9 trials of each contestant (default %(default)s)")
     add("--rate", type=int, default=1_000, help="events/s of the latency trial (default %(default)s)")
     add("--latency-seconds", type=float, default=20.0, help="length of it, 0 for none (default %(default)s)")
-    add("--pipeline-events", type=int, default=150_000, help="for the whole product (default %(default)s)")
+    add("--pipeline-events", type=int, default=500_000, help="for the whole product (default %(default)s)")
     add("--recovery-keys", type=int, default=1_000_000, help="to recover, with --only recovery (default %(default)s)")
     add("--only", action="append", default=[], choices=names, help="may be repeated")
     add("--broker", default="embedded", choices=["embedded", "kafka"], help="kafka needs Java (default %(default)s)")

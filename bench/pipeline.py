@@ -47,7 +47,7 @@ class Flow:
         days: the events are spread over.
     """
 
-    events: int = 150_000
+    events: int = 500_000
     customers: int = 5_000
     days: int = 1
 
