@@ -10,7 +10,8 @@ Invariants of the transport
         again; when the log itself begins later by now, retention deleted them, and that is logged and
         counted. Smaller: the part already delivered is cut off. Holes of the broker lie inside a batch. Once a
         second the same is asked of partitions from which nothing comes. What a transaction took back is not read.
-    I3  What may be committed is the end of the longest acknowledged prefix, in order of delivery.
+    I3  What may be committed is the end of the longest acknowledged prefix, in order of delivery, and behind it what
+        a table has taken in of the next batch.
     I4  Every seek and revocation ends the life of a partition: late acks touch only forgotten objects, late
         agents get no records from `table.batch`. Between a revocation and the next seek nothing is accepted.
     I5  A seek sets the expected position, it never forgets it.

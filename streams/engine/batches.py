@@ -45,11 +45,15 @@ class RawBatch(NamedTuple):
 
 
 class BatchMessage(ConsumerMessage):
-    """A Faust message that stands for a whole batch: `value` is the list of its records."""
+    """A Faust message that stands for a whole batch: `value` is the list of its records.
 
-    __slots__ = ("end", "track")
+    `reached` is the offset up to which a table has taken it in, when nobody else has to acknowledge it; 0 before.
+    """
+
+    __slots__ = ("end", "reached", "track")
 
     end: int
+    reached: int
     track: "Track"
 
 
@@ -147,7 +151,7 @@ class Positions:
     def delivered(self, message: BatchMessage, acked: bool = False) -> None:
         """A batch was handed to agents; `acked` for one that nobody has to acknowledge."""
         track = self.track(message.tp)
-        message.track = track
+        message.track, message.reached = track, 0
         track.expected = message.end
         if not acked:
             track.inflight.append(message)
@@ -162,12 +166,18 @@ class Positions:
             track.safe = end
 
     def committable(self, tp: TP) -> int | None:
-        """End of the longest acknowledged prefix, in order of delivery (I3)."""
+        """End of the longest acknowledged prefix, in order of delivery (I3).
+
+        What a table has taken in of the batch behind it counts, too: a batch that takes long, as when days close in
+        it, holds up no commit.
+        """
         track = self._tracks.get(tp)
         if track is None:
             return None
         while track.inflight and track.inflight[0].acked:
             track.safe = track.inflight.popleft().end
+        if track.inflight and track.inflight[0].reached:
+            track.safe = track.inflight[0].reached
         return track.safe
 
     def stands(self, tp: TP) -> int | None:

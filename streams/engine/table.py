@@ -87,6 +87,8 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
         run = run[: self._taken]
         if run:
             part.advance(run[-1].offset)
+            if message.refcount == 1:  # no other agent has still to read it
+                message.reached = run[-1].offset + 1
             message.track.applied += len(run)
             self._engine.counters.applied += len(run)
         if part.has_outputs:
@@ -109,6 +111,7 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
         part = self.partition(message.partition)
         with self._changing(part):
             yield part
+        self._engine.checkpoint.pieces = True
         if part.has_outputs:
             self._engine.checkpoint.wanted.set()
 

@@ -185,7 +185,7 @@ def source(keys: list[int]) -> list[Any]:
 
 def event_of(records: list[Any]) -> Any:
     message = BatchMessage(SOURCE, 0, records[0].offset, 0.0, 0, None, None, None, None, 0, 0, TP(SOURCE, 0))
-    message.track = Track()
+    message.track, message.reached, message.refcount = Track(), 0, 1
     return SimpleNamespace(value=records, message=message)
 
 
@@ -249,6 +249,17 @@ def test_a_crash_at_any_point_changes_neither_state_nor_outputs(
         assert emitted(broker) == expected_outputs
 
     asyncio.run(run())
+
+
+def test_a_table_says_how_far_it_is_in_a_batch_unless_another_agent_reads_it_too() -> None:
+    worker = Worker(Broker())
+    event = event_of(source([1, 2, 3, 4]))
+    worker.process(event.value[:2], event)
+    assert event.message.reached == 2
+    event.message.refcount = 2
+    worker.process(event.value, event)
+    assert event.message.reached == 2
+    assert worker.part.applied == 3
 
 
 async def test_outputs_come_before_keys_and_keys_before_meta_and_all_before_the_commit() -> None:
@@ -491,3 +502,28 @@ async def test_a_record_that_no_request_can_carry_is_refused_before_anything_is_
     with pytest.raises(RecordTooLargeError, match="1264 bytes, the largest request 1000"):
         await publish(broker, [Output(OUT, 0, None, b"a"), Output(OUT, 0, None, b"x" * 1200)], 1000)
     assert broker.writes == []
+
+
+async def test_a_write_of_an_earlier_membership_is_overdue_until_it_ends() -> None:
+    broker, answer = Broker(), asyncio.Event()
+    worker = Worker(broker)
+    send = worker.checkpoint._send
+
+    async def slowly(steps: Any) -> Any:
+        await answer.wait()
+        return await send(steps)
+
+    worker.checkpoint._send = slowly
+    worker.process(source([1, 2]))
+    saving = asyncio.create_task(worker.commit(2))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not worker.checkpoint.overdue
+    worker.checkpoint.revoked()
+    assert worker.checkpoint.overdue
+    answer.set()
+    await saving
+    assert not worker.checkpoint.overdue
+    worker.process(source([1, 2, 3]))
+    await worker.commit(3)
+    assert broker.committed == {TP(SOURCE, 0): 3}

@@ -96,6 +96,20 @@ def test_a_batch_of_holes_is_committable_with_the_batch_before_it(positions: Pos
     assert positions.committable(HERE) == 9
 
 
+def test_what_a_table_took_in_of_a_batch_is_committable_behind_the_acknowledged_ones(positions: Positions) -> None:
+    positions.sought(HERE, 0)
+    first, second = delivered(positions, batch(0, 10)), delivered(positions, batch(10, 20))
+    second.reached = 15
+    assert positions.committable(HERE) is None
+    first.reached = 4
+    assert positions.committable(HERE) == positions.stands(HERE) == 4
+    first.acked = True
+    assert positions.committable(HERE) == 15
+    positions.sought(HERE, 4)
+    first.reached = 9
+    assert positions.committable(HERE) is None
+
+
 def test_a_seek_sets_the_expected_position(positions: Positions) -> None:
     positions.sought(HERE, 0)
     delivered(positions, batch(0, 50))
