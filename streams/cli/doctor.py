@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from streams.app import changelog_specs
 from streams.cli.board import read_accounting
 from streams.config import Settings
+from streams.engine.topics import differing
 from streams.errors import ConfigurationError, ZeloError
 from streams.kafka import OTHER_PARTITIONS, client_options, require_access
 from streams.sinks.migrate import status
@@ -21,6 +22,7 @@ from streams.topics import topic_specs
 
 _PACKAGES = ("faust-streaming", "aiokafka", "river", "clickhouse-connect", "msgspec")
 _TIMEOUT_MS = 5_000
+_ALTER = "set them anew with kafka-configs.sh, as docs/topics.md shows: records may go before they are read"
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,14 @@ def _admin(settings: Settings) -> AIOKafkaAdminClient:
 
 
 async def _topics(settings: Settings) -> list[Finding]:
+    specs = [*topic_specs(settings), *changelog_specs(settings)]
     admin = _admin(settings)
     await admin.start()
     try:
-        described = await admin.describe_topics()
+        there = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+        different = await differing(admin, [spec for spec in specs if spec.name in there])
     finally:
         await admin.close()
-    there = {topic["topic"]: len(topic["partitions"]) for topic in described}
-    specs = [*topic_specs(settings), *changelog_specs(settings)]
     missing = [spec.name for spec in specs if spec.name not in there]
     wrong = [
         f"{spec.name} has {there[spec.name]}, expected {spec.partitions}"
@@ -112,6 +114,8 @@ async def _topics(settings: Settings) -> list[Finding]:
         return [Finding(f"missing topics: {', '.join(missing)}", False, "run `zelo topics --create`")]
     if wrong:
         return [Finding(f"partitions: {'; '.join(wrong)}", False, OTHER_PARTITIONS)]
+    if different:
+        return [Finding(f"topic settings: {'; '.join(different)}", False, _ALTER)]
     return [Finding(f"{len(specs)} topics, {settings.partitions} partitions", True)]
 
 

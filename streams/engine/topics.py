@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from streams.errors import ConfigurationError, TransientError
@@ -22,6 +23,10 @@ CHANGELOG_CONFIG: Mapping[str, str] = {"cleanup.policy": "compact", "min.compact
 #: Kafka's own default is 1 MiB; our producers write dead letters and states up to `producer_request_bytes` (4 MiB, and
 #: a little for the batch around them), and a broker that refuses one ends the worker again and again.
 LARGEST_BATCH_BYTES = 4 * 1024 * 1024 + 64 * 1024
+#: Settings without which records go too early, or stay for ever; how long they are kept is the company's own choice.
+_WATCHED = ("cleanup.policy", "message.timestamp.type", "min.compaction.lag.ms")
+#: What a broker that tells only of what was set takes for granted.
+_UNSET: Mapping[str, str] = {"cleanup.policy": "delete"}
 _SPREAD_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -68,6 +73,32 @@ async def create_topics(
     finally:
         await admin.close()
     return made
+
+
+async def differing(admin: AIOKafkaAdminClient, specs: Iterable[TopicSpec]) -> list[str]:
+    """What of existing topics is set in a way that loses records or never lets go of them, in words.
+
+    Args:
+        admin: a started client.
+        specs: as the topics must be; all of them exist.
+    """
+    wanted = {spec.name: spec.config for spec in specs}
+    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])
+    found: list[str] = []
+    for _, _, _, name, entries in (resource for answer in answers for resource in answer.resources):
+        present = {**_UNSET, **{entry[0]: entry[1] for entry in entries}}
+        found += [
+            f"{name}: {setting} is {present.get(setting)}, expected {expected}"
+            for setting, expected in wanted[name].items()
+            if setting in _WATCHED and not _serves(setting, present.get(setting), expected)
+        ]
+    return sorted(found)
+
+
+def _serves(setting: str, present: str | None, wanted: str) -> bool:
+    if setting.endswith(".ms"):
+        return present is not None and int(present) >= int(wanted)
+    return present == wanted
 
 
 async def _known(admin: AIOKafkaAdminClient, specs: list[TopicSpec]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka.errors import (
@@ -15,7 +15,7 @@ from aiokafka.errors import (
 
 from streams.config import Settings
 from streams.engine import topics
-from streams.engine.topics import LARGEST_BATCH_BYTES, TopicPartitionsError, TopicSpec, create_topics
+from streams.engine.topics import LARGEST_BATCH_BYTES, TopicPartitionsError, TopicSpec, create_topics, differing
 from streams.errors import ConfigurationError, TransientError
 from streams.kafka import make_topics
 
@@ -174,3 +174,34 @@ async def test_topics_are_made_with_the_replicas_and_the_security_of_the_setting
     assert admin.options["bootstrap_servers"] == "kafka:1"
     assert admin.options["security_protocol"] == "SSL"
     assert {one.replication_factor for one in admin.made} == {3}
+
+
+async def test_settings_that_lose_records_are_named_and_those_of_taste_are_not() -> None:
+    compacted = {
+        "cleanup.policy": "compact",
+        "min.compaction.lag.ms": "1000",
+        "message.timestamp.type": "LogAppendTime",
+    }
+    specs = [
+        TopicSpec("usage", 4, {"retention.ms": "5", "message.timestamp.type": "LogAppendTime"}),
+        TopicSpec("models", 1, compacted),
+        TopicSpec("health", 4, compacted),
+    ]
+    there = {
+        "usage": {"retention.ms": "9", "message.timestamp.type": "CreateTime"},
+        "models": {"cleanup.policy": "delete", "min.compaction.lag.ms": "999"},
+        "health": compacted | {"min.compaction.lag.ms": "2000"},
+    }
+
+    async def describe_configs(asked: Sequence[Any]) -> list[Any]:
+        assert [one.name for one in asked] == list(there)
+        resources = [(0, "", 2, name, [(*one, False, 5) for one in there[name].items()]) for name in there]
+        return [SimpleNamespace(resources=resources[:1]), SimpleNamespace(resources=resources[1:])]
+
+    found = await differing(cast(Any, SimpleNamespace(describe_configs=describe_configs)), specs)
+    assert found == [
+        "models: cleanup.policy is delete, expected compact",
+        "models: message.timestamp.type is None, expected LogAppendTime",
+        "models: min.compaction.lag.ms is 999, expected 1000",
+        "usage: message.timestamp.type is CreateTime, expected LogAppendTime",
+    ]
