@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     )
     commit_interval_seconds: Seconds = Field(1.0, description="state and offsets are saved this often")
     catch_up_seconds: Seconds = Field(
-        10.0, description="while a worker is late, either interval becomes as long as it is late, up to this"
+        30.0, description="while a worker is late, either interval becomes as long as it is late, up to this"
     )
     # At some 100 us a customer as long as other runs of an agent.
     piece_customers: int = Field(

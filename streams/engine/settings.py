@@ -69,7 +69,7 @@ class EngineSettings:
     fetch_partition_bytes: int = 4 * 1024 * 1024
     commit_interval_seconds: float = 1.0
     publish_interval_seconds: float = 0.25
-    catch_up_seconds: float = 10.0
+    catch_up_seconds: float = 30.0
     room_records: int = 50_000
     max_skew_seconds: float = 7 * 86_400.0
     skew_patience_seconds: float = 5.0

@@ -15,7 +15,7 @@ from streams.engine.staging import PREFIX, Logged
 from streams.engine.states import StateCodec
 from streams.engine.table import StateTable
 
-SETTINGS = EngineSettings("broker:9092", stall_seconds=60.0, commit_interval_seconds=1.0)
+SETTINGS = EngineSettings("broker:9092", stall_seconds=60.0, commit_interval_seconds=1.0, catch_up_seconds=10.0)
 SOURCE, CHANGELOG = TP("usage", 0), TP("app-usage-changelog", 0)
 
 
