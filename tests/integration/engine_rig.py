@@ -76,6 +76,7 @@ class Job:
     session_seconds: float = 4.0
     #: Without movement, with lag, for so long and two commits is stuck.
     stall_seconds: float = 60.0
+    catch_up_seconds: float = 5.0
 
     @property
     def source(self) -> str:
@@ -95,6 +96,7 @@ def build(job: Job) -> EngineApp:
         rebalance_timeout_seconds=2.0,  # every join and every death costs these
         session_timeout_seconds=job.session_seconds,
         stall_seconds=job.stall_seconds,
+        catch_up_seconds=job.catch_up_seconds,
         heartbeat_interval_seconds=min(0.5, job.session_seconds / 6),
     )
     app = engine_app(job.name, settings)
