@@ -1,4 +1,4 @@
-"""Metric values of all domains to health and churn scores, observations and closed days."""
+"""Metric values of all domains to health and churn scores, upsell readiness, observations and closed days."""
 
 from typing import Any
 
@@ -6,12 +6,13 @@ import structlog
 
 from schemas.codec import MessageDecoder
 from schemas.metrics import MetricsMessage
-from schemas.registry import CHURN, HEALTH, METRICS, MODELS, OBSERVATIONS
+from schemas.registry import CHURN, HEALTH, METRICS, MODELS, OBSERVATIONS, UPSELL
 from streams.app import Zelo
 from streams.churn.scoring import ChurnScorer
 from streams.engine.broadcast import Broadcast
 from streams.messages import serve
 from streams.metrics.health import HealthScorer
+from streams.metrics.upsell import UpsellScorer
 from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card
 from streams.scoring.machine import Outputs, ScoringMachine
@@ -23,9 +24,10 @@ _log = structlog.get_logger(__name__)
 def register(zelo: Zelo) -> None:
     """Declares the agent of the metrics topic and the reader of models."""
     profile = zelo.profile
-    outputs = Outputs(zelo.name(HEALTH), zelo.name(CHURN), zelo.name(OBSERVATIONS))
+    outputs = Outputs(*map(zelo.name, (HEALTH, CHURN, UPSELL, OBSERVATIONS)))
     health = HealthScorer(profile.health, f"{profile.name}@{profile.version}")
-    machine = ScoringMachine(health, ChurnScorer(profile.churn), zelo.days, outputs, zelo.settings.piece_customers)
+    churn, upsell = ChurnScorer(profile.churn), UpsellScorer(profile.upsell)
+    machine = ScoringMachine(health, churn, upsell, zelo.days, outputs, zelo.settings.piece_customers)
     table = zelo.table("scoring", METRICS, Card, Alignment, machine.render)
     read = MessageDecoder[MetricsMessage](MetricsMessage)
     serve(zelo, METRICS, table, lambda record: read(record.value), machine.step)

@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from schemas.envelope import CLOCK_CUSTOMER, COMPANY_CUSTOMER, EARLIEST_MS, LATEST_MS, Event, Heartbeat, epoch_ms
-from schemas.events import SpendRecorded, SubscriptionSet, SurveyAnswered
+from schemas.events import ExchangeRateSet, SpendRecorded, SubscriptionSet, SurveyAnswered
 
 MAX_EVENT_BYTES = 1_000_000
 _RESERVED = frozenset({CLOCK_CUSTOMER, COMPANY_CUSTOMER})
@@ -131,7 +131,7 @@ def _of(schema: Mapping[str, Any], word: str) -> list[str]:
 def _check_key(key: bytes | None, event: Event) -> None:
     if isinstance(event, Heartbeat):
         return  # whatever its key, it was sent to a partition by number
-    company = event.customer_id == COMPANY_CUSTOMER and not isinstance(event, SpendRecorded)
+    company = event.customer_id == COMPANY_CUSTOMER and not isinstance(event, SpendRecorded | ExchangeRateSet)
     if company or event.customer_id == CLOCK_CUSTOMER:
         raise SchemaError(f"expected a customer, got the reserved customer_id {event.customer_id}")
     expected = event.customer_id.encode()
@@ -148,6 +148,13 @@ def _check_clock(event: Heartbeat) -> None:
 def _check_price(event: SubscriptionSet) -> None:
     if event.amount_minor * event.quantity > 10**15:
         raise SchemaError("expected amount_minor times quantity of at most 10^15 - at `$.quantity`")
+
+
+def _check_rate(event: ExchangeRateSet) -> None:
+    if event.customer_id != COMPANY_CUSTOMER:
+        raise SchemaError(f"expected customer_id {COMPANY_CUSTOMER} on an exchange rate, got {event.customer_id}")
+    if event.currency == event.to:
+        raise SchemaError(f"expected another currency than {event.currency} - at `$.to`")
 
 
 def _check_answer(event: SurveyAnswered) -> None:
@@ -167,6 +174,7 @@ _MEANING: Mapping[type, Callable[[Any], None]] = {
     Heartbeat: _check_clock,
     SurveyAnswered: _check_answer,
     SubscriptionSet: _check_price,
+    ExchangeRateSet: _check_rate,
 }
 
 

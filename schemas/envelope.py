@@ -42,7 +42,7 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
     Attributes:
         event_id: unique per event; the same event sent twice carries the same id.
         customer_id: the paying account, also the record's key. `_clock` for heartbeats, `_company` for spend on no
-            customer in particular.
+            customer in particular and for exchange rates.
         occurred_at: when it happened, RFC 3339 with an offset or epoch milliseconds.
         source: the system that sent it; `generated` marks made-up data.
         schema: version of the type's fields.

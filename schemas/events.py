@@ -1,6 +1,7 @@
 """The typed input events, a tagged union per topic.
 
-Facts only: what happened, never what it means. A field that is absent is unknown, not zero.
+Facts only: what happened, never what it means. A field that is absent is unknown, not zero. The types of the usage
+topic are in schemas/usage_events.py.
 """
 
 from typing import Annotated, Literal
@@ -17,9 +18,9 @@ from schemas.envelope import (
     Minor,
     Name,
     Quantity,
-    Seconds,
     Text,
 )
+from schemas.usage_events import EmailOpened, EmailSent, FeatureUsed, MilestoneReached, ResourceRated, ResourceViewed
 
 Priority = Literal["low", "medium", "high", "urgent"]
 TicketKind = Literal["question", "incident", "problem", "task"]
@@ -27,28 +28,6 @@ Interval = Literal["day", "week", "month", "year"]
 SurveyKind = Literal["nps", "csat", "ces", "thumbs", "smiley"]
 Polarity = Literal["higher_is_better", "lower_is_better"]
 Channel = Literal["email", "sms", "whatsapp", "in_app", "web", "phone", "other"]
-
-# --- usage -------------------------------------------------------------------------------------------------------
-
-
-class FeatureUsed(Event, frozen=True, kw_only=True, tag="feature_used"):
-    """A feature was used `quantity` times; one event may stand for a day's count."""
-
-    user_id: Id | None = None
-    feature: Name | None = None
-    quantity: Quantity = 1
-    duration_seconds: Seconds | None = None
-    errors: Count = 0
-    session_id: Id | None = None
-    subscription_id: Id | None = None
-
-
-class MilestoneReached(Event, frozen=True, kw_only=True, tag="milestone_reached"):
-    """The customer reached a named step of value, as the company defines it."""
-
-    milestone: Name
-    user_id: Id | None = None
-
 
 # --- tickets -----------------------------------------------------------------------------------------------------
 
@@ -78,7 +57,7 @@ class TicketSolved(Event, frozen=True, kw_only=True, tag="ticket_solved"):
 
 
 class TicketReopened(Event, frozen=True, kw_only=True, tag="ticket_reopened"):
-    """A solved ticket was opened again."""
+    """A solved ticket was opened again; if no person had answered it, the response clock starts anew."""
 
     ticket_id: Id
 
@@ -113,6 +92,8 @@ class SubscriptionSet(Event, frozen=True, kw_only=True, tag="subscription_set"):
 
     Attributes:
         amount_minor: recurring price of one unit per billing period, net of discounts.
+        list_amount_minor: the same before discounts; absent when none is known.
+        metered: the amount is what was used in a billing period, and no fixed price.
         quantity: units (seats) the price is multiplied by.
         interval, interval_count: the billing period, `month` x 3 = a quarter.
         trial: on trial; a trial counts no MRR.
@@ -131,12 +112,50 @@ class SubscriptionSet(Event, frozen=True, kw_only=True, tag="subscription_set"):
     seats: Count | None = None
     auto_renews: bool | None = None
     term_ends_at: Instant | None = None
+    list_amount_minor: Minor | None = None
+    metered: bool = False
 
 
 class SubscriptionEnded(Event, frozen=True, kw_only=True, tag="subscription_ended"):
     """Paid service of a subscription ended at `occurred_at`."""
 
     subscription_id: Id
+    reason: Name | None = None
+    voluntary: bool | None = None
+
+
+class SubscriptionPaused(Event, frozen=True, kw_only=True, tag="subscription_paused"):
+    """Service and payment of a running subscription rest from `occurred_at` on, until it is resumed or ends."""
+
+    subscription_id: Id
+
+
+class SubscriptionResumed(Event, frozen=True, kw_only=True, tag="subscription_resumed"):
+    """A paused subscription goes on, on the terms that hold."""
+
+    subscription_id: Id
+
+
+class CancellationScheduled(Event, frozen=True, kw_only=True, tag="cancellation_scheduled"):
+    """It was asked for that a subscription ends, at `ends_at` where that is known; service goes on until it ended."""
+
+    subscription_id: Id
+    ends_at: Instant | None = None
+    reason: Name | None = None
+    voluntary: bool | None = None
+
+
+class CancellationWithdrawn(Event, frozen=True, kw_only=True, tag="cancellation_withdrawn"):
+    """A scheduled cancellation of a subscription was taken back."""
+
+    subscription_id: Id
+
+
+class SubscriptionCancelled(Event, frozen=True, kw_only=True, tag="subscription_cancelled"):
+    """The billing system cancelled a subscription; service that is paid goes on until `subscription_ended`."""
+
+    subscription_id: Id
+    ends_at: Instant | None = None
     reason: Name | None = None
     voluntary: bool | None = None
 
@@ -151,12 +170,13 @@ class CancellationReported(Event, frozen=True, kw_only=True, tag="cancellation_r
 
 
 class InvoiceIssued(Event, frozen=True, kw_only=True, tag="invoice_issued"):
-    """An invoice was sent, to be paid by `due_at`."""
+    """An invoice was sent, to be paid by `due_at`; `subscription_id` where it bills one subscription."""
 
     invoice_id: Id
     amount_minor: Minor
     currency: Currency
     due_at: Instant
+    subscription_id: Id | None = None
 
 
 class InvoiceSettled(Event, frozen=True, kw_only=True, tag="invoice_settled"):
@@ -164,6 +184,14 @@ class InvoiceSettled(Event, frozen=True, kw_only=True, tag="invoice_settled"):
 
     invoice_id: Id
     how: Literal["paid", "voided", "uncollectible"] = "paid"
+
+
+class PaymentRefunded(Event, frozen=True, kw_only=True, tag="payment_refunded"):
+    """Money that was paid on an invoice was given back; several refunds of one invoice add up."""
+
+    invoice_id: Id
+    amount_minor: Minor
+    currency: Currency
 
 
 # --- surveys -----------------------------------------------------------------------------------------------------
@@ -176,6 +204,7 @@ class SurveyAnswered(Event, frozen=True, kw_only=True, tag="survey_answered"):
         score: on the scale from `scale_min` to `scale_max`; NPS is 0 to 10 always.
         polarity: must be said for CES, whose vendors disagree; the others are higher_is_better.
         reason: what the respondent wrote; may come in a later update.
+        invitation_id: the invitation it answers; without it the respondent's newest one to this survey is taken.
     """
 
     response_id: Id
@@ -188,14 +217,16 @@ class SurveyAnswered(Event, frozen=True, kw_only=True, tag="survey_answered"):
     reason: Text | None = None
     channel: Channel | None = None
     ticket_id: Id | None = None
+    invitation_id: Id | None = None
 
 
 class SurveyInvited(Event, frozen=True, kw_only=True, tag="survey_invited"):
-    """A survey was sent to a respondent."""
+    """A survey was sent to a respondent; a reminder carries the same `invitation_id`."""
 
     survey: SurveyKind
     invitation_id: Id
     channel: Channel | None = None
+    respondent_id: Id | None = None
 
 
 class FollowUpClosed(Event, frozen=True, kw_only=True, tag="follow_up_closed"):
@@ -229,7 +260,15 @@ class SpendRecorded(Event, frozen=True, kw_only=True, tag="spend_recorded"):
     channel: Name | None = None
 
 
-UsageEvent = FeatureUsed | MilestoneReached | Heartbeat
+class ExchangeRateSet(Event, frozen=True, kw_only=True, tag="exchange_rate_set"):
+    """What one unit of `currency` is worth in `to` from `occurred_at` on, until a newer rate of the pair."""
+
+    currency: Currency
+    to: Currency
+    rate: Annotated[float, Meta(gt=0, le=10**9, description="units of `to` for one unit of `currency`")]
+
+
+UsageEvent = FeatureUsed | MilestoneReached | EmailSent | EmailOpened | ResourceViewed | ResourceRated | Heartbeat
 TicketEvent = (
     TicketOpened
     | TicketReplied
@@ -240,7 +279,20 @@ TicketEvent = (
     | TicketRemoved
     | Heartbeat
 )
-BillingEvent = SubscriptionSet | SubscriptionEnded | CancellationReported | InvoiceIssued | InvoiceSettled | Heartbeat
+BillingEvent = (
+    SubscriptionSet
+    | SubscriptionEnded
+    | SubscriptionPaused
+    | SubscriptionResumed
+    | CancellationScheduled
+    | CancellationWithdrawn
+    | SubscriptionCancelled
+    | CancellationReported
+    | InvoiceIssued
+    | InvoiceSettled
+    | PaymentRefunded
+    | Heartbeat
+)
 SurveyEvent = SurveyAnswered | SurveyInvited | FollowUpClosed | Heartbeat
 AccountEvent = AccountSet | Heartbeat
-SpendEvent = SpendRecorded | Heartbeat
+SpendEvent = SpendRecorded | ExchangeRateSet | Heartbeat

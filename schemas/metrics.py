@@ -13,10 +13,12 @@ DOMAINS: tuple[Domain, ...] = ("usage", "support", "revenue", "feedback", "accou
 
 
 class UsageValues(Struct, frozen=True, kw_only=True, tag="usage", tag_field="domain"):
-    """Product use, engagement and activation of a customer.
+    """Product use, engagement, activation, onboarding and educational resources of a customer.
 
     `active_users_*` are None until an event names a user. `usage_trend` is active days of the last 14 days
-    against the 14 before, None under 28 days of tenure. Times are epoch ms.
+    against the 14 before, None under 28 days of tenure. Onboarding starts with the first fact of the usage topic; its
+    steps are None where the profile has none. `resource*` are None until a resource was viewed or rated, sessions where
+    the profile does not count them. Times are epoch ms.
     """
 
     active_users_1d: int | None = None
@@ -42,13 +44,32 @@ class UsageValues(Struct, frozen=True, kw_only=True, tag="usage", tag_field="dom
     engagement_score: float | None = None
     engagement_band: Literal["bad", "good", "excellent"] | None = None
     activated_at: int | None = None
+    unmapped_features_28d: int | None = None
+    sessions_28d: int | None = None
+    onboarding_started_at: int | None = None
+    onboarding_steps_done: int | None = None
+    onboarding_steps_total: int | None = None
+    onboarding_progress: float | None = None
+    onboarded_at: int | None = None
+    time_to_onboard_days: float | None = None
+    onboarding_overdue: bool | None = None
+    onboarding_users: int | None = None
+    onboarding_sessions: int | None = None
+    onboarding_emails_sent: int | None = None
+    onboarding_emails_opened: int | None = None
+    resource_views_28d: int | None = None
+    resources_viewed_28d: int | None = None
+    resource_ratings_28d: int | None = None
+    resource_helpful_28d: float | None = None
 
 
 class SupportValues(Struct, frozen=True, kw_only=True, tag="support", tag_field="domain"):
-    """Tickets and their clocks; medians are over tickets opened in the window, calendar time.
+    """Tickets and their clocks; medians are over tickets opened in the window, calendar time if not said.
 
     `tickets_impossible` counts tickets whose history contradicts itself (solved before opened): they stay in the
-    counts and out of the clocks.
+    counts and out of the clocks, reviews and breaches. `business` is working time by the profile's calendar, None
+    without one. `fcr_solved_90d` are tickets first solved in 90 days whose review is over. `sla_breaches_28d` is None
+    where the profile sets no limit.
     """
 
     tickets_total: int = 0
@@ -67,13 +88,24 @@ class SupportValues(Struct, frozen=True, kw_only=True, tag="support", tag_field=
     first_ticket_resolution_hours: float | None = None
     oldest_open_hours: float | None = None
     last_ticket_at: int | None = None
+    tickets_opened_28d_by_kind: dict[str, int] = {}
+    tickets_opened_28d_by_priority: dict[str, int] = {}
+    tickets_open_by_priority: dict[str, int] = {}
+    first_response_business_minutes_28d: float | None = None
+    first_response_business_minutes_90d: float | None = None
+    full_resolution_hours_28d: float | None = None
+    full_resolution_hours_90d: float | None = None
+    fcr_solved_90d: int = 0
+    fcr_first_contact_90d: int = 0
+    fcr_rate_90d: float | None = None
+    sla_breaches_28d: int | None = None
 
 
 class RevenueValues(Struct, frozen=True, kw_only=True, tag="revenue", tag_field="domain"):
     """What the customer pays, from subscription facts.
 
     `mrr_minor` is in `currency`, that of the customer's earliest subscription; others stand in
-    `mrr_other_minor` by currency and are never added up.
+    `mrr_other_minor` by currency and are never added up. Every other amount is in `currency` too.
     """
 
     mrr_minor: int = 0
@@ -95,6 +127,25 @@ class RevenueValues(Struct, frozen=True, kw_only=True, tag="revenue", tag_field=
     cancellations_reported_90d: int = 0
     cancellation_reported_while_paying: bool = False
     churn_reason: str | None = None
+    churn_voluntary: bool | None = None
+    arr_minor: int = 0
+    new_28d_minor: int = 0
+    expansion_28d_minor: int = 0
+    contraction_28d_minor: int = 0
+    churn_28d_minor: int = 0
+    reactivation_28d_minor: int = 0
+    nrr_28d: float | None = None
+    grr_28d: float | None = None
+    subscriptions_paused: int = 0
+    subscriptions_ending: int = 0
+    days_to_end: int | None = None
+    terms_ended_1d: int = 0
+    terms_renewed_1d: int = 0
+    revenue_to_date_minor: int | None = None
+    refunds_to_date_minor: int | None = None
+    margin_to_date_minor: int | None = None
+    gross_margin: float | None = None
+    billing_impossible: int = 0
 
 
 class NpsAnswer(Struct, frozen=True, kw_only=True):
@@ -111,13 +162,16 @@ class NpsAnswer(Struct, frozen=True, kw_only=True):
 
 
 class FeedbackValues(Struct, frozen=True, kw_only=True, tag="feedback", tag_field="domain"):
-    """What the customer says: NPS over the last answer of each respondent in 90 days, CSAT, CES.
+    """What the customer says: NPS over the last answer of each respondent in 90 days, CSAT, CES, response rate.
 
     `recent_nps` are the NPS answers of 14 days, oldest first, for those who act on each of them: at most 20,
     detractors before others, then the newest; reasons are cut at 1,000 characters.
     """
 
     nps: float | None = None
+    nps_low: float | None = None
+    nps_high: float | None = None
+    nps_respondents_90d: int = 0
     promoters_90d: int = 0
     passives_90d: int = 0
     detractors_90d: int = 0
@@ -125,8 +179,13 @@ class FeedbackValues(Struct, frozen=True, kw_only=True, tag="feedback", tag_fiel
     csat_positive_90d: int = 0
     csat_ratings_90d: int = 0
     ces_mean: float | None = None
+    ces_top2: float | None = None
     responses_90d: int = 0
+    invitations_90d: int = 0
+    invited_answered_90d: int = 0
+    response_rate_90d: float | None = None
     follow_ups_open: int = 0
+    follow_ups_overdue: int = 0
     last_answer_at: int | None = None
     last_nps: NpsAnswer | None = None
     recent_nps: list[NpsAnswer] = []
@@ -201,7 +260,8 @@ class DayClosed(Struct, frozen=True, kw_only=True, tag="day_closed"):
 class Movement(Struct, frozen=True, kw_only=True, tag="movement"):
     """A step of a customer's MRR (METRICS.md section 5); `removed` takes back one that late data undid.
 
-    Key: customer_id, currency, effective_at. `amount_minor` is signed: after - before.
+    Key: customer_id, currency, effective_at. `amount_minor` is signed: after - before. `churn_reason` and
+    `churn_voluntary` are those of a churn, where they were said.
     """
 
     customer_id: str
@@ -214,6 +274,8 @@ class Movement(Struct, frozen=True, kw_only=True, tag="movement"):
     event_id: str | None = None
     removed: bool = False
     version: int = 0
+    churn_reason: str | None = None
+    churn_voluntary: bool | None = None
 
 
 class Progress(Struct, frozen=True, kw_only=True, tag="progress"):

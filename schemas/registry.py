@@ -34,7 +34,7 @@ USAGE = Topic(
     key="customer_id",
     message=events.UsageEvent,
     input=True,
-    summary="Product usage and milestones.",
+    summary="Product usage, milestones, onboarding e-mails and educational resources.",
 )
 TICKETS = Topic(
     name="tickets.v1",
@@ -65,7 +65,13 @@ ACCOUNTS = Topic(
     cleanup="compact",
     summary="Profile of each customer.",
 )
-SPEND = Topic(name="spend.v1", key="customer_id", message=events.SpendEvent, input=True, summary="Acquisition spend.")
+SPEND = Topic(
+    name="spend.v1",
+    key="customer_id",
+    message=events.SpendEvent,
+    input=True,
+    summary="Acquisition spend and exchange rates.",
+)
 METRICS = Topic(
     name="metrics.v1",
     key="customer_id",
@@ -85,6 +91,13 @@ CHURN = Topic(
     message=scores.ChurnScore,
     cleanup="compact",
     summary="Churn probability with reasons and the model's honest quality.",
+)
+UPSELL = Topic(
+    name="scores.upsell.v1",
+    key="customer_id",
+    message=scores.UpsellScore,
+    cleanup="compact",
+    summary="Upsell readiness of each day with its reasons, and figures that join two domains.",
 )
 OBSERVATIONS = Topic(
     name="observations.v1",
@@ -121,6 +134,7 @@ TOPICS: tuple[Topic, ...] = (
     METRICS,
     HEALTH,
     CHURN,
+    UPSELL,
     OBSERVATIONS,
     MODELS,
     ALERTS,

@@ -1,4 +1,4 @@
-"""Scores and what they are made of: health, churn risk, observations, models (`scores.*`, `observations`, `models`)."""
+"""Scores and what they are made of: health, churn risk, upsell readiness (`scores.*`), observations, models."""
 
 from typing import Any, Literal
 
@@ -8,6 +8,9 @@ from schemas.metrics import NpsAnswer
 
 Band = Literal["red", "yellow", "green", "unknown"]
 FactorName = Literal["engagement", "adoption", "activation", "support", "relationship", "billing", "value", "trend"]
+
+ComponentName = Literal["features", "engagement", "tenure", "seats"]
+UpsellGate = Literal["payment_late", "not_paying"]
 
 
 class Factor(Struct, frozen=True, kw_only=True):
@@ -136,6 +139,56 @@ class ChurnScore(Struct, frozen=True, kw_only=True):
     currency: str | None = None
     name: str | None = None
     trigger_event_id: str | None = None
+    version: int = 0
+
+
+class UpsellComponent(Struct, frozen=True, kw_only=True):
+    """One component's part of upsell readiness.
+
+    Attributes:
+        value: 0-100; None without data, the weight is then spread over the others.
+        weight: effective share of the readiness, sums to 1 over the components with data.
+        earned: points won here; they sum to the readiness, and are 0 behind a closed gate.
+        evidence: the metric values behind it, by METRICS.md id.
+    """
+
+    component: ComponentName
+    value: float | None
+    weight: float
+    earned: float
+    evidence: dict[str, float | int | str | None] = {}
+
+
+class UpsellScore(Struct, frozen=True, kw_only=True):
+    """How ready a customer is to buy more at the end of a day, and the figures that join two domains.
+
+    Attributes:
+        upsell_ready: 0-100; 0 behind a closed gate; None while too little is known.
+        gate: why the customer is not to be asked, None when nothing stands against it.
+        coverage: share of the profile's weight that has data, [0, 1].
+        license_utilization: active users of 28 days per seat bought.
+        tickets_per_active_user_28d: tickets opened in 28 days per active user of them.
+        time_to_activate_days: from the start to activation.
+        version: offset in `metrics.v1` of the newest value included.
+    """
+
+    customer_id: str
+    as_of: int
+    day: int
+    upsell_ready: float | None
+    gate: UpsellGate | None
+    coverage: float
+    profile: str
+    components: list[UpsellComponent]
+    license_utilization: float | None = None
+    tickets_per_active_user_28d: float | None = None
+    time_to_activate_days: float | None = None
+    trigger_event_id: str | None = None
+    name: str | None = None
+    owner: str | None = None
+    segment: str | None = None
+    mrr_minor: int = 0
+    currency: str | None = None
     version: int = 0
 
 

@@ -26,6 +26,7 @@ from streams.metrics.profile import Profile
 from streams.metrics.revenue import RevenueFold
 from streams.metrics.spend import SpendFold
 from streams.metrics.support import SupportFold
+from streams.metrics.upsell import UpsellScorer
 from streams.metrics.usage import UsageFold
 from streams.scoring.alignment import Alignment
 from streams.scoring.machine import Outputs, ScoringMachine
@@ -63,7 +64,7 @@ class Offline:
         self._partitions = partitions
         self._now_ms = now_ms
         self._publishers: list[MemoryPartition[Any, Any]] = []
-        self._domains = {topic.name: self._domain(topic, fold, time, days) for topic, fold in _folds(profile, days)}
+        self._domains = {topic.name: self._domain(topic, fold, time, days) for topic, fold in folds(profile, days)}
         self._readers: dict[str, Take] = {
             registry.METRICS.name: self._scoring(profile, days),
             registry.OBSERVATIONS.name: self._trainer(profile),
@@ -125,8 +126,9 @@ class Offline:
 
     def _scoring(self, profile: Profile, days: Days) -> Take:
         health = HealthScorer(profile.health, f"{profile.name}@{profile.version}")
-        outputs = Outputs(registry.HEALTH.name, registry.CHURN.name, registry.OBSERVATIONS.name)
-        machine = ScoringMachine(health, ChurnScorer(profile.churn), days, outputs)
+        churn, upsell = ChurnScorer(profile.churn), UpsellScorer(profile.upsell)
+        names = (registry.HEALTH.name, registry.CHURN.name, registry.UPSELL.name, registry.OBSERVATIONS.name)
+        machine = ScoringMachine(health, churn, upsell, days, Outputs(*names))
         decode = MessageDecoder[MetricsMessage](MetricsMessage)
         self._cards = parts = self._parts(self._partitions, Alignment, machine.render)
         self._rescoring = Rescoring(machine, every_seconds=0.0)
@@ -166,7 +168,8 @@ class Offline:
         return take
 
 
-def _folds(profile: Profile, days: Days) -> list[tuple[registry.Topic, Any]]:
+def folds(profile: Profile, days: Days) -> list[tuple[registry.Topic, Any]]:
+    """Every input topic with the fold that a profile gives it."""
     return [
         (registry.USAGE, UsageFold(profile.usage, days)),
         (registry.TICKETS, SupportFold(profile.support, days)),

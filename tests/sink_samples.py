@@ -7,7 +7,7 @@ from schemas import registry
 from schemas.alerts import Alert
 from schemas.codec import encode
 from schemas.envelope import Heartbeat
-from schemas.events import AccountSet, FeatureUsed, SpendRecorded, SurveyAnswered
+from schemas.events import AccountSet, ExchangeRateSet, SpendRecorded, SurveyAnswered
 from schemas.metrics import (
     AccountValues,
     DayClosed,
@@ -34,7 +34,10 @@ from schemas.scores import (
     Quality,
     Reason,
     Snapshot,
+    UpsellComponent,
+    UpsellScore,
 )
+from schemas.usage_events import FeatureUsed
 from streams.metrics.days import DAY_MS, Days
 from streams.sinks.record import DEAD_LETTER_HEADERS
 from streams.sinks.rows import Row, RowMapper
@@ -130,9 +133,10 @@ def health(kind: Any, offset: int = 0, customer: str = "c1", **more: Any) -> Rec
         "mrr_minor": 5_000,
         "currency": "USD",
         "paying": True,
+        "profile": "default",
         **more,
     }
-    score = HealthScore(customer_id=customer, kind=kind, as_of=AT, day=DAY, profile="default", version=offset, **said)
+    score = HealthScore(customer_id=customer, kind=kind, as_of=AT, day=DAY, version=offset, **said)
     return record(registry.HEALTH, score, key=customer.encode(), offset=offset)
 
 
@@ -155,6 +159,27 @@ def churn(offset: int = 0, **more: Any) -> Rec:
         **said,
     )
     return record(registry.CHURN, score, offset=offset)
+
+
+def upsell(day: int = DAY, offset: int = 0, customer: str = "c1", **more: Any) -> Rec:
+    said: dict[str, Any] = {
+        "upsell_ready": 62.5,
+        "gate": None,
+        "coverage": 0.75,
+        "components": [
+            UpsellComponent(component="seats", value=62.5, weight=1.0, earned=62.5, evidence={"seats": 10}),
+            UpsellComponent(component="tenure", value=None, weight=0.0, earned=0.0),
+        ],
+        "license_utilization": 0.75,
+        "name": "Acme",
+        "mrr_minor": 5_000,
+        "currency": "USD",
+        **more,
+    }
+    score = UpsellScore(
+        customer_id=customer, as_of=(day + 1) * DAY_MS, day=day, profile="default@1", version=offset, **said
+    )
+    return record(registry.UPSELL, score, key=customer.encode(), offset=offset)
 
 
 def snapshot(day: int = DAY, offset: int = 0, customer: str = "c1") -> Rec:
@@ -250,6 +275,7 @@ MODEL = ModelSnapshot(
     river_version="0.26.1",
 )
 SPEND = SpendRecorded(event_id="m1", customer_id="_company", occurred_at=AT, amount_minor=10, currency="USD")
+RATE = ExchangeRateSet(event_id="x1", customer_id="_company", occurred_at=AT, currency="BRL", to="USD", rate=0.2)
 ACCOUNT = AccountSet(event_id="a1", customer_id="c1", occurred_at=AT, name="Acme")
 
 WITH_ROW: tuple[Rec, ...] = (
@@ -257,8 +283,17 @@ WITH_ROW: tuple[Rec, ...] = (
     record(registry.SURVEYS, SURVEY, offset=1),
     record(registry.ACCOUNTS, ACCOUNT, offset=2),
     record(registry.SPEND, SPEND, key=b"_company", offset=3),
+    record(registry.SPEND, RATE, key=b"_company", offset=4),
     values(UsageValues(events_28d=3, engagement_band="good", first_used_at=AT), offset=4),
-    values(SupportValues(tickets_open=2, oldest_open_hours=1.5), offset=5),
+    values(
+        SupportValues(
+            tickets_open=2,
+            oldest_open_hours=1.5,
+            tickets_open_by_priority={"unknown": 1, "urgent": 1},
+            sla_breaches_28d=0,
+        ),
+        offset=5,
+    ),
     values(RevenueValues(mrr_minor=5_000, currency="USD", mrr_other_minor={"BRL": 7}, paying=True), offset=6),
     values(FeedbackValues(nps=-100.0, detractors_90d=1, last_nps=ANSWER), offset=7),
     profile("Acme", offset=8, kind="day"),
@@ -269,6 +304,7 @@ WITH_ROW: tuple[Rec, ...] = (
     health("day"),
     health("live"),
     churn(),
+    upsell(),
     snapshot(),
     record(registry.MODELS, MODEL, key=b"churn"),
     alert("opened", 0),

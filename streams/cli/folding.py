@@ -27,23 +27,25 @@ from streams.offline import Input, Offline
 from streams.sinks.slack import oldest_told
 
 V = TypeVar("V", FeedbackValues, RevenueValues)
+AS_ARRIVED = "keep the order of the lines, so that late events are late; default: by event time"
 
 
 def command(
     path: Annotated[Path, typer.Argument(help="folder or file to read")],
     kind: Annotated[Literal["ravenstack", "jsonl"], typer.Option("--format", help="what it holds")] = "ravenstack",
+    as_arrived: Annotated[bool, typer.Option("--as-arrived", help=AS_ARRIVED)] = False,
 ) -> None:
     """Fold files in memory and print one JSON object, with the keys and the figures of `zelo demo --json`."""
     importer: Importer = Ravenstack() if kind == "ravenstack" else JsonLines()
     settings, started = load_settings(**DEMO_SETTINGS), monotonic()
-    found = figures(fold(settings, importer, path), oldest_told(settings, SystemClock())())
+    found = figures(fold(settings, importer, path, as_arrived), oldest_told(settings, SystemClock())())
     typer.echo(json.dumps({**found, "seconds": round(monotonic() - started, 1)}))
 
 
-def fold(settings: Settings, importer: Importer, path: Path) -> Offline:
-    """Everything that comes out of the files of an importer."""
+def fold(settings: Settings, importer: Importer, path: Path, as_arrived: bool = False) -> Offline:
+    """Everything that comes out of the files of an importer, fed by event time or `as_arrived`."""
     days = Days(settings.timezone)
-    prepared = prepare(importer, path, settings.partitions, days)
+    prepared = prepare(importer, path, settings.partitions, days, as_arrived=as_arrived)
     profile, now = profile_of(settings), SystemClock().now_ms()
     offline = Offline(profile, settings.partitions, time_policy(settings), days, now)
     offline.feed(Input(*record[:4]) for record in prepared)

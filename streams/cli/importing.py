@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from streams.cli.answers import shown
+from streams.cli.folding import AS_ARRIVED
 from streams.config import load_settings
 from streams.intake.importer import Importer, ImportReport
 from streams.intake.jsonl import JsonLines
@@ -33,12 +34,13 @@ def ravenstack(
 def jsonl(
     file: Annotated[Path, typer.Argument(help="one event in envelope form per line, .gz or plain")],
     rate: Rate = None,
+    as_arrived: Annotated[bool, typer.Option("--as-arrived", help=AS_ARRIVED)] = False,
 ) -> None:
     """Import a file of events."""
-    _import(JsonLines(), file, rate)
+    _import(JsonLines(), file, rate, as_arrived)
 
 
-def _import(importer: Importer, path: Path, rate: float | None) -> None:
+def _import(importer: Importer, path: Path, rate: float | None, as_arrived: bool = False) -> None:
     settings = load_settings()
     console = Console()
     target = Target(settings.kafka_bootstrap, settings.topic_prefix, client_options(settings))
@@ -49,7 +51,7 @@ def _import(importer: Importer, path: Path, rate: float | None) -> None:
         def show(sent: int, total: int) -> None:
             bars.update(task, completed=sent, total=total)
 
-        report = asyncio.run(import_into(target, importer, path, Days(settings.timezone), rate, show))
+        report = asyncio.run(import_into(target, importer, path, Days(settings.timezone), rate, show, as_arrived))
     print_report(console, report)
 
 

@@ -7,7 +7,20 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from streams.cli import dead_letters, demo, folding, importing, inspection, up, worker
+from streams.cli import (
+    backtest,
+    dead_letters,
+    demo,
+    folding,
+    generate,
+    importing,
+    inspection,
+    metrics,
+    reconcile,
+    revenue,
+    up,
+    worker,
+)
 from streams.errors import ZeloError
 
 app = typer.Typer(
@@ -21,12 +34,17 @@ app.command("demo")(demo.command)
 app.command("up")(up.command)
 app.command("worker")(worker.command)
 app.add_typer(importing.app, name="import")
+app.add_typer(metrics.app, name="metrics")
+app.add_typer(revenue.app, name="revenue")
 app.command("fold")(folding.command)
+app.command("generate")(generate.command)
+app.command("backtest")(backtest.command)
 app.command("migrate")(inspection.migrate_command)
 app.command("topics")(inspection.topics_command)
 app.command("doctor")(inspection.doctor_command)
 app.command("config")(inspection.config_command)
 app.command("dead-letters")(dead_letters.list_command)
+app.command("reconcile")(reconcile.command)
 app.add_typer(dead_letters.replay, name="replay")
 
 

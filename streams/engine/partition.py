@@ -238,7 +238,7 @@ class Partition(Generic[S, M]):
         if state is not None:
             record = self._codec.state.encode(state, prefix)
         elif value is not None:  # it had to make room, or was torn
-            record = prefix + value[PREFIX.size :]
+            record = b"".join((prefix, memoryview(value)[PREFIX.size :]))  # copies it once
         else:  # not a tombstone yet: a replay must still know how far this key was
             self._deleted[key] = None
             return prefix

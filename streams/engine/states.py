@@ -35,6 +35,7 @@ class ShapeCodec(Generic[S]):
         self._anew = f"set {app_id} to a new name and fold the topics anew"
         self._mark = bytes((_VERSION_FOLLOWS, self.shape.version))
         self._encoder = msgspec.msgpack.Encoder(enc_hook=pack_field)
+        self._room = bytearray()
         types = {version: lift.type for version, lift in self.shape.lifts.items()} | {
             self.shape.version: self.shape.type
         }
@@ -43,7 +44,10 @@ class ShapeCodec(Generic[S]):
 
     def encode(self, value: S, prefix: bytes = b"") -> bytes:
         """A value with its version, behind `prefix`."""
-        return prefix + self._mark + self._encoder.encode(value)
+        room, head = self._room, prefix + self._mark
+        self._encoder.encode_into(value, room, len(head))  # as large as the last: mostly it need not grow
+        room[: len(head)] = head
+        return bytes(room)
 
     def decode(self, packed: bytes, start: int = 0) -> S:
         """The value in `packed` from `start` on, of whatever version.

@@ -103,6 +103,7 @@ async def import_into(
     days: Days | None = None,
     rate: float | None = None,
     progress: Progress | None = None,
+    as_arrived: bool = False,
 ) -> ImportReport:
     """Reads files and sends their events: `common_partitions`, `prepare` and `produce` in one.
 
@@ -112,7 +113,7 @@ async def import_into(
     """
     partitions = await common_partitions(target)
     # Off the loop: reading and sorting a large import takes seconds.
-    prepared = await asyncio.to_thread(prepare, importer, path, partitions, days)
+    prepared = await asyncio.to_thread(prepare, importer, path, partitions, days, as_arrived=as_arrived)
     await produce(target, prepared, rate, progress)
     return prepared.report
 

@@ -5,10 +5,11 @@ statistic: the n-th smallest of the first times of distinct members (features, d
 smallest is therefore enough, is bounded, and comes out the same in any order; a late event moves the instant
 to where it always was.
 
-State is kept for the policy's criteria alone: one added later starts empty until the log is replayed.
+Criteria that ask for the same facts (three features, five features) share them. State is kept for the profile's
+criteria alone: one added later, or one that asks for more than before, starts empty until the log is replayed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, assert_never
 
 from msgspec import Meta, Struct
@@ -18,7 +19,7 @@ from streams.metrics.days import DAY_MS
 
 _Name = Annotated[Name, Meta(pattern=NO_CONTROL)]  # here the decoder itself looks
 Progress = dict[str, dict[str, int]]  # criterion key -> member -> first time, the n smallest
-_Instant = Callable[[Progress, int | None], int | None]
+Instant = Callable[[Progress, int | None], int | None]
 
 Needed = Annotated[int, Meta(ge=1, le=1000)]
 
@@ -84,18 +85,24 @@ class ActivationPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     criterion: AnyCriterion = AllOf(of=(DistinctFeatures(n=3), ActiveDays(n=3)))
 
 
-class Activation:
-    """Applies a policy to a customer's `Progress`."""
+class Criteria:
+    """Several criteria over one customer's `Progress`; those that need the same facts share them.
 
-    def __init__(self, policy: ActivationPolicy) -> None:
-        self._instant = _compile(policy.criterion)
-        leaves = list(_leaves(policy.criterion))
-        # By the state's key: two criteria that need the same facts share them.
-        self._features = {leaf.feature: _key(leaf) for leaf in leaves if isinstance(leaf, FeatureUse)}
-        self._distinct = {_key(leaf): leaf.n for leaf in leaves if isinstance(leaf, DistinctFeatures)}
-        self._days = {_key(leaf): leaf.n for leaf in leaves if isinstance(leaf, ActiveDays)}
-        self._users = {_key(leaf): leaf for leaf in leaves if isinstance(leaf, UsersDid)}
-        self._milestones = {leaf.milestone: _key(leaf) for leaf in leaves if isinstance(leaf, Milestone)}
+    Attributes:
+        instants: for each criterion, from the progress and the first use, when it first held; None while it has not.
+    """
+
+    def __init__(self, criteria: Sequence[AnyCriterion]) -> None:
+        leaves = [leaf for criterion in criteria for leaf in _leaves(criterion)]
+        self._needed = _needed(leaves)
+        self.instants: tuple[Instant, ...] = tuple(self._compile(criterion) for criterion in criteria)
+        self._features = {leaf.feature: self._key(leaf) for leaf in leaves if isinstance(leaf, FeatureUse)}
+        self._milestones = {leaf.milestone: self._key(leaf) for leaf in leaves if isinstance(leaf, Milestone)}
+        self._distinct = {self._key(leaf): self._most(leaf) for leaf in leaves if isinstance(leaf, DistinctFeatures)}
+        self._days = {self._key(leaf): self._most(leaf) for leaf in leaves if isinstance(leaf, ActiveDays)}
+        self._users = {
+            self._key(leaf): (leaf.feature, self._most(leaf)) for leaf in leaves if isinstance(leaf, UsersDid)
+        }
 
     def used(self, progress: Progress, feature: str | None, user: str | None, day: int, at: int) -> None:
         """Takes in that the product was used at `at`, which lies in `day`."""
@@ -108,9 +115,9 @@ class Activation:
         for key, n in self._days.items():
             _keep_smallest(progress, key, str(day), at, n)
         if user is not None:
-            for key, leaf in self._users.items():
-                if leaf.feature is None or leaf.feature == feature:
-                    _keep_smallest(progress, key, user, at, leaf.n)
+            for key, (wanted, n) in self._users.items():
+                if wanted is None or wanted == feature:
+                    _keep_smallest(progress, key, user, at, n)
 
     def reached(self, progress: Progress, milestone: str, at: int) -> None:
         """Takes in that a milestone was reached."""
@@ -118,9 +125,47 @@ class Activation:
         if key is not None:
             _keep_smallest(progress, key, milestone, at, 1)
 
-    def activated_at(self, progress: Progress, first_used_at: int | None) -> int | None:
-        """First instant at which the policy holds; None while it does not."""
-        return self._instant(progress, first_used_at)
+    def _most(self, leaf: Leaf) -> int:
+        return self._needed[_kind(leaf)]
+
+    def _key(self, leaf: Leaf) -> str:
+        """Name of the facts a criterion needs in the state."""
+        match leaf:
+            case FeatureUse() | Milestone():
+                return _kind(leaf)
+            case DistinctFeatures() | ActiveDays():
+                return f"{_kind(leaf)}/{self._most(leaf)}"
+            case UsersDid():
+                rule, _, feature = _kind(leaf).partition("/")
+                return f"{rule}/{self._most(leaf)}/{feature}"
+            case _:
+                assert_never(leaf)
+
+    def _compile(self, criterion: AnyCriterion) -> Instant:
+        """The function that finds a criterion's instant."""
+        match criterion:
+            case AllOf():
+                return _last(tuple(map(self._compile, criterion.of)))
+            case AnyOf():
+                return _first(tuple(map(self._compile, criterion.of)))
+            case FeatureUse() | Milestone():
+                return _nth(self._key(criterion), 1, None)
+            case DistinctFeatures() | ActiveDays():
+                return _nth(self._key(criterion), criterion.n, None)
+            case UsersDid():
+                days = criterion.within_days
+                return _nth(self._key(criterion), criterion.n, None if days is None else days * DAY_MS)
+            case _:
+                assert_never(criterion)
+
+
+def _needed(leaves: Iterable[Leaf]) -> dict[str, int]:
+    """How many first times are kept of each kind of facts: as many as the criterion that asks for most."""
+    needed: dict[str, int] = {}
+    for leaf in leaves:
+        n = 1 if isinstance(leaf, FeatureUse | Milestone) else leaf.n
+        needed[_kind(leaf)] = max(n, needed.get(_kind(leaf), 1))
+    return needed
 
 
 def _keep_smallest(progress: Progress, key: str, member: str, at: int, n: int) -> None:
@@ -153,42 +198,24 @@ def _leaves(criterion: AnyCriterion) -> Iterator[Leaf]:
         yield criterion
 
 
-def _key(leaf: Leaf) -> str:
-    """Name of a criterion's state; `=` before a name, so that no name can look like "any"."""
+def _kind(leaf: Leaf) -> str:
+    """What facts a criterion is about; `=` before a name, so that no name can look like "any"."""
     match leaf:
         case FeatureUse():
             return f"feature_used/={leaf.feature}"
         case DistinctFeatures():
-            return f"distinct_features/{leaf.n}"
+            return "distinct_features"
         case ActiveDays():
-            return f"active_days/{leaf.n}"
+            return "active_days"
         case UsersDid():
-            return f"users_did/{leaf.n}/" + ("any" if leaf.feature is None else f"={leaf.feature}")
+            return "users_did/" + ("any" if leaf.feature is None else f"={leaf.feature}")
         case Milestone():
             return f"milestone/={leaf.milestone}"
         case _:
             assert_never(leaf)
 
 
-def _compile(criterion: AnyCriterion) -> _Instant:
-    """The function that finds a criterion's instant."""
-    match criterion:
-        case AllOf():
-            return _last(tuple(map(_compile, criterion.of)))
-        case AnyOf():
-            return _first(tuple(map(_compile, criterion.of)))
-        case FeatureUse() | Milestone():
-            return _nth(_key(criterion), 1, None)
-        case DistinctFeatures() | ActiveDays():
-            return _nth(_key(criterion), criterion.n, None)
-        case UsersDid():
-            days = criterion.within_days
-            return _nth(_key(criterion), criterion.n, None if days is None else days * DAY_MS)
-        case _:
-            assert_never(criterion)
-
-
-def _last(parts: tuple[_Instant, ...]) -> _Instant:
+def _last(parts: tuple[Instant, ...]) -> Instant:
     def instant(progress: Progress, first_used_at: int | None) -> int | None:
         latest = 0
         for part in parts:
@@ -201,7 +228,7 @@ def _last(parts: tuple[_Instant, ...]) -> _Instant:
     return instant
 
 
-def _first(parts: tuple[_Instant, ...]) -> _Instant:
+def _first(parts: tuple[Instant, ...]) -> Instant:
     def instant(progress: Progress, first_used_at: int | None) -> int | None:
         instants = (part(progress, first_used_at) for part in parts)
         return min((at for at in instants if at is not None), default=None)
@@ -209,12 +236,12 @@ def _first(parts: tuple[_Instant, ...]) -> _Instant:
     return instant
 
 
-def _nth(key: str, n: int, within_ms: int | None) -> _Instant:
+def _nth(key: str, n: int, within_ms: int | None) -> Instant:
     def instant(progress: Progress, first_used_at: int | None) -> int | None:
         members = progress.get(key)
         if members is None or len(members) < n:
             return None
-        at = max(members.values())
+        at = max(members.values()) if len(members) == n else sorted(members.values())[n - 1]
         if within_ms is not None and first_used_at is not None and at >= first_used_at + within_ms:
             return None
         return at

@@ -95,6 +95,25 @@ class Masks(Packed):
         held, width = self._bytes, self._width
         return [int.from_bytes(held[at : at + width], "little") for at in range(start * width, end * width, width)]
 
+    def union(self, start: int, end: int) -> int:
+        """All bits set in any of the masks from `start` to before `end`.
+
+        Example:
+            >>> Masks([1, 4, 9]).union(0, 2)
+            5
+        """
+        width = self._width
+        bits, found = 8 * width, int.from_bytes(self._bytes[start * width : end * width], "little")
+        reach = 1
+        while reach < end - start:  # the lowest mask now holds the next `reach`, so the next one doubles that
+            found |= found >> bits * reach
+            reach *= 2
+        return found & (1 << bits) - 1
+
+    def count(self, start: int, end: int) -> int:
+        """Bits set in the masks from `start` to before `end`, each mask counted on its own."""
+        return int.from_bytes(self._bytes[start * self._width : end * self._width], "little").bit_count()
+
     def add(self, place: int, bit: int) -> None:
         """Sets a bit of the mask at a place."""
         byte = bit >> 3

@@ -21,6 +21,23 @@ def license_utilization(active_users_28d: int | None, seats: int | None) -> floa
     return active_users_28d / seats if seats and active_users_28d is not None else None
 
 
+def tickets_per_active_user(tickets_opened_28d: int | None, active_users_28d: int | None) -> float | None:
+    """Tickets of 28 days per person who used the product in them (METRICS.md `tickets_per_active_user`).
+
+    Args:
+        tickets_opened_28d: tickets opened; None when nothing is known of the customer's tickets.
+        active_users_28d: distinct users; None when events name none.
+
+    Returns:
+        A ratio >= 0; None when either side is unknown or nobody used the product.
+
+    Example:
+        >>> tickets_per_active_user(tickets_opened_28d=3, active_users_28d=12)
+        0.25
+    """
+    return tickets_opened_28d / active_users_28d if active_users_28d and tickets_opened_28d is not None else None
+
+
 def time_to_activate_days(started_at: int | None, activated_at: int | None) -> float | None:
     """Days from the start to activation (METRICS.md `time_to_activate`).
 

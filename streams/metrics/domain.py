@@ -28,7 +28,7 @@ from schemas.metrics import DayClosed, MetricValues, Movement, Values
 from streams.metrics import told
 from streams.metrics.customer import Customer, fingerprint
 from streams.metrics.days import DAY_MS, Days
-from streams.metrics.fold import Fold
+from streams.metrics.fold import Fold, MovesWithTime
 from streams.metrics.ledger import Ledger
 from streams.metrics.partition import Partition
 
@@ -74,6 +74,7 @@ class DomainMachine(Generic[S]):
         piece: int | None = None,
     ) -> None:
         self.fold = fold
+        self._timed = fold if isinstance(fold, MovesWithTime) else None
         self._days = days
         self._policy = policy
         self._source = source
@@ -175,7 +176,7 @@ class DomainMachine(Generic[S]):
             customer.newest_at, customer.event_id = at, event.event_id
 
         if fold.moves_money:
-            self._send_movements(part, key, movements, customer, event.event_id)
+            self._send_movements(part, key, movements, customer, event.event_id, part.offset)
         for d in restated:
             self._restate(part, key, customer, d, before.get(d))
         if not fold.daily:
@@ -252,6 +253,11 @@ class DomainMachine(Generic[S]):
         customer = part.get(key)
         assert customer is not None  # both lists hold keys of the table
         if customer.first_at < as_of and not part.ahead(key, offset):
+            if self._timed is not None and self._timed.is_due(customer.facts, as_of):
+                before = self.fold.movements(key, customer.facts)
+                self._timed.pass_time(customer.facts, as_of)
+                self._send_movements(part, key, before, customer, customer.event_id, offset)
+                part.put(key, customer)
             values = self.fold.values(customer.facts, day, as_of)
             self._send(part, key, told.values_of(customer, key, "day", as_of, day, values, 0, offset))
             if day % _PRUNE_EVERY_DAYS == 0:
@@ -275,9 +281,10 @@ class DomainMachine(Generic[S]):
         key: str,
         before: list[Movement],
         customer: Customer[S],
-        event_id: str,
+        event_id: str | None,
+        version: int,
     ) -> None:
-        for movement in told.restated(before, self.fold.movements(key, customer.facts), event_id, part.offset):
+        for movement in told.restated(before, self.fold.movements(key, customer.facts), event_id, version):
             part.emit(self._topic, key.encode(), encode(movement), timestamp_ms=movement.effective_at)
 
     def _send_progress(self, part: Partition[Customer[S], Ledger]) -> None:

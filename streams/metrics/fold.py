@@ -7,7 +7,7 @@ Invariants (METRICS.md section 9, property-tested for every fold):
 Each event is applied once: the machine removes duplicates.
 """
 
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from schemas.envelope import Event
 from schemas.metrics import Domain, Movement, Values
@@ -42,4 +42,17 @@ class Fold(Protocol[S, E]):
 
     def movements(self, customer_id: str, state: S) -> list[Movement]:
         """The customer's MRR steps; empty for every domain but revenue."""
+        ...
+
+
+@runtime_checkable
+class MovesWithTime(Protocol):
+    """A fold some of whose movements no event brings, but the time that passes after one (MRR long past due)."""
+
+    def is_due(self, state: Any, until: int) -> bool:
+        """Whether there are movements before `until` that are not told."""
+        ...
+
+    def pass_time(self, state: Any, until: int) -> None:
+        """Lets those be told by `movements`."""
         ...

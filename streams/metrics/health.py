@@ -15,13 +15,13 @@ from msgspec import Struct
 
 from schemas.metrics import CustomerValues
 from schemas.scores import Band, Factor, FactorName, Lift
-from streams.metrics.health_factors import FACTORS, Read, Reading
+from streams.metrics.health_factors import FACTORS, Read, Reading, started_at
 from streams.metrics.health_policy import HealthPolicy
+from streams.metrics.health_variants import choices, stage_of
+from streams.metrics.points import MICRO, WHOLE, decimal, whole
 
 __all__ = ["CustomerValues", "Health", "HealthMemory", "HealthScorer", "band_of"]
 
-_MICRO = 1_000_000  # micro-points in a point
-_WHOLE = 100 * _MICRO  # what all weights sum to
 _LIFT_STEPS = 10_000  # a lift is said to four places, rounded up
 _RANK: dict[Band, int] = {"red": 0, "yellow": 1, "green": 2}
 
@@ -42,6 +42,7 @@ class Health(Struct, frozen=True, kw_only=True):
         score: 0-100; None when no factor has data.
         factors: every factor with a weight in the policy, those without data too, with weight 0.
         memory: to be kept when this is the score of an aligned day.
+        profile: name of the profile and of the variant that holds for the customer.
     """
 
     score: float | None
@@ -50,38 +51,47 @@ class Health(Struct, frozen=True, kw_only=True):
     factors: list[Factor]
     lift: Lift | None
     memory: HealthMemory
+    profile: str
 
 
 class HealthScorer:
-    """Scores customers by one policy.
+    """Scores customers by one policy and its variants.
 
     Args:
         policy: weights, bands, factors.
-        name: of the profile, published beside every score.
+        name: of the profile, published beside every score, with the name of the variant behind it.
+        always: factors that are told of even with no weight here, because they have one in another variant: a
+            customer may come from there, and its change must be whole.
     """
 
-    def __init__(self, policy: HealthPolicy, name: str) -> None:
+    def __init__(self, policy: HealthPolicy, name: str, always: frozenset[FactorName] = frozenset()) -> None:
         self.name = name
         self._policy = policy
+        varied = [(variant, policy.varied(variant)) for variant in policy.variants]
+        if varied:
+            always = frozenset[FactorName]().union(*map(_weighed, [policy, *(one for _, one in varied)]))
+        self._variants = {variant.key: HealthScorer(one, f"{name}/{variant.name}", always) for variant, one in varied}
         weights: dict[FactorName, float] = {name: getattr(policy.weights, name) for name in FACTORS}
         self._factors: list[tuple[FactorName, float, Read]] = [
-            (name, weights[name], read) for name, read in FACTORS.items() if weights[name] > 0
+            (name, weights[name], read) for name, read in FACTORS.items() if weights[name] > 0 or name in always
         ]
         self._total = sum(weight for _, weight, _ in self._factors)
 
     def score(self, values: CustomerValues, as_of: int, day: int, previous: HealthMemory | None) -> Health:
         """Health at `as_of`, which ends or lies in `day`; `previous` is of the last aligned day before."""
+        if self._variants and (variant := self._variant(values, as_of)) is not None:
+            return variant.score(values, as_of, day, previous)
         policy = self._policy
         readings = [read(policy, values, as_of) for _, _, read in self._factors]
         raw = [weight * self._share(reading) for (_, weight, _), reading in zip(self._factors, readings, strict=True)]
-        coverage = _decimal(sum(raw) / self._total)
+        coverage = decimal(sum(raw) / self._total)
         scored = sum(raw) > 0
         before = previous.earned if scored and previous is not None and previous.score is not None else None
         factors = [
             _factor(factor, reading, weight, before)
-            for (factor, _, _), reading, weight in zip(self._factors, readings, _whole(raw), strict=True)
+            for (factor, _, _), reading, weight in zip(self._factors, readings, whole(raw), strict=True)
         ]
-        score = _decimal(sum(factor.earned for factor in factors)) if scored else None
+        score = decimal(sum(factor.earned for factor in factors)) if scored else None
         band: Band = "unknown"
         if score is not None and coverage >= policy.min_coverage:
             band = band_of(policy, score, previous.band if previous is not None else None)
@@ -93,13 +103,23 @@ class HealthScorer:
             factors=factors,
             lift=None if score is None else _lift(policy, score, band, factors),
             memory=HealthMemory(day=day, score=score, band=band, earned=earned),
+            profile=self.name,
         )
+
+    def _variant(self, values: CustomerValues, as_of: int) -> "HealthScorer | None":
+        segment = None if values.account is None else values.account.segment
+        stage = stage_of(self._policy.journey, values, started_at(values), as_of)
+        return next((self._variants[key] for key in choices(segment, stage) if key in self._variants), None)
 
     def _share(self, reading: Reading) -> float:
         """Share of its weight that a reading keeps."""
         if reading.value is None or reading.freshness < self._policy.min_freshness:
             return 0.0
         return reading.freshness
+
+
+def _weighed(policy: HealthPolicy) -> list[FactorName]:
+    return [name for name in FACTORS if getattr(policy.weights, name) > 0]
 
 
 def band_of(policy: HealthPolicy, score: float, previous: Band | None) -> Band:
@@ -121,32 +141,17 @@ def band_of(policy: HealthPolicy, score: float, previous: Band | None) -> Band:
     return "yellow" if score >= yellow else "red"
 
 
-def _decimal(number: float) -> float:
-    """The number with six decimal places; much faster than `round` with digits."""
-    return round(number * _MICRO) / _MICRO
-
-
-def _whole(raw: list[float]) -> list[int]:
-    """Weights in micro-points that sum to 100 points, or all 0; the largest takes what rounding leaves."""
-    total = sum(raw)
-    if total == 0:
-        return [0] * len(raw)
-    weights = [round(weight / total * _WHOLE) for weight in raw]
-    weights[weights.index(max(weights))] += _WHOLE - sum(weights)
-    return weights
-
-
 def _factor(name: FactorName, reading: Reading, weight: int, before: dict[FactorName, float] | None) -> Factor:
-    value = None if reading.value is None or weight == 0 else _decimal(reading.value)
+    value = None if reading.value is None or weight == 0 else decimal(reading.value)
     earned = 0 if value is None else round(weight * value / 100)
-    points = earned / _MICRO
+    points = earned / MICRO
     return Factor(
         factor=name,
         value=value,
-        weight=weight / _WHOLE,
+        weight=weight / WHOLE,
         earned=points,
-        missed=(weight - earned) / _MICRO,
-        change=None if before is None else _decimal(points - before.get(name, 0.0)),
+        missed=(weight - earned) / MICRO,
+        change=None if before is None else decimal(points - before.get(name, 0.0)),
         evidence=reading.evidence,
     )
 

@@ -6,6 +6,9 @@ Every default is chosen for a B2B subscription product, not measured; a company'
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from streams.metrics.health_variants import HealthVariant, Journey
 
 Weight = Annotated[float, Meta(ge=0, le=1000)]
 Points = Annotated[float, Meta(ge=0, le=100)]
@@ -146,6 +149,7 @@ class HealthPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             band.
         min_coverage: share of the weight with fresh data under which the band is `unknown`.
         min_freshness: share of its weight under which ageing data count as none.
+        variants: what differs by segment and stage of the journey.
     """
 
     weights: HealthWeights = HealthWeights()
@@ -162,6 +166,8 @@ class HealthPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     billing: BillingFactor = BillingFactor()
     value: ValueFactor = ValueFactor()
     trend: TrendFactor = TrendFactor()
+    journey: Journey = Journey()
+    variants: tuple[HealthVariant, ...] = ()
 
     def __post_init__(self) -> None:
         width, yellow, green = self.hysteresis_points, self.yellow_from, self.green_from
@@ -172,3 +178,18 @@ class HealthPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
                 "and green_from + hysteresis_points <= 100, "
                 f"got {width:g}, {yellow:g} and {green:g}"
             )
+        if len({variant.key for variant in self.variants}) < len(self.variants):
+            raise ValueError("expected one variant for each segment and stage, got two for the same")
+        for variant in self.variants:
+            self.varied(variant)
+
+    def varied(self, variant: HealthVariant) -> "HealthPolicy":
+        """The policy that holds where a variant does.
+
+        Raises:
+            ValueError: its bounds do not fit together, or no weight is left.
+        """
+        try:
+            return replace(self, weights=replace(self.weights, **variant.weights), variants=(), **variant.bounds)
+        except ValueError as error:
+            raise ValueError(f"variant {variant.name}: {error}") from error

@@ -12,7 +12,7 @@ from streams.metrics.activation import Progress
 from streams.metrics.columns import Column, Masks
 from streams.metrics.customer import MARK_BYTES, Customer, Seen
 from streams.metrics.fold import Fold
-from streams.metrics.usage import UsageState, last_ms_from
+from streams.metrics.usage_state import UsageState, last_ms_from
 from streams.shape import Lift, Shape
 
 S = TypeVar("S")

@@ -7,10 +7,10 @@ two instants is the difference of MRR, because every movement is exactly a diffe
 steps.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from operator import attrgetter
-from typing import Literal
+from operator import attrgetter, itemgetter
+from typing import Literal, NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -18,6 +18,7 @@ from schemas.metrics import Movement
 
 MovementName = Literal["new", "expansion", "contraction", "churn", "reactivation"]
 _AT = attrgetter("at")
+_TIME = itemgetter(0)
 
 
 class Step(Struct, frozen=True, array_like=True):
@@ -27,11 +28,35 @@ class Step(Struct, frozen=True, array_like=True):
         event_id: the greatest id among the events of that instant that changed MRR.
         mrr: minor units by currency, in the order of the currencies; zeros left out, so empty means not
             paying.
+        past_due: it fell to 0 because invoices were long past due.
     """
 
     at: int
     event_id: str
     mrr: dict[str, int]
+    past_due: bool = False
+
+
+class Why(Struct, frozen=True):
+    """Reasons of ends and announcements, and whether they were the customer's wish: time, event id, what was said."""
+
+    reasons: Sequence[tuple[int, str, str]] = ()
+    voluntary: Sequence[tuple[int, str, bool]] = ()
+
+    def of_end(self, step: Step, run_start: int) -> tuple[str | None, bool | None]:
+        """What is known of a step to 0: the newest that was said in the run of paying that it ends."""
+        if step.past_due:
+            return "past_due", False
+        return _newest(self.reasons, run_start, step.at), _newest(self.voluntary, run_start, step.at)
+
+
+NO_REASON = Why()
+T = TypeVar("T")
+
+
+def _newest(said: Sequence[tuple[int, str, T]], since: int, until: int) -> T | None:
+    end = bisect_right(said, until, key=_TIME)
+    return said[end - 1][2] if end and said[end - 1][0] >= since else None
 
 
 def steps_before(steps: Sequence[Step], as_of: int) -> Sequence[Step]:
@@ -65,31 +90,73 @@ def merge_gaps(steps: Sequence[Step], allowed_gap_ms: int) -> Sequence[Step]:
     return merged
 
 
-def name_movements(customer_id: str, steps: Sequence[Step]) -> list[Movement]:
+def name_movements(customer_id: str, steps: Sequence[Step], why: Why = NO_REASON) -> list[Movement]:
     """Every step as movements, one per currency that changed, in the order of time and currency.
 
     Args:
         customer_id: whose steps they are.
         steps: in the order of time, neighbours different.
+        why: reasons that were given; a churn has the newest of its run of paying.
     """
     movements: list[Movement] = []
     before: dict[str, int] = {}
+    run_start = 0
     for index, step in enumerate(steps):
+        if not before:
+            run_start = step.at
+        reason, voluntary = (None, None) if step.mrr else why.of_end(step, run_start)
         for currency, old, new in _changes(before, step.mrr):
             movements.append(
                 Movement(
                     customer_id=customer_id,
                     effective_at=step.at,
                     currency=currency,
-                    movement=_name(new > old, bool(before), bool(step.mrr), index > 0),
+                    movement=movement_name(new > old, bool(before), bool(step.mrr), index > 0),
                     amount_minor=new - old,
                     mrr_before_minor=old,
                     mrr_after_minor=new,
                     event_id=step.event_id,
+                    churn_reason=reason,
+                    churn_voluntary=voluntary,
                 )
             )
         before = step.mrr
     return movements
+
+
+class Flows(NamedTuple):
+    """Sums of movements by their names, in minor units, none of them negative."""
+
+    new: int = 0
+    expansion: int = 0
+    contraction: int = 0
+    churn: int = 0
+    reactivation: int = 0
+
+
+NO_FLOWS = Flows()
+
+
+def flows(steps: Sequence[Step], since: int, until: int, currency: str) -> Flows:
+    """What moved in [since, until): MRR at `until` = at `since` + new + expansion + reactivation - contraction - churn.
+
+    Example:
+        >>> flows([Step(5, "e1", {"EUR": 900}), Step(7, "e2", {"EUR": 700})], 0, 9, "EUR")
+        Flows(new=900, expansion=0, contraction=200, churn=0, reactivation=0)
+    """
+    if not steps or steps[-1].at < since:
+        return NO_FLOWS
+    first, sums = bisect_left(steps, since, key=_AT), dict.fromkeys(Flows._fields, 0)
+    before = steps[first - 1].mrr if first else {}
+    for index in range(first, len(steps)):
+        step = steps[index]
+        if step.at >= until:
+            break
+        amount = step.mrr.get(currency, 0) - before.get(currency, 0)
+        if amount:
+            sums[movement_name(amount > 0, bool(before), bool(step.mrr), index > 0)] += abs(amount)
+        before = step.mrr
+    return Flows(**sums)
 
 
 def _changes(before: dict[str, int], after: dict[str, int]) -> Iterator[tuple[str, int, int]]:
@@ -99,7 +166,8 @@ def _changes(before: dict[str, int], after: dict[str, int]) -> Iterator[tuple[st
             yield currency, old, new
 
 
-def _name(up: bool, paying_before: bool, paying_after: bool, ever_paid: bool) -> MovementName:
+def movement_name(up: bool, paying_before: bool, paying_after: bool, ever_paid: bool) -> MovementName:
+    """What a change of MRR up or down is called, by what the customer as a whole paid before, after and ever."""
     if up:
         if paying_before:
             return "expansion"

@@ -18,13 +18,18 @@ from streams.metrics.activation import ActivationPolicy
 from streams.metrics.engagement import EngagementPolicy
 from streams.metrics.feedback import FeedbackPolicy
 from streams.metrics.health_policy import HealthPolicy
-from streams.metrics.revenue import RevenuePolicy
-from streams.metrics.support import SupportPolicy
+from streams.metrics.onboarding import OnboardingPolicy
+from streams.metrics.profile_lines import line_of
+from streams.metrics.revenue_policy import RevenuePolicy, with_preset
+from streams.metrics.sessions import SessionPolicy
+from streams.metrics.support_policy import SupportPolicy
+from streams.metrics.upsell_policy import UpsellPolicy
 from streams.metrics.usage import UsagePolicy
 
 BUILT_IN = ("default", "demo")
 
-_PLACE = re.compile(r"^(?P<reason>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"unknown field `([^`]+)`$")
+_PLACE = re.compile(r"^(?P<reason>.*?)(?: - at (?:`key` in )?`\$\.?(?P<path>.*)`)?$", re.DOTALL)
 
 
 class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,16 +39,24 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: Annotated[int, Meta(ge=1)]
     engagement: EngagementPolicy = EngagementPolicy()
     activation: ActivationPolicy = ActivationPolicy()
+    onboarding: OnboardingPolicy = OnboardingPolicy()
+    sessions: SessionPolicy = SessionPolicy()
     support: SupportPolicy = SupportPolicy()
     revenue: RevenuePolicy = RevenuePolicy()
     feedback: FeedbackPolicy = FeedbackPolicy()
     health: HealthPolicy = HealthPolicy()
+    upsell: UpsellPolicy = UpsellPolicy()
     churn: ChurnPolicy = ChurnPolicy()
 
     @property
     def usage(self) -> UsagePolicy:
         """The part the usage domain needs."""
-        return UsagePolicy(engagement=self.engagement, activation=self.activation)
+        return UsagePolicy(
+            engagement=self.engagement,
+            activation=self.activation,
+            onboarding=self.onboarding,
+            sessions=self.sessions,
+        )
 
 
 def load_profile(name: str) -> Profile:
@@ -81,7 +94,7 @@ def parse_profile(text: bytes, where: str) -> Profile:
         where: what to call it in errors.
 
     Raises:
-        ConfigurationError: names the document, the setting, what was expected and what came.
+        ConfigurationError: names the document, the line, the setting, what was expected and what came.
 
     Example:
         >>> parse_profile(b"name = 'acme'", "acme.toml")
@@ -90,7 +103,10 @@ def parse_profile(text: bytes, where: str) -> Profile:
         streams.errors.ConfigurationError: profile acme.toml: object missing required field `version`
     """
     try:
-        return msgspec.toml.decode(text, type=Profile)
+        document = msgspec.toml.decode(text)
+        if "revenue" in document:
+            document["revenue"] = with_preset(document["revenue"])
+        return msgspec.convert(document, Profile)
     except msgspec.ValidationError as error:
         raise ConfigurationError(_explained(str(error), text, where)) from error
     except msgspec.DecodeError as error:
@@ -102,16 +118,17 @@ def parse_profile(text: bytes, where: str) -> Profile:
 
 
 def _explained(message: str, text: bytes, where: str) -> str:
-    """The decoder's message with the setting in front and what came behind."""
+    """The decoder's message with line and setting in front, and what came behind."""
     found = _PLACE.match(message)
     assert found is not None  # the pattern matches every text
-    reason, path = found["reason"], found["path"]
+    reason, path = found["reason"], found["path"] or ""
     reason = reason[:1].lower() + reason[1:]
-    if not path:
-        return f"profile {where}: {reason}"
-    if reason.startswith("expected `") and ", got " not in reason:
+    if path and reason.startswith("expected `") and ", got " not in reason:
         reason = f"{reason}, got {_setting(msgspec.toml.decode(text), path)!r}"
-    return f"profile {where}, {path}: {reason}"
+    unknown = _UNKNOWN.search(reason)
+    line = line_of(text.decode(), ".".join(filter(None, (path, unknown and unknown[1]))))
+    place = where if line is None else f"{where}:{line}"
+    return f"profile {place}, {path}: {reason}" if path else f"profile {place}: {reason}"
 
 
 def _setting(document: object, path: str) -> object:

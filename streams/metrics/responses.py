@@ -26,6 +26,7 @@ class Version(Struct, frozen=True, array_like=True):
     respondent_id: str | None
     reason: str | None
     generated: bool
+    invitation_id: str | None = None
 
 
 class Response(Struct, array_like=True):
@@ -36,7 +37,13 @@ class Response(Struct, array_like=True):
 
 
 class Answer(Struct, frozen=True):
-    """A response as it was known at an instant; `first_id` is the id of its oldest version's event."""
+    """A response as it was known at an instant.
+
+    Attributes:
+        answered_at: when its oldest version says, epoch ms; `first_id` is the id of that event.
+        in_class_since: when it came to mean what it means, epoch ms: later than `answered_at` where an update made
+            a detractor of somebody else.
+    """
 
     response_id: str
     answered_at: int
@@ -44,6 +51,8 @@ class Answer(Struct, frozen=True):
     newest: Version
     respondent_id: str | None
     reason: str | None
+    invitation_id: str | None
+    in_class_since: int
     closed: bool
 
 
@@ -56,17 +65,19 @@ def answers_before(responses: dict[str, Response], as_of: int) -> list[Answer]:
             continue
         if versions[-1].at >= as_of:
             versions = [version for version in versions if version.at < as_of]
-        answers.append(
-            Answer(
-                response_id,
-                versions[0].at,
-                versions[0].event_id,
+        closed = response.closed_at is not None and response.closed_at < as_of
+        first = versions[0]
+        if len(versions) == 1:  # most of them
+            said = (first, first.respondent_id, first.reason, first.invitation_id, first.at)
+        else:
+            said = (
                 versions[-1],
-                _newest([version.respondent_id for version in versions]),
-                _newest([version.reason for version in versions]),
-                response.closed_at is not None and response.closed_at < as_of,
+                newest([version.respondent_id for version in versions]),
+                newest([version.reason for version in versions]),
+                newest([version.invitation_id for version in versions]),
+                _in_class_since(versions),
             )
-        )
+        answers.append(Answer(response_id, first.at, first.event_id, *said, closed))
     return answers
 
 
@@ -98,13 +109,23 @@ def news_of_nps(answers: list[Answer], as_of: int) -> list[NpsAnswer]:
     return [_published(answer, answer.reason and answer.reason[:REASON_LENGTH]) for answer in recent]
 
 
-def _newest(texts: list[str | None]) -> str | None:
+def newest(texts: list[str | None]) -> str | None:
     """The last one stated."""
     while texts:
         text = texts.pop()
         if text is not None:
             return text
     return None
+
+
+def _in_class_since(versions: list[Version]) -> int:
+    """When the oldest of the last versions came that are all of one NPS class."""
+    now, since = nps_class(int(versions[-1].score)), versions[-1].at
+    for version in reversed(versions):
+        if nps_class(int(version.score)) != now:
+            break
+        since = version.at
+    return since
 
 
 def _published(answer: Answer, reason: str | None) -> NpsAnswer:

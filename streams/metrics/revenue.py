@@ -1,9 +1,8 @@
 """The revenue fold: what a customer pays, when that ends, and whether it pays in time (METRICS.md 5).
 
-State is the subscriptions' changes, the MRR steps they make (derived, rebuilt whenever a subscription
-changes), invoices and what the customer said about leaving. Revenue follows subscriptions alone: a
-reported cancellation ends nothing, it only raises `cancellation_reported_while_paying` while the customer
-pays on.
+State is the subscriptions' changes, the MRR steps they make under the policy (derived, rebuilt whenever a subscription
+changes), invoices and what the customer said about leaving. MRR follows subscriptions: a reported cancellation ends
+nothing, it only raises `cancellation_reported_while_paying` while the customer pays on.
 
 - Currency: that of the earliest subscription. The largest subscription is the one with the highest MRR in
   it (paid before trial; of equals the lowest id); it gives plan and renewal. Seats are the sum of the
@@ -21,77 +20,39 @@ not be older than that.
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
-from operator import itemgetter
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import Meta, Struct
-
-from schemas.envelope import epoch_ms
 from schemas.events import (
     BillingEvent,
     CancellationReported,
+    CancellationScheduled,
+    CancellationWithdrawn,
     InvoiceIssued,
     InvoiceSettled,
+    PaymentRefunded,
+    SubscriptionCancelled,
     SubscriptionEnded,
+    SubscriptionPaused,
+    SubscriptionResumed,
     SubscriptionSet,
 )
 from schemas.metrics import Domain, Movement, RevenueValues
 from streams.metrics.days import DAY_MS, Days
-from streams.metrics.invoices import Invoice
-from streams.metrics.movements import Step, merge_gaps, mrr_at, name_movements, steps_before
-from streams.metrics.subscriptions import Change, Subscription, Terms, mrr_steps, next_renewal, terms_of
+from streams.metrics.invoices import Receipts
+from streams.metrics.movements import Step, flows, merge_gaps, mrr_at, name_movements, steps_before
+from streams.metrics.revenue_policy import RevenuePolicy
+from streams.metrics.revenue_state import RevenueState, take_mark, take_payment
+from streams.metrics.roll import Running, call_roll
+from streams.metrics.subscriptions import Change, next_renewal, terms_of
 
 LONGEST_WINDOW_DAYS = 90
-_ORDER = itemgetter(0, 1)
-
-
-class RevenuePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a company may decide about revenue figures.
-
-    Attributes:
-        allowed_gap_days: a pause in paying of at most so many days (of 24 hours) is no churn and no
-            reactivation, once the customer is back; 0 allows none.
-    """
-
-    allowed_gap_days: Annotated[int, Meta(ge=0, le=365)] = 0
-
-
-class RevenueState(Struct, array_like=True):
-    """Facts of billing, and the MRR steps they make.
-
-    Attributes:
-        first_set: time, event id and currency of the earliest terms.
-        settled_before: steps older than this are final, as the changes behind them may be forgotten,
-            epoch ms.
-        invoices_since: the earliest fact about any invoice, epoch ms.
-        cancellations: when cancellations were reported, sorted.
-        reasons: time, event id and reason of every end and report that gave one, sorted.
-    """
-
-    subscriptions: dict[str, Subscription] = {}
-    steps: list[Step] = []
-    settled_before: int = 0
-    first_set: tuple[int, str, str] | None = None
-    invoices: dict[str, Invoice] = {}
-    invoices_since: int | None = None
-    cancellations: list[int] = []
-    reasons: list[tuple[int, str, str]] = []
-
-
-class Running(Struct, frozen=True):
-    """A subscription that runs at an instant: the change at `index` set the `terms` that hold."""
-
-    terms: Terms
-    subscription_id: str
-    subscription: Subscription
-    index: int
 
 
 class RevenueFold:
     """Folds billing events into `RevenueValues` and movements.
 
     Args:
-        policy: which pauses are no churn.
+        policy: what counts as MRR, and until when.
         days: calendar of the company.
     """
 
@@ -101,6 +62,7 @@ class RevenueFold:
     moves_money: bool = True
 
     def __init__(self, policy: RevenuePolicy, days: Days) -> None:
+        self._policy = policy
         self._gap_ms = policy.allowed_gap_days * DAY_MS
         self._days = days
 
@@ -115,21 +77,31 @@ class RevenueFold:
                 terms = terms_of(event)
                 first = (at, event.event_id, terms.currency)
                 state.first_set = first if state.first_set is None else min(first, state.first_set)
-                _change(state, event.subscription_id, Change(at, event.event_id, terms))
+                state.subscription(event.subscription_id).add(Change(at, event.event_id, terms))
             case SubscriptionEnded():
-                _change(state, event.subscription_id, Change(at, event.event_id, None))
-                _add_reason(state, at, event.event_id, event.reason)
+                state.subscription(event.subscription_id).add(Change(at, event.event_id, None))
+                state.add_reason(at, event.event_id, event.reason, event.voluntary)
+            case (
+                SubscriptionPaused()
+                | SubscriptionResumed()
+                | CancellationScheduled()
+                | CancellationWithdrawn()
+                | SubscriptionCancelled()
+            ):
+                take_mark(state, event, at)
+            case InvoiceIssued() | InvoiceSettled() | PaymentRefunded():
+                take_payment(state, event, at)
+                if not self._policy.past_due_days:
+                    return
             case CancellationReported():
                 insort(state.cancellations, at)
-                _add_reason(state, at, event.event_id, event.reason)
-            case InvoiceIssued():
-                due = epoch_ms(event.due_at) if event.amount_minor else None
-                insort(_invoice(state, event.invoice_id, at).issued, (at, event.event_id, due), key=_ORDER)
-            case InvoiceSettled():
-                invoice = _invoice(state, event.invoice_id, at)
-                invoice.settled_at = at if invoice.settled_at is None else min(at, invoice.settled_at)
+                state.add_reason(at, event.event_id, event.reason)
+                return
             case _:
-                pass
+                return
+        state.rebuild(self._policy)
+        if self._policy.past_due_days:
+            state.known_until = max(state.known_until, at + 1)
 
     def values(self, state: RevenueState, day: int, as_of: int) -> RevenueValues:
         """What the customer paid and owed just before `as_of`."""
@@ -138,20 +110,24 @@ class RevenueFold:
         month_ago = self._days.start(day - 27)
         first = state.first_set
         currency = first[2] if first is not None and first[0] < as_of else ""
-        running = _running(state, as_of)
-        paid = [r for r in running if not r.terms.trial]
-        counted = paid or running
-        largest = min(counted, key=lambda r: _size(r, currency), default=None)
+        roll = call_roll(state.subscriptions, self._days.start(day), as_of)
+        paid = [r for r in roll.running if not r.terms.trial]
+        counted = paid or roll.running
+        largest = min(counted, key=lambda r: r.size(currency), default=None)
         days_overdue, payment_state = self._payments(state, day, as_of)
         reported, while_paying = self._cancellations(state, steps, day, as_of)
+        now, before = mrr.get(currency, 0), mrr_at(steps, month_ago).get(currency, 0)
+        moved = flows(steps, month_ago, as_of, currency)
+        revenue, refunds, impossible = self._revenue(state, currency, as_of)
+        margin = self._policy.gross_margin
         return RevenueValues(
-            mrr_minor=mrr.get(currency, 0),
+            mrr_minor=now,
             currency=currency or None,
             mrr_other_minor={other: amount for other, amount in mrr.items() if other != currency},
-            mrr_28d_ago_minor=mrr_at(steps, month_ago).get(currency, 0),
+            mrr_28d_ago_minor=before,
             paying=bool(mrr),
             subscriptions_active=len(paid),
-            trials_active=len(running) - len(paid),
+            trials_active=len(roll.running) - len(paid),
             seats=sum([r.terms.seats for r in counted]) if counted else None,
             plan=None if largest is None else largest.terms.plan,
             first_paid_at=steps[0].at if steps else None,
@@ -164,26 +140,46 @@ class RevenueFold:
             cancellations_reported_90d=reported,
             cancellation_reported_while_paying=while_paying,
             churn_reason=next((reason for at, _, reason in reversed(state.reasons) if at < as_of), None),
+            churn_voluntary=next((wish for at, _, wish in reversed(state.voluntary) if at < as_of), None),
+            arr_minor=now * 12,
+            new_28d_minor=moved.new,
+            expansion_28d_minor=moved.expansion,
+            contraction_28d_minor=moved.contraction,
+            churn_28d_minor=moved.churn,
+            reactivation_28d_minor=moved.reactivation,
+            nrr_28d=now / before if before else None,
+            grr_28d=min(now, before) / before if before else None,
+            subscriptions_paused=roll.paused,
+            subscriptions_ending=roll.ending,
+            days_to_end=None if roll.ends_at is None else max(0, self._days.of(roll.ends_at) - day),
+            terms_ended_1d=roll.terms_ended,
+            terms_renewed_1d=roll.terms_renewed,
+            revenue_to_date_minor=revenue,
+            refunds_to_date_minor=refunds,
+            margin_to_date_minor=None if revenue is None or margin is None else round(revenue * margin),
+            gross_margin=margin,
+            billing_impossible=impossible,
         )
 
     def forget(self, state: RevenueState, before: int) -> None:
         """Drops facts no day >= `before` needs; MRR steps stay."""
         cutoff = self._days.start(before - LONGEST_WINDOW_DAYS)
-        state.settled_before = max(state.settled_before, cutoff)
-        for subscription_id, subscription in list(state.subscriptions.items()):
-            subscription.forget(cutoff)
-            if not subscription.changes:
-                del state.subscriptions[subscription_id]
-        for invoice_id, invoice in list(state.invoices.items()):
-            if invoice.is_done(cutoff):
-                del state.invoices[invoice_id]
+        state.forget(cutoff)
         state.cancellations = state.cancellations[bisect_left(state.cancellations, cutoff) :]
-        newest_old = bisect_left(state.reasons, (cutoff,)) - 1
-        state.reasons = state.reasons[max(0, newest_old) :]
 
     def movements(self, customer_id: str, state: RevenueState) -> list[Movement]:
-        """All MRR steps of the customer, from the first."""
-        return name_movements(customer_id, merge_gaps(state.steps, self._gap_ms))
+        """All MRR steps of the customer, from the first; of those that come with time alone the ones that came."""
+        steps = steps_before(state.steps, state.known_until) if self._policy.past_due_days else state.steps
+        return name_movements(customer_id, merge_gaps(steps, self._gap_ms), state.why())
+
+    def is_due(self, state: RevenueState, until: int) -> bool:
+        """Whether steps before `until` have come with time that are not told."""
+        known = self._policy.past_due_days and state.steps and state.known_until < until
+        return bool(known) and len(steps_before(state.steps, until)) > len(steps_before(state.steps, state.known_until))
+
+    def pass_time(self, state: RevenueState, until: int) -> None:
+        """Lets the steps before `until` be told."""
+        state.known_until = max(state.known_until, until)
 
     def _tenure_days(self, steps: Sequence[Step], day: int) -> int | None:
         """Days since the first payment, up to the churn of a customer that left."""
@@ -227,42 +223,23 @@ class RevenueFold:
             return reported, False
         return reported, state.cancellations[end - 1] >= _paying_since(steps)
 
-
-def _change(state: RevenueState, subscription_id: str, change: Change) -> None:
-    subscription = state.subscriptions.get(subscription_id)
-    if subscription is None:
-        subscription = state.subscriptions[subscription_id] = Subscription()
-    subscription.add(change)
-    settled = steps_before(state.steps, state.settled_before)
-    state.steps = mrr_steps(state.subscriptions.values(), settled, state.settled_before)
-
-
-def _invoice(state: RevenueState, invoice_id: str, at: int) -> Invoice:
-    state.invoices_since = at if state.invoices_since is None else min(at, state.invoices_since)
-    invoice = state.invoices.get(invoice_id)
-    if invoice is None:
-        invoice = state.invoices[invoice_id] = Invoice()
-    return invoice
+    def _revenue(self, state: RevenueState, currency: str, as_of: int) -> tuple[int | None, int | None, int]:
+        """Revenue to date, refunds to date, and invoices of which more was given back than paid."""
+        if state.invoices_since is None or state.invoices_since >= as_of:
+            return None, None, 0
+        receipts = state.receipts or NO_RECEIPTS
+        paid, back = receipts.paid_minor.get(currency, 0), receipts.refunded_minor.get(currency, 0)
+        impossible = receipts.impossible
+        for invoice in state.invoices.values():
+            if (bill := invoice.paid(as_of)) is not None and bill.currency == currency:
+                paid += bill.amount_minor
+            if invoice.refunds:
+                back += invoice.refunded(as_of).get(currency, 0)
+                impossible += invoice.is_impossible(as_of)
+        return paid - back if self._policy.refunds == "negative" else paid, back, impossible
 
 
-def _add_reason(state: RevenueState, at: int, event_id: str, reason: str | None) -> None:
-    if reason is not None:
-        insort(state.reasons, (at, event_id, reason))
-
-
-def _running(state: RevenueState, as_of: int) -> list[Running]:
-    running: list[Running] = []
-    for subscription_id, subscription in state.subscriptions.items():
-        index = subscription.index_at(as_of)
-        terms = subscription.terms_after(index)
-        if terms is not None:
-            running.append(Running(terms, subscription_id, subscription, index))
-    return running
-
-
-def _size(running: Running, currency: str) -> tuple[bool, int, str]:
-    """Sorts the largest first; amounts compare within the customer's currency, which comes first."""
-    return running.terms.currency != currency, -running.terms.mrr_minor, running.subscription_id
+NO_RECEIPTS = Receipts()
 
 
 def _paying_since(steps: Sequence[Step]) -> int:

@@ -1,7 +1,8 @@
 """The spend fold: money spent on winning customers (METRICS.md 5, the numerator of `cac`).
 
 The customer of an event is whom the money was spent on: `_company` for campaigns that win many, a customer's own id
-for what was spent on it alone. Money of different currencies is never added up.
+for what was spent on it alone. Money of different currencies is never added up: exchange rates, which come on the same
+topic, are for the views over many customers.
 
 Forgetting folds what is older than the longest window into the totals.
 """
@@ -57,7 +58,7 @@ class SpendFold:
         return SpendState()
 
     def apply(self, state: SpendState, event: SpendEvent, at: int) -> None:
-        """Takes an event in; heartbeats spend nothing."""
+        """Takes an event in; heartbeats and exchange rates spend nothing."""
         if isinstance(event, SpendRecorded):
             payment = Payment(at, event.event_id, event.currency, event.amount_minor)
             insort(state.payments, payment, key=_ORDER)

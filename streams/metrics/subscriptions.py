@@ -1,4 +1,4 @@
-"""One subscription: its changes in the order they happened, and the MRR and renewal they amount to.
+"""One subscription: its changes and marks in the order they happened, and the terms and renewal they amount to.
 
 Changes are kept sorted by (time, event id). The newest one before an instant says what holds at it. Dirt
 by rule:
@@ -7,23 +7,23 @@ by rule:
 - Ended before it was first set: the subscription has zero length. Its first terms end where they begin
   and never count, whatever else holds at that instant; it runs only from a later set on. No duration is
   negative.
-- `term_ends_at` ends nothing, with or without renewal: paid service goes on until `subscription_ended`
-  says so.
+- `term_ends_at` ends nothing, with or without renewal, and neither does an announced cancellation: paid service goes
+  on until `subscription_ended` says so.
+- A mark (paused, resumed, cancellation announced, withdrawn) speaks of the run of service it falls in. Where none
+  runs, it says nothing; an end, and so a new run, clears them all.
 """
 
 from bisect import insort
 from calendar import monthrange
-from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import attrgetter
+from typing import Literal
 
 from msgspec import Struct
 
 from schemas.envelope import optional_ms
 from schemas.events import Interval, SubscriptionSet
-from streams.metrics.days import from_date, to_date
-from streams.metrics.movements import Step
+from streams.metrics.days import DAY_MS, from_date, to_date
 
 # Months in one interval as a fraction: a month has 30.4375 days = 487/16 (METRICS.md section 5)
 _MONTHS: dict[Interval, tuple[int, int]] = {
@@ -36,7 +36,10 @@ _ORDER = attrgetter("at", "event_id")
 
 
 class Terms(Struct, frozen=True, array_like=True):
-    """What was agreed; a trial has no MRR. `seats` is the quantity where the event names no seats."""
+    """What was agreed; a trial has no MRR. `seats` is the quantity where the event names no seats.
+
+    `list_mrr_minor` is the MRR before discounts, None where no list price is known.
+    """
 
     mrr_minor: int
     currency: str
@@ -47,6 +50,8 @@ class Terms(Struct, frozen=True, array_like=True):
     plan: str | None
     auto_renews: bool | None
     term_ends_at: int | None
+    list_mrr_minor: int | None = None
+    metered: bool = False
 
 
 class Change(Struct, frozen=True, array_like=True):
@@ -57,6 +62,18 @@ class Change(Struct, frozen=True, array_like=True):
     terms: Terms | None
 
 
+MarkKind = Literal["paused", "resumed", "requested", "withdrawn", "cancelled"]
+
+
+class Mark(Struct, frozen=True, array_like=True):
+    """What was said of a running subscription; `ends_at` is the announced end, epoch ms."""
+
+    at: int
+    event_id: str
+    kind: MarkKind
+    ends_at: int | None = None
+
+
 class Subscription(Struct, array_like=True):
     """Changes sorted by time and event id; older ones may have been forgotten.
 
@@ -64,15 +81,21 @@ class Subscription(Struct, array_like=True):
         set_before: terms were set in a change that was forgotten.
         runs_since: start of the run of service that the oldest change kept continues; None when it
             continues none.
+        marks: sorted by time and event id.
     """
 
     changes: list[Change] = []
     set_before: bool = False
     runs_since: int | None = None
+    marks: list[Mark] = []
 
     def add(self, change: Change) -> None:
         """Puts a change where it belongs in time."""
         insort(self.changes, change, key=_ORDER)
+
+    def mark(self, mark: Mark) -> None:
+        """Puts a mark where it belongs in time."""
+        insort(self.marks, mark, key=_ORDER)
 
     def index_at(self, as_of: int) -> int:
         """Position of the newest change before `as_of`, -1 when there is none."""
@@ -99,10 +122,26 @@ class Subscription(Struct, array_like=True):
             return self.runs_since
         return self.changes[index].at
 
+    def terms_judged(self, start: int, end: int) -> tuple[int, int]:
+        """Terms that ended a day before an instant in [start, end), and how many of them service outlasted by that day.
+
+        A term counts that was in force when it ended; one that was replaced before, or left early, does not.
+        """
+        ended = renewed = 0
+        for index, change in enumerate(self.changes):
+            term_ends_at = None if change.terms is None else change.terms.term_ends_at
+            if term_ends_at is None or not start <= term_ends_at + DAY_MS < end:
+                continue
+            if index == self.index_at(term_ends_at) and self.terms_after(index) is not None:
+                ended += 1
+                renewed += self.terms_after(self.index_at(term_ends_at + DAY_MS)) is not None
+        return ended, renewed
+
     def forget(self, cutoff: int) -> None:
         """Drops what was superseded before `cutoff`; the terms that hold there stay."""
         base = self.index_at(cutoff)
         if base < 0:
+            self.marks = [mark for mark in self.marks if mark.at >= cutoff]
             return
         running = self.terms_after(base) is not None
         runs_since = self.run_start(base) if running else None
@@ -111,13 +150,21 @@ class Subscription(Struct, array_like=True):
         self.set_before = self.set_before or any(change.terms is not None for change in self.changes[:dropped])
         self.changes = self.changes[dropped:]
         self.runs_since = runs_since
+        if self.marks:
+            needed = cutoff if runs_since is None else runs_since
+            self.marks = [mark for mark in self.marks if mark.at >= needed]
 
 
 def terms_of(event: SubscriptionSet) -> Terms:
     """The terms an event sets."""
-    mrr = monthly_minor(event.amount_minor, event.quantity, event.interval, event.interval_count)
+
+    def monthly(amount_minor: int) -> int:
+        if event.trial:
+            return 0
+        return monthly_minor(amount_minor, event.quantity, event.interval, event.interval_count)
+
     return Terms(
-        mrr_minor=0 if event.trial else mrr,
+        mrr_minor=monthly(event.amount_minor),
         currency=event.currency,
         trial=event.trial,
         seats=event.quantity if event.seats is None else event.seats,
@@ -126,6 +173,8 @@ def terms_of(event: SubscriptionSet) -> Terms:
         plan=event.plan,
         auto_renews=event.auto_renews,
         term_ends_at=optional_ms(event.term_ends_at),
+        list_mrr_minor=None if event.list_amount_minor is None else monthly(event.list_amount_minor),
+        metered=event.metered,
     )
 
 
@@ -145,39 +194,6 @@ def monthly_minor(amount_minor: int, quantity: int, interval: Interval, interval
     divisor = interval_count * months
     whole, rest = divmod(dividend, divisor)
     return whole + (2 * rest > divisor or (2 * rest == divisor and whole % 2 == 1))
-
-
-def mrr_steps(subscriptions: Iterable[Subscription], settled: Sequence[Step], since: int) -> list[Step]:
-    """The customer's MRR steps: those settled before `since`, then those its changes from `since` on make.
-
-    Subscriptions must still hold every change from `since` on, and the terms that held at it.
-    """
-    changes = [c for subscription in subscriptions for c in _mrr_changes(subscription) if c[0] >= since]
-    changes.sort()
-    steps = list(settled)
-    mrr = steps[-1].mrr if steps else {}
-    for at, same_instant in groupby(changes, itemgetter(0)):
-        after = dict(mrr)
-        rows = list(same_instant)
-        for _, _, currency, amount in rows:
-            after[currency] = after.get(currency, 0) + amount
-        after = {currency: after[currency] for currency in sorted(after) if after[currency]}
-        if after != mrr:
-            mrr = after
-            steps.append(Step(at, rows[-1][1], mrr))
-    return steps
-
-
-def _mrr_changes(subscription: Subscription) -> Iterator[tuple[int, str, str, int]]:
-    """Time, event id, currency and signed amount of every change of MRR."""
-    old = ("", 0)
-    for index, change in enumerate(subscription.changes):
-        terms = subscription.terms_after(index)
-        new = (terms.currency, terms.mrr_minor) if terms is not None and terms.mrr_minor else ("", 0)
-        if new != old:
-            yield change.at, change.event_id, old[0], -old[1]
-            yield change.at, change.event_id, new[0], new[1]
-        old = new
 
 
 def next_renewal(anchor: int, interval: Interval, interval_count: int, not_before: int) -> int:

@@ -10,13 +10,13 @@ for goes into running totals. A later fact about it finds no ticket and waits, l
 """
 
 from bisect import insort
+from collections.abc import Sequence
 from operator import itemgetter
 
 from msgspec import Struct, field
 
 from schemas.envelope import Heartbeat
 from schemas.events import (
-    Priority,
     TicketChanged,
     TicketEscalated,
     TicketEvent,
@@ -29,6 +29,8 @@ from schemas.events import (
 from schemas.metrics import Domain, Movement, SupportValues
 from streams.metrics.days import HOUR_MS, MINUTE_MS, Days
 from streams.metrics.support_clocks import Fact, Reading, What, read_ticket
+from streams.metrics.support_policy import SupportPolicy
+from streams.metrics.support_terms import Terms
 
 LONGEST_WINDOW_DAYS = 90
 
@@ -39,16 +41,6 @@ _WHAT: dict[type, What] = {
     TicketEscalated: "escalated",
     TicketRemoved: "removed",
 }
-
-
-class SupportPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a company may decide about support figures.
-
-    Attributes:
-        urgent_priorities: priorities counted in `tickets_open_urgent`.
-    """
-
-    urgent_priorities: tuple[Priority, ...] = ("urgent",)
 
 
 class Ticket(Struct, array_like=True):
@@ -73,17 +65,21 @@ class Gone(Struct, array_like=True):
 
 
 class SupportState(Struct, array_like=True):
-    """Tickets by id, and the totals of those forgotten."""
+    """Tickets by id, the totals of those forgotten, and the mark of the terms by which the tickets were read.
+
+    A mark of other terms, or of none, is that of another profile or release: its readings are not to be believed.
+    """
 
     tickets: dict[str, Ticket] = {}
     gone: Gone = field(default_factory=Gone)
+    terms: int = 0
 
 
 class SupportFold:
     """Folds ticket events into `SupportValues`.
 
     Args:
-        policy: what counts as urgent.
+        policy: what counts as urgent, working hours, limits.
         days: calendar of the company.
     """
 
@@ -95,31 +91,36 @@ class SupportFold:
     def __init__(self, policy: SupportPolicy, days: Days) -> None:
         self._urgent = frozenset(policy.urgent_priorities)
         self._start = days.start
+        self._terms = Terms(policy, days.zone)
 
     def new(self) -> SupportState:
         """State of a customer without tickets."""
-        return SupportState()
+        return SupportState(terms=self._terms.mark)
 
     def apply(self, state: SupportState, event: TicketEvent, at: int) -> None:
         """Adds a fact to its ticket; heartbeats say nothing about tickets."""
         if isinstance(event, Heartbeat):
             return
+        self._read_again(state)
         ticket = state.tickets.get(event.ticket_id)
         if ticket is None:
             ticket = state.tickets[event.ticket_id] = Ticket()
         insort(ticket.facts, _fact(event, at), key=_ORDER)
-        ticket.reading = read_ticket(ticket.facts)
+        ticket.reading = read_ticket(ticket.facts, self._terms)
 
     def values(self, state: SupportState, day: int, as_of: int) -> SupportValues:
         """Counts and medians of what was known before `as_of`."""
-        tickets = _readings(state, as_of)
+        tickets, gone = self._readings(state, as_of), state.gone
+        if not tickets:
+            return self._without_tickets(gone)
         month, quarter = self._start(day - 27), self._start(day - 89)
         week = self._start(day - 6)
         opened_90d = [t for t in tickets if t.opened_at >= quarter]
         opened_28d = [t for t in opened_90d if t.opened_at >= month]
         still_open = [t for t in tickets if t.open]
+        contacts = [t.first_contact for t in tickets if _reviewed(t, quarter, as_of)]
         return SupportValues(
-            tickets_total=state.gone.total + len(tickets),
+            tickets_total=gone.total + len(tickets),
             tickets_open=len(still_open),
             tickets_open_urgent=sum([t.priority in self._urgent for t in still_open]),
             tickets_opened_7d=sum([t.opened_at >= week for t in opened_28d]),
@@ -127,18 +128,40 @@ class SupportFold:
             questions_28d=sum([t.kind == "question" for t in opened_28d]),
             escalations_28d=sum([at >= month for t in tickets for at in t.escalated_at]),
             reopenings_28d=sum([at >= month for t in tickets for at in t.reopened_at]),
-            tickets_impossible=state.gone.impossible + sum([t.impossible for t in tickets]),
+            tickets_impossible=gone.impossible + sum([t.impossible for t in tickets]),
             first_response_minutes_28d=_median([t.first_response_ms for t in opened_28d], MINUTE_MS),
             first_response_minutes_90d=_median([t.first_response_ms for t in opened_90d], MINUTE_MS),
             first_resolution_hours_28d=_median([t.first_resolution_ms for t in opened_28d], HOUR_MS),
             first_resolution_hours_90d=_median([t.first_resolution_ms for t in opened_90d], HOUR_MS),
-            first_ticket_resolution_hours=_first_ticket_hours(state.gone, tickets),
+            first_ticket_resolution_hours=_first_ticket_hours(gone, tickets),
             oldest_open_hours=_oldest_hours(still_open, as_of),
-            last_ticket_at=_last_at(state.gone, tickets),
+            last_ticket_at=_last_at(gone, tickets),
+            tickets_opened_28d_by_kind=_counts([t.kind for t in opened_28d]),
+            tickets_opened_28d_by_priority=_counts([t.priority for t in opened_28d]),
+            tickets_open_by_priority=_counts([t.priority for t in still_open]),
+            first_response_business_minutes_28d=_median([t.first_response_business_ms for t in opened_28d], MINUTE_MS),
+            first_response_business_minutes_90d=_median([t.first_response_business_ms for t in opened_90d], MINUTE_MS),
+            full_resolution_hours_28d=_median([t.full_resolution_ms for t in opened_28d], HOUR_MS),
+            full_resolution_hours_90d=_median([t.full_resolution_ms for t in opened_90d], HOUR_MS),
+            fcr_solved_90d=len(contacts),
+            fcr_first_contact_90d=sum(contacts),
+            fcr_rate_90d=sum(contacts) / len(contacts) if contacts else None,
+            sla_breaches_28d=_breaches(opened_28d, as_of) if self._terms.promises else None,
+        )
+
+    def _without_tickets(self, gone: Gone) -> SupportValues:
+        """The values of most customers on most days."""
+        return SupportValues(
+            tickets_total=gone.total,
+            tickets_impossible=gone.impossible,
+            first_ticket_resolution_hours=_first_ticket_hours(gone, []),
+            last_ticket_at=gone.last_at,
+            sla_breaches_28d=0 if self._terms.promises else None,
         )
 
     def forget(self, state: SupportState, before: int) -> None:
         """Moves tickets no window of a day >= `before` reaches into the running totals; open ones stay."""
+        self._read_again(state)
         cutoff = self._start(before - LONGEST_WINDOW_DAYS)
         for ticket_id, ticket in list(state.tickets.items()):
             is_open = ticket.reading is not None and ticket.reading.open
@@ -146,6 +169,26 @@ class SupportFold:
                 del state.tickets[ticket_id]
                 if ticket.reading is not None:
                     _add(state.gone, ticket.reading)
+
+    def _readings(self, state: SupportState, as_of: int) -> list[Reading]:
+        """The tickets that count, as they were known before `as_of`."""
+        known: list[Reading] = []
+        are_current = state.terms == self._terms.mark
+        for ticket in state.tickets.values():
+            reading = ticket.reading
+            if not are_current or ticket.facts[-1][0] >= as_of:
+                reading = read_ticket([fact for fact in ticket.facts if fact[0] < as_of], self._terms)
+            if reading is not None:
+                known.append(reading)
+        return known
+
+    def _read_again(self, state: SupportState) -> None:
+        """Reads the tickets by these terms, if they were read by others."""
+        if state.terms == self._terms.mark:
+            return
+        state.terms = self._terms.mark
+        for ticket in state.tickets.values():
+            ticket.reading = read_ticket(ticket.facts, self._terms)
 
     def movements(self, customer_id: str, state: SupportState) -> list[Movement]:
         """Support moves no revenue."""
@@ -161,18 +204,6 @@ def _fact(event: TicketEvent, at: int) -> Fact:
     if isinstance(event, TicketChanged):
         return at, event.event_id, "changed", event.priority, event.kind
     return at, event.event_id, _WHAT[type(event)], None, None
-
-
-def _readings(state: SupportState, as_of: int) -> list[Reading]:
-    """The tickets that count, as they were known before `as_of`."""
-    known: list[Reading] = []
-    for ticket in state.tickets.values():
-        reading = ticket.reading
-        if ticket.facts[-1][0] >= as_of:
-            reading = read_ticket([fact for fact in ticket.facts if fact[0] < as_of])
-        if reading is not None:
-            known.append(reading)
-    return known
 
 
 def _add(gone: Gone, reading: Reading) -> None:
@@ -203,8 +234,28 @@ def _oldest_hours(still_open: list[Reading], as_of: int) -> float | None:
     return (as_of - min(opened)) / HOUR_MS if opened else None
 
 
+def _counts(labels: Sequence[str | None]) -> dict[str, int]:
+    """How many of each, in the order of the names."""
+    if not labels:
+        return {}
+    named = [label or "unknown" for label in labels]
+    return {label: named.count(label) for label in sorted(set(named))}
+
+
+def _reviewed(ticket: Reading, since: int, as_of: int) -> bool:
+    """Solved first at or after an instant, and its review over."""
+    solved_ms, ends_at = ticket.first_resolution_ms, ticket.review_ends_at
+    return solved_ms is not None and ends_at is not None and ends_at <= as_of and ticket.opened_at + solved_ms >= since
+
+
+def _breaches(tickets: list[Reading], as_of: int) -> int:
+    return sum([t.breached_at is not None and t.breached_at < as_of for t in tickets])
+
+
 def _median(lengths_ms: list[int | None], unit_ms: int) -> float | None:
     """The middle one, or the mean of the middle two, of those that are defined."""
+    if not lengths_ms:
+        return None
     defined = sorted([length for length in lengths_ms if length is not None])
     if not defined:
         return None

@@ -34,7 +34,9 @@ def values_of(
     )
 
 
-def restated(before: Sequence[Movement], after: Sequence[Movement], event_id: str, version: int) -> Iterator[Movement]:
+def restated(
+    before: Sequence[Movement], after: Sequence[Movement], event_id: str | None, version: int
+) -> Iterator[Movement]:
     """The movements an event made new or different, then those it took back."""
     if after == before:
         return

@@ -1,27 +1,32 @@
-"""The fold of product use: counts, distinct users and features, milestones, engagement and activation.
+"""The fold of product use: counts, distinct users and features, milestones, engagement, activation, onboarding.
 
-Theory of operation. A customer's state is one column per figure over the days it used the product, sorted by
-day, so a window is a slice. Who and what was used on a day is a bit mask over the customer's own users and
-features: distinct counts over any window are exact, the union of its masks. Facts about the whole history
-(first use, milestones, activation) are order statistics. Most figures are small, or zero: a day takes about 14 bytes.
+Theory of operation. Windows are slices of the columns in `UsageState` (usage_state.py). Facts about the whole history
+(first use, milestones, activation, steps of onboarding) are order statistics (activation.py); sessions are connected
+pieces of the events (sessions.py); what is no use is in beside_use.py.
 
 Invariants: F1-F3 of fold.py. Sums are integers (durations in ms), so no order of addition can show. Days are
 never read partly: an `as_of` is the end of a day or later than every event of its day.
 
-Use is `feature_used` alone; a milestone is an outcome of use and moves no count but its own.
+Use is `feature_used` alone: milestones, e-mails and educational resources move no count but their own.
 """
 
 from bisect import bisect_left, bisect_right
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from schemas.events import FeatureUsed, MilestoneReached, UsageEvent
+from schemas.envelope import Heartbeat
+from schemas.events import UsageEvent
 from schemas.metrics import Domain, Movement, UsageValues
+from schemas.usage_events import FeatureUsed
 from streams.metrics import engagement
-from streams.metrics.activation import Activation, ActivationPolicy, Progress
-from streams.metrics.columns import Column, Masks
+from streams.metrics.activation import ActivationPolicy
+from streams.metrics.beside_use import BesideFigures, BesideUse
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.engagement import HALF_WINDOW_DAYS, WINDOW_DAYS, Components, EngagementPolicy
+from streams.metrics.onboarding import OnboardingPolicy
+from streams.metrics.session_days import SessionDays, begun_between, begun_onboarding
+from streams.metrics.sessions import SessionPolicy
+from streams.metrics.usage_state import UsageState, bit_of, column_of, drop_days, last_ms_from, last_use
 
 WEEK_DAYS = 7
 
@@ -31,38 +36,8 @@ class UsagePolicy(Struct, frozen=True, kw_only=True):
 
     engagement: EngagementPolicy = EngagementPolicy()
     activation: ActivationPolicy = ActivationPolicy()
-
-
-class UsageState(Struct, kw_only=True, array_like=True):
-    """What is known of one customer's use.
-
-    Attributes:
-        first_day: the first of them.
-        days: days with use, counted from `first_day`, ascending; the columns below have one entry for each.
-        more: quantity beyond one for each event.
-        last_ms: the day's last use, ms after `last_ms_from(day)`.
-        features, users: bit masks over `feature_bits` and `user_bits`.
-        forgotten_last_at: last use on a day already forgotten.
-        first_named_user_at: first use that named a user; before it nobody can be counted.
-        progress: state of the activation criteria.
-    """
-
-    first_day: int = 0
-    days: list[int] = []
-    events: list[int] = []
-    more: Column = field(default_factory=Column)
-    duration_ms: Column = field(default_factory=Column)
-    errors: Column = field(default_factory=Column)
-    last_ms: Column = field(default_factory=Column)
-    features: Masks = field(default_factory=Masks)
-    users: Masks = field(default_factory=Masks)
-    feature_bits: dict[str, int] = {}
-    user_bits: dict[str, int] = {}
-    first_used_at: int | None = None
-    first_named_user_at: int | None = None
-    forgotten_last_at: int | None = None
-    milestones: dict[str, int] = {}
-    progress: Progress = {}
+    onboarding: OnboardingPolicy = OnboardingPolicy()
+    sessions: SessionPolicy = SessionPolicy()
 
 
 class UsageFold:
@@ -75,7 +50,9 @@ class UsageFold:
 
     def __init__(self, policy: UsagePolicy, days: Days) -> None:
         self._policy = policy.engagement
-        self._activation = Activation(policy.activation)
+        self._beside = BesideUse(policy.activation, policy.onboarding, days)
+        self._criteria = self._beside.criteria
+        self._sessions = SessionDays(policy.sessions, days)
         self._days = days
         available = policy.engagement.features_available
         self._names = frozenset(available) if isinstance(available, tuple) else None
@@ -89,14 +66,13 @@ class UsageFold:
         """Takes an event in; heartbeats change nothing."""
         if type(event) is FeatureUsed:
             self._use(state, event, at)
-        elif isinstance(event, MilestoneReached):
-            known = state.milestones.get(event.milestone)
-            if known is None or at < known:
-                state.milestones[event.milestone] = at
-            self._activation.reached(state.progress, event.milestone, at)
+        elif not isinstance(event, FeatureUsed | Heartbeat):
+            self._beside.apply(state, event, at)
 
     def _use(self, state: UsageState, event: FeatureUsed, at: int) -> None:
-        i = _column(state, day := self._days.of(at))
+        day, user = self._days.of(at), event.user_id
+        self._sessions.begin(state)
+        i = column_of(state, day)
         state.events[i] += 1
         state.more[i] += event.quantity - 1
         if event.duration_seconds is not None:
@@ -106,27 +82,23 @@ class UsageFold:
         if state.first_used_at is None or at < state.first_used_at:
             state.first_used_at = at
         if event.feature is not None:
-            state.features.add(i, _bit(state.feature_bits, event.feature))
-        if event.user_id is not None:
-            state.users.add(i, _bit(state.user_bits, event.user_id))
+            state.features.add(i, bit_of(state.feature_bits, event.feature))
+        if user is not None:
+            state.users.add(i, bit_of(state.user_bits, user))
             if state.first_named_user_at is None or at < state.first_named_user_at:
                 state.first_named_user_at = at
-        self._activation.used(state.progress, event.feature, event.user_id, day, at)
+            self._beside.used(state, user, day, at)
+        self._criteria.used(state.progress, event.feature, user, day, at)
+        self._sessions.used(state, event, day, at)
 
     def values(self, state: UsageState, day: int, as_of: int) -> UsageValues:
         """Figures of the 28 days that end with `day`, and of the history before `as_of`."""
-        first = state.first_used_at
-        milestones = sum(at < as_of for at in state.milestones.values())
-        activated = self._activation.activated_at(state.progress, first)
-        if activated is not None and activated >= as_of:
-            activated = None
-        if first is None or first >= as_of:
-            return UsageValues(milestones=milestones, activated_at=activated)
-        return self._values_of_user(state, day, as_of, milestones, activated)
+        beside = self._beside.figures(state, day, as_of)
+        if state.first_used_at is None or state.first_used_at >= as_of:
+            return UsageValues(unmapped_features_28d=None if self._names is None else 0, **beside)
+        return self._values_of_user(state, day, as_of, beside)
 
-    def _values_of_user(
-        self, state: UsageState, day: int, as_of: int, milestones: int, activated: int | None
-    ) -> UsageValues:
+    def _values_of_user(self, state: UsageState, day: int, as_of: int, beside: BesideFigures) -> UsageValues:
         """The figures of a customer that has used the product before `as_of`."""
         assert state.first_used_at is not None
         days, last = state.days, day - state.first_day
@@ -135,9 +107,9 @@ class UsageFold:
         half = bisect_left(days, last - HALF_WINDOW_DAYS + 1, start, end)
         events, events_recent = sum(state.events[start:end]), sum(state.events[half:end])
         quantity = events + sum(state.more[start:end])
-        features, adoption = self._adoption(state, start, end)
+        features, adoption, unmapped = self._adoption(state, start, end)
         today, week, month, stickiness = _active_users(state, day, start, end, as_of)
-        last_at = _last_use(state, end)
+        last_at = last_use(state, end)
         tenure_days = day - self._days.of(state.first_used_at) + 1
         scale = engagement.tenure_scale(self._policy, tenure_days)
         parts = Components(
@@ -168,35 +140,36 @@ class UsageFold:
             days_since_last_use=(as_of - last_at) // DAY_MS,
             first_used_at=state.first_used_at,
             last_used_at=last_at,
-            milestones=milestones,
             engagement_score=score,
             engagement_band=engagement.engagement_band(self._policy, score),
-            activated_at=activated,
+            unmapped_features_28d=unmapped,
+            sessions_28d=begun_between(state.sessions, start, end),
+            onboarding_sessions=None if state.sessions is None else self._onboarding_sessions(state, day, as_of),
+            **beside,
         )
 
-    def _adoption(self, state: UsageState, start: int, end: int) -> tuple[int, float | None]:
-        """Distinct features of the window and their share of those available; unlisted names do not count."""
-        used = _union(state.features.numbers(start, end))
-        names = self._names
-        if names is not None and not state.feature_bits.keys() <= names:
-            known = sum(1 << bit for name, bit in state.feature_bits.items() if name in names)
-            used &= known
+    def _onboarding_sessions(self, state: UsageState, day: int, as_of: int) -> int | None:
+        return begun_onboarding(state, min(day, self._beside.onboarded_by(state, as_of) - 1))
+
+    def _adoption(self, state: UsageState, start: int, end: int) -> tuple[int, float | None, int | None]:
+        """Distinct features of the window, their share of those available, and those the profile does not list."""
+        used, names, unmapped = state.features.union(start, end), self._names, None
+        if names is not None:
+            unmapped = 0
+            if not state.feature_bits.keys() <= names:
+                known = sum(1 << bit for name, bit in state.feature_bits.items() if name in names)
+                unmapped = (used & ~known).bit_count()
+                used &= known
         count = used.bit_count()
-        return count, None if self._available is None else min(1.0, count / self._available)
+        return count, None if self._available is None else min(1.0, count / self._available), unmapped
 
     def forget(self, state: UsageState, before: int) -> None:
-        """Drops days older than the window of `before`, and users and features nobody remembers any more."""
+        """Drops what no value of a day >= `before` needs."""
+        self._beside.forget(state, before)
         end = bisect_left(state.days, before - WINDOW_DAYS + 1 - state.first_day)
-        if end == 0:
-            return
-        state.forgotten_last_at = max(_last_on(state, end - 1), state.forgotten_last_at or 0)
-        for column in (state.days, state.events, state.more, state.duration_ms, state.errors, state.last_ms):
-            del column[:end]
-        _count_from_first(state)
-        state.features.drop(end)
-        state.users.drop(end)
-        state.features, state.feature_bits = _compact(state.features, state.feature_bits)
-        state.users, state.user_bits = _compact(state.users, state.user_bits)
+        self._sessions.forget(state, before, end, self._beside.onboarded_by(state, 0))
+        if end:
+            drop_days(state, end)
 
     def movements(self, customer_id: str, state: UsageState) -> list[Movement]:
         """None: use moves no money."""
@@ -221,80 +194,15 @@ def usage_trend(recent: int, before: int, tenure_days: int) -> float | None:
     return recent / before if before and tenure_days >= WINDOW_DAYS else None
 
 
-def _column(state: UsageState, day: int) -> int:
-    """Position of a day in the columns, made when it is not there."""
-    days, place = state.days, day - state.first_day
-    if days and days[-1] == place:
-        return len(days) - 1
-    i = bisect_left(days, place)
-    if i == len(days) or days[i] != place:
-        days.insert(i, place)
-        _count_from_first(state)
-        for column in (state.events, state.more, state.duration_ms, state.errors, state.last_ms):
-            column.insert(i, 0)
-        state.features.insert(i)
-        state.users.insert(i)
-    return i
-
-
-def _bit(bits: dict[str, int], name: str) -> int:
-    bit = bits.get(name)
-    return bits.setdefault(name, len(bits)) if bit is None else bit
-
-
-def _union(numbers: list[int]) -> int:
-    union = 0
-    for number in numbers:
-        union |= number
-    return union
-
-
 def _active_users(
     state: UsageState, day: int, start: int, end: int, as_of: int
 ) -> tuple[int | None, int | None, int | None, float | None]:
     """Distinct users of 1, 7 and 28 days and stickiness; all None before anybody was named."""
     if state.first_named_user_at is None or state.first_named_user_at >= as_of:
         return None, None, None, None
-    masks = state.users.numbers(start, end)
-    last = day - state.first_day
-    week = bisect_left(state.days, last - WEEK_DAYS + 1, start, end) - start
-    today = masks[-1].bit_count() if masks and state.days[end - 1] == last else 0
-    users = _union(masks).bit_count()
-    daily = sum(map(int.bit_count, masks)) / WINDOW_DAYS
-    return today, _union(masks[week:]).bit_count(), users, daily / users if users else None
-
-
-def _last_use(state: UsageState, end: int) -> int:
-    """Time of the last use on the first `end` days kept or on a forgotten one."""
-    kept = _last_on(state, end - 1) if end else None
-    forgotten = state.forgotten_last_at
-    assert kept is not None or forgotten is not None  # the first use lies before, on a day kept or forgotten
-    return max(at for at in (kept, forgotten) if at is not None)
-
-
-def _count_from_first(state: UsageState) -> None:
-    """Makes the first day kept the one that all are counted from."""
-    shift = state.days[0] if state.days else -state.first_day
-    state.first_day += shift
-    state.days = [day - shift for day in state.days] if shift else state.days
-
-
-def last_ms_from(day: int) -> int:
-    """An instant before the day in every time zone, epoch ms."""
-    return (day - 1) * DAY_MS
-
-
-def _last_on(state: UsageState, place: int) -> int:
-    """Time of the last use on a day, epoch ms."""
-    return last_ms_from(state.first_day + state.days[place]) + state.last_ms[place]
-
-
-def _compact(masks: Masks, bits: dict[str, int]) -> tuple[Masks, dict[str, int]]:
-    """Numbers the names in `masks` anew once most of the names are gone."""
-    numbers = masks.numbers(0, len(masks))
-    used = _union(numbers)
-    if used.bit_count() * 2 >= len(bits):
-        return masks, bits
-    kept = [(name, bit) for name, bit in bits.items() if used >> bit & 1]
-    rewritten = [sum(1 << new for new, (_, old) in enumerate(kept) if number >> old & 1) for number in numbers]
-    return Masks(rewritten), {name: new for new, (name, _) in enumerate(kept)}
+    users, last = state.users, day - state.first_day
+    week = bisect_left(state.days, last - WEEK_DAYS + 1, start, end)
+    today = users.count(end - 1, end) if end > start and state.days[end - 1] == last else 0
+    month = users.union(start, end).bit_count()
+    daily = users.count(start, end) / WINDOW_DAYS
+    return today, users.union(week, end).bit_count(), month, daily / month if month else None

@@ -1,29 +1,60 @@
-"""What the scoring table holds of a customer: newest values, days still waiting, the last aligned day."""
+"""What the scoring table holds of a customer: newest values, days still waiting, the last aligned day.
 
-from typing import Any
+A card holds up to three times the values of five domains, and most of what touches it needs few of them or none: a day
+that closes changes one domain after the other. So values stay as they are stored until somebody reads them, and once
+encoded they are copied from card to card as bytes.
+"""
 
-from msgspec import Struct
+from typing import Any, Self
+
+from msgspec import Raw, Struct, field
+from msgspec.msgpack import Decoder, Encoder
 
 from schemas.metrics import CustomerValues, MetricValues, Values
 from streams.metrics.health import HealthMemory
 
+_ENCODE = Encoder().encode
+_DECODE: Decoder[Values] = Decoder(Values)
 
-class Held(Struct, frozen=True):
-    """Values of one domain, the instant they describe and the newest event they include."""
 
-    values: Values
+class Held(Struct, frozen=True, dict=True):
+    """Values of one domain, the instant they describe and the newest event they include.
+
+    Attributes:
+        packed: the values in msgpack, stored as `values`.
+    """
+
+    packed: Raw = field(name="values")
     as_of: int
     event_at: int | None
     event_id: str | None
 
+    @classmethod
+    def of(cls, message: MetricValues) -> Self:
+        """What a message says."""
+        held = cls(Raw(_ENCODE(message.values)), message.as_of, message.event_at, message.event_id)
+        vars(held)["decoded"] = message.values  # live scores read them at once
+        return held
 
-class Card(Struct):
+    @property
+    def values(self) -> Values:
+        """The values, decoded once; a `cached_property` would take a lock each time."""
+        decoded: Values | None = vars(self).get("decoded")
+        if decoded is None:
+            decoded = vars(self)["decoded"] = _DECODE.decode(self.packed)
+        return decoded
+
+
+_DECODE_HELD: Decoder[dict[str, Held]] = Decoder(dict[str, Held])
+
+
+class Card(Struct, dict=True):
     """State of one customer.
 
     Attributes:
         newest: by domain, for live scores.
         waiting: revision 0 values by day and domain, until the day is aligned.
-        aligned: by domain, values of the last aligned day.
+        packed: `aligned` in msgpack, stored under that name.
         memory: what the last aligned health score leaves for the next (hysteresis, change by factor).
         paying: on the last aligned day.
         version: offset of the newest record included.
@@ -31,15 +62,23 @@ class Card(Struct):
 
     newest: dict[str, Held] = {}
     waiting: dict[int, dict[str, Held]] = {}
-    aligned: dict[str, Held] = {}
+    packed: Raw = field(name="aligned", default=Raw(b"\x80"))
     memory: HealthMemory | None = None
     paying: bool = False
     version: int = -1
 
+    @property
+    def aligned(self) -> dict[str, Held]:
+        """By domain, values of the last aligned day; to be changed by `align` alone."""
+        decoded: dict[str, Held] | None = vars(self).get("decoded")
+        if decoded is None:
+            decoded = vars(self)["decoded"] = _DECODE_HELD.decode(self.packed)
+        return decoded
+
     def take(self, message: MetricValues, aligned: int | None) -> None:
         """Takes values in; older ones change nothing. `aligned` is the partition's last aligned day."""
         domain = str(message.values.__struct_config__.tag)
-        values = Held(message.values, message.as_of, message.event_at, message.event_id)
+        values = Held.of(message)
         held = self.newest.get(domain)
         if held is None or message.as_of >= held.as_of:
             self.newest[domain] = values
@@ -52,9 +91,14 @@ class Card(Struct):
 
         Days are aligned one by one, so only the first time older ones may wait.
         """
-        for past in (day,) if self.aligned else sorted(d for d in self.waiting if d <= day):
-            self.aligned.update(self.waiting.pop(past, {}))
-        return bool(self.aligned)
+        aligned = self.aligned
+        due = [day] if aligned else sorted(past for past in self.waiting if past <= day)
+        waited = [self.waiting.pop(past) for past in due if past in self.waiting]
+        for values in waited:
+            aligned.update(values)
+        if waited:
+            self.packed = Raw(_ENCODE(aligned))
+        return bool(aligned)
 
 
 def as_of(held: dict[str, Held]) -> int:

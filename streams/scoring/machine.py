@@ -1,9 +1,10 @@
-"""The scoring machine: metric values in; health, churn risk, and the model's training examples out.
+"""The scoring machine: metric values in; health, churn risk, upsell readiness, and the model's training examples out.
 
 Theory of operation. Values are kept twice: the newest per domain, for live scores that go out at once (conflated), and
 revision 0 of each day per domain, which waits until all domains have closed that day. An aligned day is scored from
-the domains' values of exactly that day: the daily health score, on Sundays a snapshot of churn features of every
-paying customer, and an outcome when the last subscription ended. Everything dated is thus a function of the log alone.
+the domains' values of exactly that day: the daily health score and upsell readiness, on Sundays a snapshot of churn
+features of every paying customer, and an outcome when the last subscription ended. Everything dated is thus a function
+of the log alone.
 A day of a large partition is scored in pieces (see metrics/domain.py).
 
 Invariants:
@@ -17,12 +18,15 @@ from typing import Literal, NamedTuple
 from schemas.codec import encode
 from schemas.envelope import CLOCK_CUSTOMER
 from schemas.metrics import CustomerValues, DayClosed, MetricsMessage, MetricValues, SpendValues
-from schemas.scores import ChurnScore, HealthScore, ObservationsClosed, Outcome, Snapshot
+from schemas.scores import ChurnScore, HealthScore, ObservationsClosed, Outcome, Snapshot, UpsellScore
 from streams.churn.features import features
 from streams.churn.scoring import ChurnScorer
 from streams.metrics.days import Days, is_sunday
+from streams.metrics.derived import license_utilization, tickets_per_active_user, time_to_activate_days
 from streams.metrics.health import Health, HealthMemory, HealthScorer
+from streams.metrics.health_factors import seats, started_at
 from streams.metrics.partition import Partition
+from streams.metrics.upsell import UpsellScorer
 from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card, Held, as_of, together, trigger
 
@@ -32,9 +36,10 @@ OBSERVATIONS_PARTITION = 0
 class Outputs:
     """Names of the topics the machine writes to."""
 
-    def __init__(self, health: str, churn: str, observations: str) -> None:
+    def __init__(self, health: str, churn: str, upsell: str, observations: str) -> None:
         self.health = health
         self.churn = churn
+        self.upsell = upsell
         self.observations = observations
 
 
@@ -46,10 +51,17 @@ class ScoringMachine:
     """
 
     def __init__(
-        self, health: HealthScorer, model: ChurnScorer, days: Days, outputs: Outputs, piece: int | None = None
+        self,
+        health: HealthScorer,
+        model: ChurnScorer,
+        upsell: UpsellScorer,
+        days: Days,
+        outputs: Outputs,
+        piece: int | None = None,
     ) -> None:
         self._health = health
         self.model = model
+        self._upsell = upsell
         self._days = days
         self._outputs = outputs
         self._piece = piece
@@ -123,6 +135,7 @@ class ScoringMachine:
             return  # a worker that died between two pieces has saved it, after its scores went out
         view = self._view(card, card.aligned, end)
         self._send_health(part, key, view, "day", part.offset)
+        self._send_upsell(part, key, view)
         card.memory = view.health.memory
         self._observe(part, key, card, view)
         part.put(key, card)
@@ -171,7 +184,7 @@ class ScoringMachine:
             previous_score=previous.score if previous else None,
             previous_band=previous.band if previous else None,
             coverage=health.coverage,
-            profile=self._health.name,
+            profile=health.profile,
             factors=health.factors,
             lift=health.lift,
             trigger_event_id=view.trigger,
@@ -187,6 +200,33 @@ class ScoringMachine:
             version=version,
         )
         part.emit(self._outputs.health, key.encode(), encode(message), timestamp_ms=view.as_of)
+
+    def _send_upsell(self, part: Partition[Card, Alignment], key: str, view: "_View") -> None:
+        account, revenue = view.values.account, view.values.revenue
+        usage, support = view.values.usage, view.values.support
+        users = usage.active_users_28d if usage else None
+        upsell = self._upsell.score(view.values)
+        message = UpsellScore(
+            customer_id=key,
+            as_of=view.as_of,
+            day=view.day,
+            upsell_ready=upsell.ready,
+            gate=upsell.gate,
+            coverage=upsell.coverage,
+            profile=self._health.name,
+            components=upsell.components,
+            license_utilization=license_utilization(users, seats(view.values)),
+            tickets_per_active_user_28d=tickets_per_active_user(support.tickets_opened_28d if support else None, users),
+            time_to_activate_days=time_to_activate_days(started_at(view.values), usage.activated_at if usage else None),
+            trigger_event_id=view.trigger,
+            name=account.name if account else None,
+            owner=account.owner if account else None,
+            segment=account.segment if account else None,
+            mrr_minor=revenue.mrr_minor if revenue else 0,
+            currency=revenue.currency if revenue else None,
+            version=part.offset,
+        )
+        part.emit(self._outputs.upsell, key.encode(), encode(message), timestamp_ms=view.as_of)
 
     def _send_churn(self, part: Partition[Card, Alignment], key: str, view: "_View", version: int) -> None:
         revenue, account = view.values.revenue, view.values.account

@@ -20,6 +20,7 @@ from schemas.scores import (
     ObservationsClosed,
     Outcome,
     Snapshot,
+    UpsellScore,
 )
 from streams.errors import ConfigurationError
 from streams.metrics.days import Days
@@ -153,6 +154,7 @@ _TABLES: dict[type, Table | None] = {
     Movement: tables.MRR_MOVEMENTS,
     Progress: tables.ACCOUNTING,
     ChurnScore: tables.CHURN_CURRENT,
+    UpsellScore: tables.UPSELL_DAILY,
     Snapshot: tables.CHURN_OBSERVATIONS,
     Labelled: tables.CHURN_OBSERVATIONS,
     Outcome: None,  # stands in mrr_movements, and in the labels

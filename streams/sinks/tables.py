@@ -31,7 +31,7 @@ from schemas.metrics import (
     SupportValues,
     UsageValues,
 )
-from schemas.scores import ChurnScore, Factor, HealthScore, ModelSnapshot
+from schemas.scores import ChurnScore, Factor, HealthScore, ModelSnapshot, UpsellComponent, UpsellScore
 from streams.sinks.columns import INSTANT, Column, as_json, column, struct_columns
 from streams.sinks.record import Entry, headers, payload, person
 
@@ -127,26 +127,31 @@ def _daily(name: str, struct: Any) -> Table:
     )
 
 
-def _factor(name: str, type_name: str, convert: Callable[[Any], object] | None = None) -> Column:
-    part = attrgetter(name)
-    read = part if convert is None else lambda factor: convert(part(factor))
-    return Column(
-        f"factors.{name}",
-        f"Array({type_name})",
-        lambda entry: [read(factor) for factor in entry.message.factors],
-    )
+def _part(of: str, name: str, type_name: str, convert: Callable[[Any], object] | None = None) -> Column:
+    """A column of a Nested: one field of all the structs in a list."""
+    parts, part = attrgetter(f"message.{of}"), attrgetter(name)
+    read = part if convert is None else lambda one: convert(part(one))
+    return Column(f"{of}.{name}", f"Array({type_name})", lambda entry: [read(one) for one in parts(entry)])
 
 
 _FACTORS = (
-    _factor("factor", "LowCardinality(String)"),
-    _factor("value", "Nullable(Float64)"),
-    _factor("weight", "Float64"),
-    _factor("earned", "Float64"),
-    _factor("missed", "Float64"),
-    _factor("change", "Nullable(Float64)"),
-    _factor("evidence", "String", as_json),
+    _part("factors", "factor", "LowCardinality(String)"),
+    _part("factors", "value", "Nullable(Float64)"),
+    _part("factors", "weight", "Float64"),
+    _part("factors", "earned", "Float64"),
+    _part("factors", "missed", "Float64"),
+    _part("factors", "change", "Nullable(Float64)"),
+    _part("factors", "evidence", "String", as_json),
+)
+_COMPONENTS = (
+    _part("components", "component", "LowCardinality(String)"),
+    _part("components", "value", "Nullable(Float64)"),
+    _part("components", "weight", "Float64"),
+    _part("components", "earned", "Float64"),
+    _part("components", "evidence", "String", as_json),
 )
 assert [one.name for one in _FACTORS] == [f"factors.{name}" for name in Factor.__struct_fields__]
+assert [one.name for one in _COMPONENTS] == [f"components.{name}" for name in UpsellComponent.__struct_fields__]
 _HEALTH = (*_from(HealthScore, frozenset({"kind", "factors"})), *_FACTORS)
 
 
@@ -201,6 +206,11 @@ ACCOUNTING = Table(
 HEALTH_DAILY = Table("health_daily", ("customer_id", "day"), (*_HEALTH, _BY_SOURCE_OFFSET))
 HEALTH_CURRENT = Table("health_current", ("customer_id",), (*_HEALTH, _BY_OWN_OFFSET))
 CHURN_CURRENT = Table("churn_current", ("customer_id",), (*_from(ChurnScore), _BY_OWN_OFFSET))
+UPSELL_DAILY = Table(
+    "upsell_daily",
+    ("customer_id", "day"),
+    (*_from(UpsellScore, frozenset({"components"})), *_COMPONENTS, _BY_SOURCE_OFFSET),
+)
 CHURN_OBSERVATIONS = Table(
     "churn_observations",
     ("customer_id", "day"),
@@ -248,6 +258,7 @@ TABLES: tuple[Table, ...] = (
     HEALTH_DAILY,
     HEALTH_CURRENT,
     CHURN_CURRENT,
+    UPSELL_DAILY,
     CHURN_OBSERVATIONS,
     CHURN_MODELS,
     ALERTS,

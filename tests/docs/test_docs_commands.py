@@ -17,11 +17,10 @@ COMMAND_TREE: Any = typer.main.get_command(app)
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     """Every command that does something, by its words."""
-    if hasattr(command, "commands"):
-        for name, below in command.commands.items():
-            yield from leaves(below, (*path, name))
-    else:
+    if not hasattr(command, "commands") or (path and command.invoke_without_command):
         yield " ".join(path), command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from leaves(below, (*path, name))
 
 
 COMMANDS = dict(leaves(COMMAND_TREE))
@@ -32,7 +31,7 @@ def parameter(param: Any) -> tuple[str, list[str]]:
     is_argument = param.param_type_name == "argument"
     words = {"True": "on", "False": "off", "None": "none"}
     default = "required" if param.required else words.get(str(param.default), f"`{param.default}`")
-    return param.name.upper() if is_argument else param.opts[0], [default, param.help]
+    return (param.metavar or param.name.upper()) if is_argument else param.opts[0], [default, param.help]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

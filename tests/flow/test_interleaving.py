@@ -30,6 +30,7 @@ def dated(offline: Offline) -> dict[str, Any]:
         "metrics": {(m.customer_id, type(m.values).__name__, m.day, m.revision): m for m in values},
         "movements": {(m.customer_id, m.currency, m.effective_at, m.version): m for m in movements},
         "health": {(m.customer_id, m.day): m for m in health},
+        "upsell": {(m.customer_id, m.day): plain(m) for m in offline.messages(registry.UPSELL)},
         "observations": {repr(plain(m)) for m in offline.messages(registry.OBSERVATIONS)},
         "alerts": {m.alert_id: plain(m) for m in offline.messages(registry.ALERTS)},
         "model": [plain(m) for m in offline.messages(registry.MODELS)][-1:],
@@ -63,6 +64,9 @@ def test_something_came_out(in_order: Offline) -> None:
     found = dated(in_order)
     labels = [m for m in in_order.messages(registry.OBSERVATIONS) if isinstance(m, Labelled)]
     assert len(found["health"]) > 500
+    assert found["upsell"].keys() == found["health"].keys()
+    assert {m.gate for m in found["upsell"].values()} >= {None, "not_paying"}
+    assert any(m.upsell_ready for m in found["upsell"].values())
     assert len(found["observations"]) > 100
     assert {m.churned for m in labels} == {True, False}
     assert found["movements"]

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 from schemas.envelope import epoch_ms
 from schemas.events import SubscriptionEnded, SubscriptionSet
 from streams.metrics.days import Days, from_date
-from streams.metrics.revenue import RevenueFold, RevenuePolicy
+from streams.metrics.revenue import RevenueFold
+from streams.metrics.revenue_policy import RevenuePolicy
 
 DAYS = Days()
 
@@ -17,8 +18,8 @@ def at(text):
 class Book:
     """One customer's facts, and what the revenue fold makes of them."""
 
-    def __init__(self, gap=0):
-        self.fold = RevenueFold(RevenuePolicy(allowed_gap_days=gap), DAYS)
+    def __init__(self, gap=0, **policy):
+        self.fold = RevenueFold(RevenuePolicy(allowed_gap_days=gap, **policy), DAYS)
         self.state = self.fold.new()
         self.count = 0
 

@@ -6,7 +6,8 @@ from billing_book import DAYS, Book, at
 
 from schemas.events import CancellationReported, InvoiceIssued, InvoiceSettled, SubscriptionSet
 from streams.metrics.days import DAY_MS, Days, from_date
-from streams.metrics.revenue import RevenueFold, RevenuePolicy
+from streams.metrics.revenue import RevenueFold
+from streams.metrics.revenue_policy import RevenuePolicy
 
 
 class TestRenewal:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.events import FeatureUsed, MilestoneReached
 from schemas.metrics import AccountValues, CustomerValues, RevenueValues, UsageValues
+from schemas.usage_events import FeatureUsed, MilestoneReached
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.health import HealthMemory, HealthScorer
 from streams.metrics.profile import load_profile
-from streams.metrics.usage import UsageFold, UsageState
+from streams.metrics.usage import UsageFold
+from streams.metrics.usage_state import UsageState
 
 GOLDEN = Path(__file__).with_name("usage_health.json")
 FIRST_DAY = 19_723

@@ -28,6 +28,7 @@ from streams.sinks.tables import (
     HEALTH_CURRENT,
     HEALTH_DAILY,
     TABLES,
+    UPSELL_DAILY,
     Table,
 )
 
@@ -43,6 +44,7 @@ NOT_COMPARED: dict[Table, frozenset[str]] = {
     HEALTH_DAILY: _OFFSETS,
     HEALTH_CURRENT: _OFFSETS,
     CHURN_CURRENT: _OFFSETS,
+    UPSELL_DAILY: _OFFSETS,
     CHURN_OBSERVATIONS: _OFFSETS,
     CHURN_MODELS: _OFFSETS,
     ALERTS: _OFFSETS,

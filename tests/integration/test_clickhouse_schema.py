@@ -1,5 +1,6 @@
 """Migrations make the tables the code believes in, and say so."""
 
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -75,7 +76,8 @@ def test_v_customers_shows_every_metric(client: Client, values: type) -> None:
 def test_every_view_answers_on_empty_tables(client: Client) -> None:
     sql = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'"
     views = [row[0] for row in client.query(sql).result_rows]
-    assert len(views) == 11
+    made = re.findall(r"CREATE OR REPLACE VIEW (\w+)", "".join(file.read_text() for file in MIGRATIONS.glob("*.sql")))
+    assert set(views) == set(made)
     for view in views:
         assert client.query(f"SELECT * FROM {view}").row_count <= 1
 

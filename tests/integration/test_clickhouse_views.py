@@ -189,8 +189,12 @@ def test_nps_is_of_all_customers_of_the_day_with_its_interval(put: Put, view: Vi
     first, empty = view("v_nps_rolling_90d")
     assert (first["promoters"], first["passives"], first["detractors"], first["responses"]) == (2, 1, 1, 4)
     assert first["nps"] == 25.0
-    assert first["margin"] == pytest.approx(196 * sqrt(0.75 - 0.0625) / 2)
-    assert (first["nps_low"], first["nps_high"]) == (pytest.approx(25 - first["margin"]), 100.0)
+    # With the imagined answers of the adjusted Wald interval: 2.75 promoters and 1.75 detractors of 7.
+    assert first["margin"] == pytest.approx(196 * sqrt((4.5 / 7 - (1 / 7) ** 2) / 7), rel=1e-3)
+    assert (first["nps_low"], first["nps_high"]) == (
+        pytest.approx(100 / 7 - first["margin"]),
+        pytest.approx(100 / 7 + first["margin"]),
+    )
     assert (empty["responses"], empty["nps"], empty["nps_low"]) == (0, None, None)
 
 

@@ -7,6 +7,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from schemas.envelope import Event
+from streams.catalogue.judging import wrong
 from streams.metrics.days import DAY_MS, Days
 
 FIRST_DAY = 19_700
@@ -56,6 +57,7 @@ def assert_any_order(fold: Any, events: list[Event], other: list[Event], moments
     for day, as_of in moments:
         one, two = fold.values(state, day, as_of), fold.values(again, day, as_of)
         assert msgspec.json.encode(one) == msgspec.json.encode(two)
+        assert wrong(one) == []  # in the ranges of the catalogue
 
 
 def assert_past_only(fold: Any, events: list[Event], moments: list[tuple[int, int]]) -> None:

@@ -1,5 +1,7 @@
 """Columns, masks and fingerprints against plain lists and sets, and through their stored form."""
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import pytest
@@ -42,6 +44,15 @@ def test_masks_behave_as_a_list_of_sets(numbers: list[int], bits: list[tuple[int
     end = data.draw(st.integers(0, len(model)))
     masks.drop(end)
     assert masks.numbers(0, len(masks)) == model[end:]
+
+
+@given(numbers=st.lists(st.integers(0, 2**20), max_size=70), data=st.data())
+def test_bits_of_a_run_of_masks_are_those_of_each_together(numbers: list[int], data: st.DataObject) -> None:
+    masks = Masks(numbers)
+    end = data.draw(st.integers(0, len(numbers)))
+    start = data.draw(st.integers(0, end))
+    assert masks.union(start, end) == reduce(or_, numbers[start:end], 0)
+    assert masks.count(start, end) == sum(number.bit_count() for number in numbers[start:end])
 
 
 ADDED = st.lists(st.tuples(st.integers(20_000, 20_008), st.integers(0, 30)), max_size=60)

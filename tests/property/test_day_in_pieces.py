@@ -11,8 +11,8 @@ from test_domain_brute_force import POLICIES, RECORDS, START, Given, WindowFold
 
 from schemas.codec import MessageDecoder
 from schemas.envelope import Event, Heartbeat
-from schemas.events import FeatureUsed
 from schemas.metrics import DOMAINS, DayClosed, MetricsMessage, MetricValues, RevenueValues, UsageValues
+from schemas.usage_events import FeatureUsed
 from streams.churn.policy import ChurnPolicy
 from streams.churn.scoring import ChurnScorer
 from streams.metrics.days import DAY_MS, Days
@@ -21,6 +21,8 @@ from streams.metrics.health import HealthScorer
 from streams.metrics.health_policy import HealthPolicy
 from streams.metrics.ledger import Ledger
 from streams.metrics.partition import Emitted, MemoryPartition
+from streams.metrics.upsell import UpsellScorer
+from streams.metrics.upsell_policy import UpsellPolicy
 from streams.scoring.alignment import Alignment
 from streams.scoring.machine import Outputs, ScoringMachine
 
@@ -116,7 +118,8 @@ def values(name: str, customer: str, day: int, amount: int) -> MetricValues:
 
 def scored(messages: list[Any], piece: int | None, crashes: list[bool]) -> Driven:
     health, churn = HealthScorer(HealthPolicy(), "test@1"), ChurnScorer(ChurnPolicy())
-    machine = ScoringMachine(health, churn, Days(), Outputs("health", "churn", "observations"), piece)
+    outputs = Outputs("health", "churn", "upsell", "observations")
+    machine = ScoringMachine(health, churn, UpsellScorer(UpsellPolicy()), Days(), outputs, piece)
     driven = Driven(machine.step, Alignment(), machine.render)
     driven.run(messages, chain(crashes, repeat(False)))
     return driven

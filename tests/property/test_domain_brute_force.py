@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from schemas.codec import MessageDecoder
 from schemas.envelope import Heartbeat
-from schemas.events import FeatureUsed
 from schemas.metrics import DayClosed, Domain, MetricsMessage, MetricValues, Movement, Progress, UsageValues
+from schemas.usage_events import FeatureUsed
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.domain import Customer, DomainMachine, TimePolicy
 from streams.metrics.ledger import Ledger

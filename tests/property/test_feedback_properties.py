@@ -18,7 +18,7 @@ from schemas.events import FollowUpClosed, SurveyAnswered, SurveyInvited
 from schemas.metrics import FeedbackValues, NpsAnswer
 from streams.metrics.days import DAY_MS
 from streams.metrics.feedback import FeedbackFold, FeedbackPolicy
-from streams.metrics.nps import nps_class
+from streams.metrics.nps import nps_class, nps_interval
 
 FOLD = FeedbackFold(FeedbackPolicy(), DAYS)
 MOMENTS = st.lists(instants(), min_size=1, max_size=4)
@@ -39,12 +39,19 @@ def _answers(draw):
         "respondent_id": draw(st.sampled_from([None, "u1", "u2"])),
         "reason": draw(st.sampled_from([None, "", " ", "slow", "dear"])),
         "source": draw(st.sampled_from(["delighted", "generated"])),
+        "invitation_id": draw(st.sampled_from([None, None, "i1", "i2", "i3"])),
     }
 
 
 FOLLOW_UPS = st.fixed_dictionaries({"response_id": st.sampled_from("abcdefg")}).map(lambda d: (FollowUpClosed, d))
-INVITED = st.just((SurveyInvited, {"survey": "nps", "invitation_id": "i"}))
-EVENTS = histories(st.one_of(_answers(), _answers(), _answers(), _answers(), FOLLOW_UPS, INVITED))
+INVITED = st.fixed_dictionaries(
+    {
+        "survey": st.sampled_from(["nps", "nps", "csat"]),
+        "invitation_id": st.sampled_from(["i1", "i2", "i3", "i4"]),
+        "respondent_id": st.sampled_from([None, "u1", "u2"]),
+    }
+).map(lambda d: (SurveyInvited, d))
+EVENTS = histories(st.one_of(_answers(), _answers(), _answers(), _answers(), FOLLOW_UPS, INVITED, INVITED))
 
 
 def _quality(e):
@@ -52,15 +59,39 @@ def _quality(e):
     return 1 - share if e.polarity == "lower_is_better" else share
 
 
+def _answered_invitations(events, answered, since):
+    """For every invitation of the window whether an answer belongs to it; `answered` tells time, person and name."""
+    sent, person = {}, {}
+    for e in events:
+        if isinstance(e, SurveyInvited):
+            invitation = e.survey, e.invitation_id
+            sent.setdefault(invitation, e.occurred_at)
+            person[invitation] = e.respondent_id or person.get(invitation)
+    sent = {invitation: at for invitation, at in sent.items() if at >= since}
+    found = dict.fromkeys(sent, False)
+    for survey, at, who, named in answered:
+        if named:
+            mine = [(survey, named)]
+        else:
+            theirs = [i for i in sent if i[0] == survey and who and person[i] == who and sent[i] <= at]
+            mine = sorted(theirs, key=lambda i: (sent[i], i[1]))[-1:]
+        found.update({i: True for i in mine if i in sent})
+    return list(found.values())
+
+
 def _oracle(events, day, as_of):
     events = sorted((e for e in events if e.occurred_at < as_of), key=lambda e: (e.occurred_at, e.event_id))
     closed = {e.response_id for e in events if isinstance(e, FollowUpClosed)}
     said = [e for e in events if isinstance(e, SurveyAnswered)]
-    oldest, newest, who, why = {}, {}, {}, {}
+    oldest, newest, who, why, named, since = {}, {}, {}, {}, {}, {}
     for e in said:
         response = e.survey, e.response_id
         oldest.setdefault(response, (e.occurred_at, e.event_id))
+        before = newest.get(response)
+        if before is None or nps_class(int(before.score)) != nps_class(int(e.score)):
+            since[response] = e.occurred_at
         newest[response] = e
+        named[response] = e.invitation_id or named.get(response)
         who[response] = e.respondent_id or who.get(response)
         why[response] = (e.reason or "").strip() or why.get(response)
     in_time = sorted(newest, key=oldest.__getitem__)
@@ -71,6 +102,11 @@ def _oracle(events, day, as_of):
     happy = [e for e in ratings if _quality(e) >= (Fraction(1, 2) if e.survey == "thumbs" else Fraction(3, 4))]
     efforts = [_quality(newest[r]) for r in recent if newest[r].survey == "ces"]
     promoters, detractors = classes.count("promoter"), classes.count("detractor")
+    waiting = [since[r] for r in recent if newest[r].survey == "nps" and newest[r].score <= 6 and r[1] not in closed]
+    tops = [e >= Fraction(3, 4) for e in efforts]
+    answers = [(r[0], oldest[r][0], who[r], named[r]) for r in recent]
+    invited = _answered_invitations(events, answers, DAYS.start(day - 89))
+    interval = nps_interval(promoters, classes.count("passive"), detractors) or (None, None)
     newest_nps = [r for r in in_time if newest[r].survey == "nps"][-1:]
 
     def published(r):
@@ -87,6 +123,9 @@ def _oracle(events, day, as_of):
 
     return efforts, FeedbackValues(
         nps=100 * (promoters - detractors) / len(classes) if classes else None,
+        nps_low=interval[0],
+        nps_high=interval[1],
+        nps_respondents_90d=len(classes),
         promoters_90d=promoters,
         passives_90d=classes.count("passive"),
         detractors_90d=detractors,
@@ -94,7 +133,12 @@ def _oracle(events, day, as_of):
         csat_positive_90d=len(happy),
         csat_ratings_90d=len(ratings),
         responses_90d=len(recent),
-        follow_ups_open=sum(newest[r].survey == "nps" and newest[r].score <= 6 and r[1] not in closed for r in recent),
+        ces_top2=sum(tops) / len(tops) if tops else None,
+        invitations_90d=len(invited),
+        invited_answered_90d=sum(invited),
+        response_rate_90d=sum(invited) / len(invited) if invited else None,
+        follow_ups_open=len(waiting),
+        follow_ups_overdue=sum(as_of - at > 48 * 3_600_000 for at in waiting),
         last_answer_at=oldest[in_time[-1]][0] if in_time else None,
         last_nps=next(map(published, newest_nps), None),
         recent_nps=[published(r) for r in in_time if newest[r].survey == "nps" and as_of - oldest[r][0] <= 14 * DAY_MS],
@@ -126,6 +170,21 @@ def test_feedback_values_speak_of_the_past_only(events, moments):
     assert_past_only(FOLD, events, moments)
 
 
+def _about(event):
+    if isinstance(event, SurveyInvited):
+        return f"to {event.survey} {event.invitation_id}"
+    return f"{getattr(event, 'survey', 'nps')} {getattr(event, 'response_id', '')}"
+
+
+@given(EVENTS, MOMENTS)
+def test_no_more_invitations_are_answered_than_were_sent(events, moments):
+    state = folded(FOLD, events)
+    for day, as_of in moments:
+        values = FOLD.values(state, day, as_of)
+        assert 0 <= values.invited_answered_90d <= values.invitations_90d
+        assert values.response_rate_90d is None or 0 <= values.response_rate_90d <= 1
+
+
 @settings(max_examples=200)
 @given(EVENTS, st.integers(FIRST_DAY + 90, LAST_DAY - 30), st.lists(instants(), min_size=2, max_size=6))
 def test_forgetting_answers_changes_no_later_day(events, before, moments):
@@ -135,6 +194,6 @@ def test_forgetting_answers_changes_no_later_day(events, before, moments):
         events,
         before,
         moments,
-        lambda state: [*(f"nps {i}" for i in state.nps), *state.others],
-        lambda event: f"{getattr(event, 'survey', 'nps')} {getattr(event, 'response_id', '')}",
+        lambda state: [*(f"nps {i}" for i in state.nps), *state.others, *(f"to {i}" for i in state.invitations)],
+        _about,
     )

@@ -19,6 +19,7 @@ from schemas.scores import Band
 from streams.metrics.days import DAY_MS
 from streams.metrics.health import HealthMemory, HealthScorer, band_of
 from streams.metrics.health_policy import HealthPolicy, HealthWeights
+from streams.metrics.health_variants import HealthVariant
 
 DAY = 1000
 NOW = DAY * DAY_MS
@@ -54,6 +55,7 @@ revenue = st.builds(
     mrr_minor=count,
     mrr_28d_ago_minor=count,
     days_overdue=st.none() | count,
+    days_to_renewal=st.none() | st.integers(0, 90),
     churned_at=st.none() | past,
     seats=st.none() | count,
 )
@@ -73,7 +75,12 @@ feedback = st.builds(
         answered_at=past,
     ),
 )
-account = st.builds(AccountValues, name=st.just("Acme"), signed_up_at=st.none() | past)
+account = st.builds(
+    AccountValues,
+    name=st.just("Acme"),
+    segment=st.sampled_from((None, "small", "large")),
+    signed_up_at=st.none() | past,
+)
 domains = st.builds(
     CustomerValues,
     usage=st.none() | usage,
@@ -94,10 +101,26 @@ weights = st.builds(
     value=weight,
     trend=weight,
 )
+partial = st.dictionaries(st.sampled_from(("adoption", "support", "relationship", "billing", "trend")), weight)
+variants = st.lists(
+    st.builds(
+        HealthVariant,
+        segment=st.sampled_from((None, "small", "large")),
+        stage=st.sampled_from(("onboarding", "adoption", "renewal")),
+        weights=partial,
+    ),
+    max_size=3,
+    unique_by=lambda variant: variant.key,
+).map(tuple)
 scorers = weights.map(lambda drawn: HealthScorer(HealthPolicy(weights=drawn, min_coverage=0.2), "drawn"))
+varied_scorers = st.builds(
+    lambda drawn, varied: HealthScorer(HealthPolicy(weights=drawn, min_coverage=0.2, variants=varied), "drawn"),
+    weights,
+    variants,
+)
 
 
-@given(scorer=scorers, values=domains)
+@given(scorer=scorers | varied_scorers, values=domains)
 def test_contributions_sum_to_the_score_and_to_what_it_lacks(scorer: HealthScorer, values: CustomerValues) -> None:
     health = scorer.score(values, NOW, DAY, None)
     if health.score is None:
@@ -114,7 +137,7 @@ def test_contributions_sum_to_the_score_and_to_what_it_lacks(scorer: HealthScore
             assert abs(factor.earned - factor.weight * factor.value) < 1e-6
 
 
-@given(scorer=scorers, yesterday=domains, today=domains)
+@given(scorer=scorers | varied_scorers, yesterday=domains, today=domains)
 def test_changes_by_factor_sum_to_the_change_of_the_score(
     scorer: HealthScorer, yesterday: CustomerValues, today: CustomerValues
 ) -> None:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from schemas.codec import EventDecoder
 from schemas.envelope import LATEST_MS, Event, Heartbeat, epoch_ms
-from schemas.events import AccountSet, FeatureUsed, SpendRecorded
+from schemas.events import AccountSet, SpendRecorded
 from schemas.registry import INPUT_TOPICS
+from schemas.usage_events import FeatureUsed
 from streams.intake.importer import ImportReport, Produced
 from streams.intake.ordering import Placement, PreparedImport, Record, in_event_time
 from streams.metrics.days import DAY_MS, Days

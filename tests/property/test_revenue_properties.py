@@ -24,7 +24,8 @@ from schemas.events import (
     SubscriptionSet,
 )
 from streams.metrics.days import DAY_MS
-from streams.metrics.revenue import RevenueFold, RevenuePolicy
+from streams.metrics.revenue import RevenueFold
+from streams.metrics.revenue_policy import RevenuePolicy
 
 FOLDS = [RevenueFold(RevenuePolicy(allowed_gap_days=gap), DAYS) for gap in (0, 10)]
 MONTHS = {
@@ -178,7 +179,7 @@ def test_forgetting_billing_facts_changes_no_later_day(fold, events, before, mom
         before,
         moments,
         lambda state: [*(f"s{i}" for i in state.subscriptions), *(f"i{i}" for i in state.invoices)],
-        lambda e: f"s{e.subscription_id}" if hasattr(e, "subscription_id") else f"i{getattr(e, 'invoice_id', '')}",
+        lambda e: f"i{e.invoice_id}" if hasattr(e, "invoice_id") else f"s{getattr(e, 'subscription_id', '')}",
     )
 
 

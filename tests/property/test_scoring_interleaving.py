@@ -25,6 +25,8 @@ from streams.metrics.days import DAY_MS, Days
 from streams.metrics.health import HealthScorer
 from streams.metrics.health_policy import HealthPolicy
 from streams.metrics.partition import Emitted, MemoryPartition
+from streams.metrics.upsell import UpsellScorer
+from streams.metrics.upsell_policy import UpsellPolicy
 from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card
 from streams.scoring.machine import Outputs, ScoringMachine
@@ -113,7 +115,8 @@ def scored(streams: Streams, order: list[Domain], flushes: set[int]) -> tuple[li
     """What is dated, and the live scores at rest."""
     sent: list[Emitted] = []
     health = HealthScorer(HealthPolicy(), "p")
-    machine = ScoringMachine(health, ChurnScorer(ChurnPolicy()), Days(), Outputs("health", "churn", "observations"))
+    outputs = Outputs("health", "churn", "upsell", "observations")
+    machine = ScoringMachine(health, ChurnScorer(ChurnPolicy()), UpsellScorer(UpsellPolicy()), Days(), outputs)
     part: MemoryPartition[Card, Alignment] = MemoryPartition(0, Alignment(), machine.render, sent.append)
     left = {domain: iter(messages) for domain, messages in streams.items()}
     for offset, domain in enumerate(order):

@@ -1,11 +1,15 @@
 """Invariants F1-F3 of the usage fold, and an oracle that counts its figures the long way from the events."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.events import FeatureUsed, Heartbeat, MilestoneReached, UsageEvent
+from schemas.events import Heartbeat, UsageEvent
 from schemas.metrics import UsageValues
+from schemas.usage_events import EmailOpened, EmailSent, FeatureUsed, MilestoneReached, ResourceRated, ResourceViewed
+from streams.catalogue.judging import wrong
 from streams.engine.states import ShapeCodec
 from streams.metrics.activation import (
     ActivationPolicy,
@@ -19,7 +23,10 @@ from streams.metrics.activation import (
 )
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.engagement import EngagementPolicy
-from streams.metrics.usage import UsageFold, UsagePolicy, UsageState
+from streams.metrics.onboarding import OnboardingPolicy, Step
+from streams.metrics.sessions import SessionPolicy
+from streams.metrics.usage import UsageFold, UsagePolicy
+from streams.metrics.usage_state import UsageState
 
 FIRST_DAY = 19_700
 SPAN_DAYS = 90
@@ -36,12 +43,28 @@ CRITERION = AnyOf(
 POLICY = UsagePolicy(
     engagement=EngagementPolicy(features_available=AVAILABLE),
     activation=ActivationPolicy(criterion=CRITERION),
+    onboarding=OnboardingPolicy(
+        limit_days=12,
+        steps=(
+            Step(name="two features", criterion=DistinctFeatures(n=2)),
+            Step(name="three days", criterion=ActiveDays(n=3)),
+            Step(name="two people", criterion=UsersDid(n=2)),
+        ),
+    ),
+    sessions=SessionPolicy(counted=True),
 )
+MINUTE_MS = 60_000
 
 times = st.one_of(
     st.integers(0, SPAN_DAYS * DAY_MS - 1),
     st.integers(0, SPAN_DAYS - 1).map(lambda day: day * DAY_MS),  # exactly at midnight
+    # Close together, and about midnight: sessions that join, also exactly as far apart as ends one.
+    st.integers(-12, 12).map(lambda tenth: 30 * DAY_MS + tenth * 10 * MINUTE_MS),
 ).map(lambda offset: FIRST_DAY * DAY_MS + offset)
+
+
+EMAILS = st.sampled_from(("welcome", "tips", "more"))
+RESOURCES = st.sampled_from(("guide", "video"))
 
 
 @st.composite
@@ -50,19 +73,34 @@ def events(draw: st.DrawFn) -> list[tuple[UsageEvent, int]]:
     for number, at in enumerate(draw(st.lists(times, max_size=40))):
         head = {"event_id": str(number), "customer_id": "c", "occurred_at": at}
         event: UsageEvent
-        if draw(st.integers(0, 9)) == 0:
-            event = MilestoneReached(milestone=draw(st.sampled_from(("live", "won"))), **head)
-        else:
-            event = FeatureUsed(
-                feature=draw(st.sampled_from((None, *FEATURES))),
-                user_id=draw(st.sampled_from((None, "ana", "bia", "caio", "davi"))),
-                quantity=draw(st.integers(1, 30)),
-                duration_seconds=draw(st.none() | st.floats(0, 5000, width=32)),
-                errors=draw(st.integers(0, 3)),
-                **head,
-            )
+        match draw(st.sampled_from(("use",) * 12 + ("milestone", "sent", "opened", "viewed", "rated"))):
+            case "milestone":
+                event = MilestoneReached(milestone=draw(st.sampled_from(("live", "won"))), **head)
+            case "sent":
+                event = EmailSent(email_id=draw(EMAILS), **head)
+            case "opened":
+                event = EmailOpened(email_id=draw(EMAILS), **head)
+            case "viewed":
+                event = ResourceViewed(resource=draw(RESOURCES), **head)
+            case "rated":
+                event = ResourceRated(resource=draw(RESOURCES), helpful=draw(st.booleans()), **head)
+            case _:
+                event = draw(uses(head))
         history.append((event, at))
     return history
+
+
+@st.composite
+def uses(draw: st.DrawFn, head: dict[str, Any]) -> FeatureUsed:
+    return FeatureUsed(
+        feature=draw(st.sampled_from((None, *FEATURES))),
+        user_id=draw(st.sampled_from((None, "ana", "bia", "caio", "davi"))),
+        quantity=draw(st.integers(1, 30)),
+        duration_seconds=draw(st.none() | st.floats(0, 5000, width=32)),
+        errors=draw(st.integers(0, 3)),
+        session_id=draw(st.sampled_from((None, None, "s1", "s2"))),
+        **head,
+    )
 
 
 def folded(fold: UsageFold, history: list[tuple[UsageEvent, int]]) -> UsageState:
@@ -82,8 +120,14 @@ def oracle(history: list[tuple[UsageEvent, int]], days: Days, day: int, as_of: i
     past = [(event, at, days.of(at)) for event, at in history if at < as_of]
     uses = [(event, at, on) for event, at, on in past if isinstance(event, FeatureUsed)]
     reached = {event.milestone for event, _, _ in past if isinstance(event, MilestoneReached)}
+    beside = {
+        **oracle_onboarding(past, uses, days, as_of),
+        **oracle_resources(past, day),
+        "milestones": len(reached),
+        "activated_at": oracle_activated_at(history, days, as_of),
+    }
     if not uses:
-        return UsageValues(milestones=len(reached), activated_at=oracle_activated_at(history, days, as_of))
+        return UsageValues(unmapped_features_28d=0, **beside)
 
     def window(length: int, until: int = day) -> list[tuple[FeatureUsed, int, int]]:
         return [use for use in uses if until - length < use[2] <= until]
@@ -97,7 +141,9 @@ def oracle(history: list[tuple[UsageEvent, int]], days: Days, day: int, as_of: i
     month, recent, before = window(28), window(14), window(14, day - 14)
     daily = [len({e.user_id for e, _, on in month if on == d and e.user_id}) for d in range(day - 27, day + 1)]
     named = any(event.user_id is not None for event, _, _ in uses)
-    features = {event.feature for event, _, _ in month if event.feature in AVAILABLE}
+    named_features = {event.feature for event, _, _ in month} - {None}
+    features = named_features & set(AVAILABLE)
+    sessions = oracle_sessions(uses, days)
     first, last = min(at for _, at, _ in uses), max(at for _, at, _ in uses)
     tenure = day - days.of(first) + 1
     score = oracle_engagement(
@@ -129,11 +175,77 @@ def oracle(history: list[tuple[UsageEvent, int]], days: Days, day: int, as_of: i
         days_since_last_use=(as_of - last) // DAY_MS,
         first_used_at=first,
         last_used_at=last,
-        milestones=len(reached),
         engagement_score=pytest.approx(score),
         engagement_band="excellent" if score >= 70 else "good" if score >= 40 else "bad",
-        activated_at=oracle_activated_at(history, days, as_of),
+        unmapped_features_28d=len(named_features - features),
+        sessions_28d=sum(day - 28 < on <= day for on in sessions),
+        onboarding_sessions=sum(on < days.of(min(at for _, at, _ in past)) + 12 for on in sessions),
+        **beside,
     )
+
+
+def oracle_sessions(uses: list[tuple[FeatureUsed, int, int]], days: Days) -> list[int]:
+    """The day on which each session begins."""
+    begun: list[int] = []
+    for who in {event.session_id or (event.user_id,) for event, _, _ in uses}:
+        own = sorted((at, on) for event, at, on in uses if (event.session_id or (event.user_id,)) == who)
+        for (before, day_before), (at, on) in zip([(-(10**18), -(10**6)), *own], own, strict=False):
+            apart = on - day_before > 1 if isinstance(who, str) else at // 1000 - before // 1000 >= 1800
+            begun += [on] if apart else []
+    return begun
+
+
+def oracle_onboarding(
+    past: list[tuple[UsageEvent, int, int]], uses: list[tuple[FeatureUsed, int, int]], days: Days, as_of: int
+) -> dict[str, Any]:
+    """A checklist of two features, three days, two people in twelve days."""
+    if not past:
+        return {}
+    started = min(at for _, at, _ in past)
+    end = days.of(started) + 12
+    steps = []
+    for n, parts in (
+        (2, [(event.feature, at) for event, at, _ in uses]),
+        (3, [(on, at) for _, at, on in uses]),
+        (2, [(event.user_id, at) for event, at, _ in uses]),
+    ):
+        firsts: dict[Any, int] = {}
+        for what, at in sorted(parts, key=lambda part: part[1]):
+            if what is not None:
+                firsts.setdefault(what, at)
+        steps += sorted(firsts.values())[n - 1 : n]
+    window = [event for event, _, on in past if on < end]
+    emails = {event.email_id for event in window if isinstance(event, EmailSent | EmailOpened)}
+    opened = {event.email_id for event in window if isinstance(event, EmailOpened)}
+    users = {event.user_id for event in window if isinstance(event, FeatureUsed)} - {None}
+    done = len(steps) == 3
+    return {
+        "onboarding_started_at": started,
+        "onboarding_steps_done": len(steps),
+        "onboarding_steps_total": 3,
+        "onboarding_progress": len(steps) / 3,
+        "onboarded_at": max(steps) if done else None,
+        "time_to_onboard_days": (max(steps) - started) / DAY_MS if done else None,
+        "onboarding_overdue": not done and as_of >= days.start(end),
+        "onboarding_users": len(users) or None,
+        "onboarding_emails_sent": len(emails) or None,
+        "onboarding_emails_opened": len(opened) if emails else None,
+    }
+
+
+def oracle_resources(past: list[tuple[UsageEvent, int, int]], day: int) -> dict[str, Any]:
+    facts = [(event, on) for event, _, on in past if isinstance(event, ResourceViewed | ResourceRated)]
+    if not facts:
+        return {}
+    month = [event for event, on in facts if day - 28 < on <= day]
+    views = [event.resource for event in month if isinstance(event, ResourceViewed)]
+    ratings = [event.helpful for event in month if isinstance(event, ResourceRated)]
+    return {
+        "resource_views_28d": len(views),
+        "resources_viewed_28d": len(set(views)),
+        "resource_ratings_28d": len(ratings),
+        "resource_helpful_28d": sum(ratings) / len(ratings) if ratings else None,
+    }
 
 
 def oracle_engagement(
@@ -186,7 +298,9 @@ def test_values_equal_a_recount_of_the_events(history: list[tuple[UsageEvent, in
     fold = UsageFold(POLICY, days)
     state = folded(fold, history)
     for day, as_of in ends_of_days(days):
-        assert fold.values(state, day, as_of) == oracle(history, days, day, as_of)
+        values = fold.values(state, day, as_of)
+        assert values == oracle(history, days, day, as_of)
+        assert wrong(values) == []  # in the ranges of the catalogue
 
 
 @given(history=events(), data=st.data())

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from schemas.envelope import Heartbeat
-from schemas.events import FeatureUsed
 from schemas.metrics import DayClosed, MetricsMessage, MetricValues, Movement, UsageValues
+from schemas.usage_events import FeatureUsed
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.domain import Customer, DomainMachine, TimePolicy
 from streams.metrics.ledger import Ledger

@@ -2,12 +2,12 @@ import msgspec
 import pytest
 
 from streams.metrics.activation import (
-    Activation,
     ActivationPolicy,
     ActiveDays,
     AllOf,
     AnyCriterion,
     AnyOf,
+    Criteria,
     DistinctFeatures,
     FeatureUse,
     Milestone,
@@ -21,11 +21,11 @@ Use = tuple[str | None, str | None, int]  # feature, user, day
 
 def activated_on(criterion: AnyCriterion, uses: list[Use]) -> int | None:
     """The day a customer is activated; everything happens at midnight."""
-    activation = Activation(ActivationPolicy(criterion=criterion))
+    criteria = Criteria((criterion,))
     progress: Progress = {}
     for feature, user, day in uses:
-        activation.used(progress, feature, user, day, day * DAY_MS)
-    at = activation.activated_at(progress, min(day for _, _, day in uses) * DAY_MS)
+        criteria.used(progress, feature, user, day, day * DAY_MS)
+    at = criteria.instants[0](progress, min(day for _, _, day in uses) * DAY_MS)
     return None if at is None else at // DAY_MS
 
 
@@ -63,29 +63,29 @@ def test_a_customer_is_activated_at_the_first_instant_all_holds(criterion: AnyCr
 
 
 def test_the_time_limit_counts_from_the_first_use() -> None:
-    activation = Activation(ActivationPolicy(criterion=UsersDid(n=2, within_days=7)))
+    criteria = Criteria((UsersDid(n=2, within_days=7),))
     progress: Progress = {}
-    activation.used(progress, None, "ana", 10, 10 * DAY_MS)
-    activation.used(progress, None, "bia", 17, 17 * DAY_MS - 1)
-    assert activation.activated_at(progress, 10 * DAY_MS) == 17 * DAY_MS - 1
-    assert activation.activated_at(progress, 10 * DAY_MS - 1) is None
+    criteria.used(progress, None, "ana", 10, 10 * DAY_MS)
+    criteria.used(progress, None, "bia", 17, 17 * DAY_MS - 1)
+    assert criteria.instants[0](progress, 10 * DAY_MS) == 17 * DAY_MS - 1
+    assert criteria.instants[0](progress, 10 * DAY_MS - 1) is None
 
 
 def test_a_milestone_activates_without_any_use() -> None:
-    activation = Activation(ActivationPolicy(criterion=Milestone(milestone="live")))
+    criteria = Criteria((Milestone(milestone="live"),))
     progress: Progress = {}
-    activation.reached(progress, "won", 5)
-    assert activation.activated_at(progress, None) is None
-    activation.reached(progress, "live", 9)
-    activation.reached(progress, "live", 7)
-    assert activation.activated_at(progress, None) == 7
+    criteria.reached(progress, "won", 5)
+    assert criteria.instants[0](progress, None) is None
+    criteria.reached(progress, "live", 9)
+    criteria.reached(progress, "live", 7)
+    assert criteria.instants[0](progress, None) == 7
 
 
 def test_only_facts_of_the_policys_criteria_are_kept_and_no_more_than_needed() -> None:
-    activation = Activation(ActivationPolicy(criterion=AllOf(of=(DistinctFeatures(n=2), UsersDid(n=1)))))
+    criteria = Criteria((AllOf(of=(DistinctFeatures(n=2), UsersDid(n=1))),))
     progress: Progress = {}
     for n in range(50):
-        activation.used(progress, f"feature{n}", f"user{n}", n, 1000 - n)
+        criteria.used(progress, f"feature{n}", f"user{n}", n, 1000 - n)
     assert {key: sorted(members.values()) for key, members in progress.items()} == {
         "distinct_features/2": [951, 952],
         "users_did/1/any": [951],
@@ -93,11 +93,19 @@ def test_only_facts_of_the_policys_criteria_are_kept_and_no_more_than_needed() -
 
 
 def test_criteria_that_look_alike_keep_their_facts_apart() -> None:
-    criterion = AllOf(of=(UsersDid(n=1), UsersDid(n=1, feature="any"), UsersDid(n=2)))
-    activation = Activation(ActivationPolicy(criterion=criterion))
+    criteria = Criteria((AllOf(of=(UsersDid(n=2), UsersDid(n=2, feature="any"))),))
     progress: Progress = {}
-    activation.used(progress, "report", "ana", 1, DAY_MS)
-    assert set(progress) == {"users_did/1/any", "users_did/2/any"}
+    criteria.used(progress, "report", "ana", 1, DAY_MS)
+    assert set(progress) == {"users_did/2/any"}
+
+
+def test_criteria_about_the_same_facts_share_them_and_each_has_its_own_instant() -> None:
+    criteria = Criteria((AllOf(of=(ActiveDays(n=3), DistinctFeatures(n=2))), ActiveDays(n=1), ActiveDays(n=2)))
+    progress: Progress = {}
+    for day in (14, 10, 12, 11):
+        criteria.used(progress, f"feature {day}", None, day, day * DAY_MS)
+    assert [instant(progress, 0) for instant in criteria.instants] == [12 * DAY_MS, 10 * DAY_MS, 11 * DAY_MS]
+    assert {key: len(members) for key, members in progress.items()} == {"active_days/3": 3, "distinct_features/2": 2}
 
 
 def test_criteria_are_read_from_plain_data() -> None:

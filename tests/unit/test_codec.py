@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas import events
+from schemas import events, usage_events
 from schemas.codec import MAX_EVENT_BYTES, EventDecoder, MessageDecoder, SchemaError, encode
 from schemas.envelope import Heartbeat, epoch_ms, optional_ms
 from schemas.metrics import DayClosed, MetricsMessage
@@ -119,7 +119,7 @@ def test_control_characters_are_refused_however_they_are_written(text: str, esca
 
 
 def test_the_patterns_stand_in_the_published_schema() -> None:
-    fields = msgspec.json.schema(events.FeatureUsed)["$defs"]["FeatureUsed"]["properties"]
+    fields = msgspec.json.schema(usage_events.FeatureUsed)["$defs"]["FeatureUsed"]["properties"]
     assert fields["event_id"]["pattern"] == fields["feature"]["anyOf"][0]["pattern"] == r"^[^\x00-\x1f\x7f]*$"
 
 
@@ -152,6 +152,36 @@ def test_what_is_spent_on_nobody_in_particular_has_the_company_for_a_customer() 
         spend(b"c1", value, (), NOW)
     with pytest.raises(SchemaError, match="reserved customer_id _company"):
         read({"customer_id": "_company"}, key=b"_company")
+
+
+RATE = {"type": "exchange_rate_set", "event_id": "r1", "customer_id": "_company", "occurred_at": NOW}
+
+
+def read_rate(**changes: Any) -> Any:
+    said = {**RATE, "currency": "BRL", "to": "USD", "rate": 0.2, **changes}
+    return EventDecoder[Any](events.SpendEvent)(said["customer_id"].encode(), json.dumps(said).encode(), (), NOW)
+
+
+def test_an_exchange_rate_is_said_by_the_company_in_whole_units() -> None:
+    assert (read_rate().to, read_rate().rate, read_rate(rate=5).rate) == ("USD", 0.2, 5.0)
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"rate": 0}, "$.rate"),
+        ({"rate": -1.0}, "$.rate"),
+        ({"rate": 2e9}, "$.rate"),
+        ({"rate": "0.2"}, "$.rate"),
+        ({"to": "usd"}, "$.to"),
+        ({"to": "BRL"}, "expected another currency than BRL - at `$.to`"),
+        ({"customer_id": "c1"}, "expected customer_id _company on an exchange rate, got c1"),
+    ],
+)
+def test_an_impossible_exchange_rate_is_named(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(SchemaError) as error:
+        read_rate(**changes)
+    assert said in str(error.value)
 
 
 def test_amount_times_quantity_stays_countable() -> None:
@@ -226,7 +256,7 @@ def test_text_that_is_no_unicode_cannot_be_encoded() -> None:
 
 def test_every_event_type_decodes_from_its_own_encoding() -> None:
     samples: dict[type, dict[str, Any]] = {
-        events.FeatureUsed: {},
+        usage_events.FeatureUsed: {},
         events.TicketReplied: {"ticket_id": "t", "author": "bot"},
         events.InvoiceIssued: {"invoice_id": "i", "amount_minor": 1, "currency": "BRL", "due_at": NOW},
         events.AccountSet: {"name": "ACME", "locale": "pt", "country": "BR"},

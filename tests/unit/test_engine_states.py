@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.engine.partition import META_KEY, Partition
 from streams.engine.staging import PREFIX, Logged
@@ -153,3 +155,15 @@ def test_a_field_stored_by_something_else_says_what_to_do() -> None:
 def test_a_type_that_cannot_be_stored_is_named() -> None:
     with pytest.raises(NotImplementedError, match="complex"):
         stored_by(Any, 1j)
+
+
+ENCODED = st.lists(st.tuples(st.binary(max_size=40), st.lists(st.integers(0, 2**40)) | st.none()), max_size=8)
+
+
+@given(values=ENCODED)
+def test_a_value_is_encoded_alike_whatever_was_encoded_before(values: list[tuple[bytes, list[int] | None]]) -> None:
+    codec: ShapeCodec[Any] = ShapeCodec(list[int] | None, "a value")
+    for prefix, value in values:
+        packed = codec.encode(value, prefix)
+        assert packed == prefix + bytes((0xC1, 1)) + msgspec.msgpack.encode(value)
+        assert codec.decode(packed, len(prefix)) == value

@@ -2,8 +2,9 @@ import pytest
 
 from schemas.envelope import Heartbeat
 from schemas.events import FollowUpClosed, SurveyAnswered, SurveyInvited
-from streams.metrics.days import DAY_MS, Days
+from streams.metrics.days import DAY_MS, HOUR_MS, Days
 from streams.metrics.feedback import FeedbackFold, FeedbackPolicy
+from streams.metrics.nps import nps_interval
 from streams.metrics.responses import MOST_RECENT, REASON_LENGTH
 
 DAYS = Days()
@@ -35,6 +36,9 @@ class Box:
             SurveyAnswered, age, survey=survey, score=score, response_id=f"r{self.count}", **scale, **fields
         )
 
+    def invite(self, invitation, age=0, survey="nps", **fields):
+        return self.add(SurveyInvited, age, survey=survey, invitation_id=invitation, **fields)
+
     def close(self, response, age=0):
         return self.add(FollowUpClosed, age, response_id=response)
 
@@ -45,10 +49,12 @@ class Box:
 def test_nothing_is_known_of_a_customer_that_never_answered():
     values = Box().values()
     assert (values.nps, values.csat, values.ces_mean, values.last_nps, values.last_answer_at) == (None,) * 5
+    assert (values.nps_low, values.nps_high, values.ces_top2, values.response_rate_90d) == (None,) * 4
+    assert (values.nps_respondents_90d, values.invitations_90d, values.follow_ups_overdue) == (0, 0, 0)
 
 
-def test_heartbeats_and_invitations_change_nothing():
-    box = Box().add(SurveyInvited, survey="nps", invitation_id="i")
+def test_heartbeats_change_nothing():
+    box = Box()
     FOLD.apply(box.state, Heartbeat(event_id="h", customer_id="_clock", occurred_at=0), 0)
     assert box.state == FOLD.new()
     assert FOLD.movements("c", box.state) == []
@@ -60,6 +66,18 @@ def test_nps_counts_the_last_answer_of_each_respondent():
     values = box.values()
     assert (values.promoters_90d, values.passives_90d, values.detractors_90d) == (2, 1, 1)
     assert (values.nps, values.responses_90d) == (25.0, 5)
+
+
+def test_nps_is_told_with_its_respondents_and_its_interval():
+    box = Box()
+    for number in range(10):
+        box.nps(10 if number < 5 else 7 if number < 8 else 2, age=number)
+    values = box.values()
+    assert (values.nps, values.nps_respondents_90d) == (30.0, 10)
+    assert (values.nps_low, values.nps_high) == nps_interval(5, 3, 2)
+    # By hand: 13 answers with the imagined ones, 5.75 promoters and 2.75 detractors of them, so 23.08 around the
+    # middle, give or take 1.96 roots of (8.5 / 13 less the square of 3 / 13) / 13, which is 42.13.
+    assert (round(values.nps_low, 1), round(values.nps_high, 1)) == (-19.1, 65.2)
 
 
 def test_a_respondent_named_like_a_response_is_somebody_else():
@@ -164,6 +182,30 @@ def test_a_detractor_waits_until_somebody_followed_up():
     assert box.values(DAY - 4).follow_ups_open == 1
 
 
+def test_a_follow_up_is_overdue_when_the_hours_have_passed():
+    box = Box().nps(3, response="r")
+    answered = DAY * DAY_MS + 1
+    for hours, late, overdue in ((48, 0, 0), (48, 1, 1), (47, 0, 0), (400, 0, 1)):
+        as_of = answered + hours * HOUR_MS + late
+        values = FOLD.values(box.state, as_of // DAY_MS, as_of)
+        assert (values.follow_ups_open, values.follow_ups_overdue) == (1, overdue)
+    hasty = FeedbackFold(FeedbackPolicy(follow_up_hours=0.5), DAYS)
+    assert hasty.values(box.state, DAY, answered + HOUR_MS).follow_ups_overdue == 1
+
+
+def test_a_closed_follow_up_is_not_overdue_however_late_it_was():
+    box = Box().nps(3, age=9, response="r").close("r", age=2)
+    assert (box.values(DAY - 3).follow_ups_overdue, box.values().follow_ups_overdue) == (1, 0)
+
+
+def test_the_hours_run_from_when_an_update_made_a_detractor_of_somebody():
+    box = Box().nps(9, age=10, response="r").nps(6, age=1, response="r").nps(2, age=1, response="r", reason="slow")
+    assert (box.values().follow_ups_open, box.values().follow_ups_overdue) == (1, 0)
+    assert box.values(DAY + 1).follow_ups_overdue == 1
+    waiting = Box().nps(3, age=10, response="r").nps(3, age=1, response="r", reason="slow").values()
+    assert waiting.follow_ups_overdue == 1
+
+
 @pytest.mark.parametrize(
     "survey, score, low, high, polarity, positive",
     [
@@ -195,6 +237,32 @@ def test_effort_is_normalised_by_scale_and_polarity():
     assert box.values().csat is None
 
 
+@pytest.mark.parametrize(
+    "score, low, high, polarity, top",
+    [
+        (6, 1, 7, "higher_is_better", True),
+        (5, 1, 7, "higher_is_better", False),
+        (2, 1, 7, "lower_is_better", True),
+        (3, 1, 7, "lower_is_better", False),
+        (4, 1, 5, "higher_is_better", True),
+        (3, 1, 5, "higher_is_better", False),
+        (7, 1, 8, "higher_is_better", True),
+        (6, 1, 8, "higher_is_better", False),
+    ],
+)
+def test_the_two_best_points_of_an_effort_scale_are_the_top(score, low, high, polarity, top):
+    assert Box().rate("ces", score, low, high, polarity=polarity).values().ces_top2 == float(top)
+
+
+def test_top_two_is_a_share_of_the_effort_answers_alone():
+    box = Box().rate("csat", 5, 1, 5)
+    for score in (7, 6, 3, 2):
+        box.rate("ces", score, 1, 7, polarity="higher_is_better")
+    assert box.values().ces_top2 == 0.5
+    strict = Box(FeedbackFold(FeedbackPolicy(ces_top_from=1.0), DAYS)).rate("ces", 6, 1, 7, polarity="higher_is_better")
+    assert strict.values().ces_top2 == 0.0
+
+
 def test_the_day_before_the_first_answer_knows_nothing():
     assert Box().nps(3).values(DAY - 1) == Box().values(DAY - 1)
 
@@ -220,6 +288,104 @@ def test_of_two_answers_at_once_the_greater_event_id_is_the_last():
             FOLD.apply(state, event, at)
         values = FOLD.values(state, DAY, at + 1)
         assert (values.nps, values.last_nps.event_id) == (100.0, "b")
+
+
+def test_an_update_that_comes_before_its_answer_is_the_same_response():
+    at = DAY * DAY_MS
+    answer = {"customer_id": "c", "survey": "nps", "response_id": "r", "score": 3}
+    first = SurveyAnswered(event_id="e1", occurred_at=at, respondent_id="ana", **answer)
+    update = SurveyAnswered(event_id="e2", occurred_at=at + 5, reason="slow", **answer)
+    states = [FOLD.new(), FOLD.new()]
+    for state, order in zip(states, ([first, update], [update, first]), strict=True):
+        for event in order:
+            FOLD.apply(state, event, event.occurred_at)
+    assert states[0] == states[1]
+    said = FOLD.values(states[1], DAY, at + 6)
+    assert (said.responses_90d, said.follow_ups_open, said.last_nps.answered_at) == (1, 1, at)
+    assert (said.last_nps.reason, said.last_nps.respondent_id) == ("slow", "ana")
+
+
+def test_of_two_versions_at_once_the_greater_event_id_is_the_newer():
+    at = DAY * DAY_MS
+    answer = {"customer_id": "c", "survey": "nps", "response_id": "r", "occurred_at": at}
+    versions = [
+        SurveyAnswered(event_id="a", score=9, reason="dear", **answer),
+        SurveyAnswered(event_id="b", score=2, **answer),
+        SurveyAnswered(event_id="c", score=1, reason="slow", **answer),
+    ]
+    for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):
+        state = FOLD.new()
+        for number in order:
+            FOLD.apply(state, versions[number], at)
+        said = FOLD.values(state, DAY, at + 1)
+        assert (said.last_nps.score, said.last_nps.reason, said.responses_90d) == (1, "slow", 1)
+        assert FOLD.values(state, DAY, at) == FOLD.values(FOLD.new(), DAY, at)
+
+
+class TestInvitations:
+    def answered(self, box, day=DAY):
+        values = box.values(day)
+        rate = None if values.invitations_90d == 0 else values.invited_answered_90d / values.invitations_90d
+        assert values.response_rate_90d == rate
+        return values.invited_answered_90d, values.invitations_90d
+
+    def test_an_answer_answers_the_invitation_it_names(self):
+        box = Box().invite("i1", age=5).invite("i2", age=5).nps(9, invitation_id="i1")
+        assert self.answered(box) == (1, 2)
+        assert self.answered(box, DAY - 1) == (0, 2)
+        assert box.nps(3, invitation_id="never sent").values().invited_answered_90d == 1
+
+    def test_an_invitation_with_two_responses_is_answered_once(self):
+        box = Box().invite("i", age=5).nps(9, invitation_id="i").nps(9, invitation_id="i").nps(2, response="r0")
+        assert self.answered(box) == (1, 1)
+
+    def test_a_reminder_is_the_same_invitation(self):
+        box = Box().invite("i", age=95).invite("i", age=5)
+        assert self.answered(box) == (0, 0)  # it was sent before the window
+        assert self.answered(Box().invite("i", age=9).invite("i", age=5).nps(9, invitation_id="i")) == (1, 1)
+
+    def test_without_a_name_it_is_the_newest_the_respondent_had_been_sent(self):
+        box = Box().invite("i1", age=9, respondent_id="ana").invite("i2", age=5, respondent_id="ana")
+        box.invite("i3", age=1, respondent_id="ana").invite("i4", age=9, respondent_id="bia")
+        assert self.answered(box.nps(9, age=3, respondent_id="ana")) == (1, 4)
+        assert self.answered(box.nps(9, age=2, respondent_id="ana")) == (1, 4)
+        assert self.answered(box.nps(9, age=7, respondent_id="ana")) == (2, 4)
+
+    def test_an_answer_before_every_invitation_of_its_respondent_answers_none(self):
+        assert self.answered(Box().nps(9, age=9, respondent_id="ana").invite("i", respondent_id="ana")) == (0, 1)
+
+    def test_it_may_be_named_by_an_answer_of_a_clock_that_is_slow(self):
+        assert self.answered(Box().nps(9, age=1, invitation_id="i").invite("i")) == (1, 1)
+
+    def test_who_names_neither_invitation_nor_respondent_answers_none(self):
+        assert self.answered(Box().invite("i", age=2).invite("j", age=2, respondent_id="ana").nps(9)) == (0, 2)
+
+    def test_a_name_counts_on_its_own_survey_alone(self):
+        box = Box().invite("i", age=5, respondent_id="ana").rate("csat", 5, 1, 5, invitation_id="i")
+        assert self.answered(box.rate("csat", 5, 1, 5, respondent_id="ana")) == (0, 1)
+        box.invite("i", age=5, survey="csat")
+        assert self.answered(box) == (1, 2)
+
+    def test_an_update_may_name_the_invitation_or_the_respondent_later(self):
+        box = Box().invite("i", age=9).nps(9, age=5, response="r").nps(9, age=3, response="r", invitation_id="i")
+        assert (self.answered(box, DAY - 4), self.answered(box)) == ((0, 1), (1, 1))
+        box = Box().invite("i", age=9).nps(9, age=8, respondent_id="ana").invite("i", age=5, respondent_id="ana")
+        assert (self.answered(box, DAY - 6), self.answered(box)) == ((0, 1), (1, 1))
+
+    def test_a_reminder_of_later_gives_no_respondent_to_the_days_before(self):
+        box = Box().invite("i", age=9).nps(9, age=4, respondent_id="ana").invite("i", age=2, respondent_id="ana")
+        assert (self.answered(box, DAY - 3), self.answered(box)) == ((0, 1), (1, 1))
+
+    @pytest.mark.parametrize("age, counted", [(0, 1), (89, 1), (90, 0)])
+    def test_they_count_for_ninety_days(self, age, counted):
+        assert self.answered(Box().invite("i", age=age)) == (0, counted)
+
+    def test_they_are_forgotten_with_the_answers(self):
+        box = Box().invite("old", age=200).invite("reminded", age=200).invite("reminded", age=20).invite("new", age=50)
+        before = box.values()
+        FOLD.forget(box.state, DAY)
+        assert box.values() == before
+        assert list(box.state.invitations) == ["nps reminded", "nps new"]
 
 
 class TestForgetting:

@@ -7,7 +7,8 @@ from streams.metrics.account import AccountFold, AccountState
 from streams.metrics.customer import Customer, fingerprint
 from streams.metrics.days import Days
 from streams.metrics.lifts import CustomerOf1, UsageStateOf1, customer_shape
-from streams.metrics.usage import UsageFold, UsagePolicy, UsageState
+from streams.metrics.usage import UsageFold, UsagePolicy
+from streams.metrics.usage_state import UsageState
 
 DAY = 20_000
 DAY_MS = 86_400_000

@@ -6,11 +6,23 @@ import pytest
 from streams.errors import ConfigurationError
 from streams.metrics.activation import ActiveDays, FeatureUse
 from streams.metrics.profile import BUILT_IN, Profile, load_profile, parse_profile
+from streams.metrics.profile_lines import line_of
 from streams.metrics.usage import UsagePolicy
 
 HEAD = 'name = "acme"\nversion = 3\n'
 PROFILES = Path(__file__).parents[2] / "streams" / "metrics" / "profiles"
-SECTIONS = ("engagement", "activation", "support", "revenue", "feedback", "health", "churn")
+SECTIONS = (
+    "engagement",
+    "activation",
+    "onboarding",
+    "sessions",
+    "support",
+    "revenue",
+    "feedback",
+    "health",
+    "upsell",
+    "churn",
+)
 
 
 def parsed(text: str) -> Profile:
@@ -26,7 +38,7 @@ def refusal(text: str) -> str:
 def spelled(document: object, prefix: str = "") -> set[str]:
     """Every setting of a document by its path."""
     if not isinstance(document, dict):
-        return {prefix}
+        return set() if document in (None, (), []) else {prefix}  # a default of nothing need not be written
     return {path for key, value in document.items() for path in spelled(value, f"{prefix}.{key}")}
 
 
@@ -38,11 +50,12 @@ def test_the_default_profile_spells_out_exactly_the_defaults() -> None:
     assert load_profile("default") == Profile(name="default", version=1)
 
 
-@pytest.mark.parametrize("section", ["engagement", "support", "revenue", "feedback", "health"])
+@pytest.mark.parametrize(
+    "section", ["engagement", "onboarding", "sessions", "support", "revenue", "feedback", "health", "upsell"]
+)
 def test_the_default_profile_leaves_no_setting_out(section: str) -> None:
     written = msgspec.toml.decode((PROFILES / "default.toml").read_bytes())[section]
     known = msgspec.to_builtins(getattr(Profile(name="default", version=1), section))
-    known.pop("features_available", None)  # its default, unknown, is written by leaving it out
     assert spelled(written) == spelled(known)
 
 
@@ -70,30 +83,31 @@ def test_settings_override_one_by_one() -> None:
     "text, reason",
     [
         ("", "profile acme.toml: object missing required field `name`"),
-        ("name = 'Acme Inc'", "profile acme.toml, name: expected `str` matching regex"),
-        ("name = 'acme'\nversion = 0", "profile acme.toml, version: expected `int` >= 1, got 0"),
+        ("name = 'Acme Inc'", "profile acme.toml:1, name: expected `str` matching regex"),
+        ("name = 'acme'\nversion = 0", "profile acme.toml:2, version: expected `int` >= 1, got 0"),
         (
             HEAD + "[health]\ngreen_from = 120",
-            "acme.toml, health.green_from: expected `float` <= 100.0, got 120",
+            "acme.toml:4, health.green_from: expected `float` <= 100.0, got 120",
         ),
-        (HEAD + "[health]\ngreen_from = 'x'", "acme.toml, health.green_from: expected `float`, got `str`"),
+        (HEAD + "[health]\ngreen_from = 'x'", "acme.toml:4, health.green_from: expected `float`, got `str`"),
         (
             HEAD + "[health]\ngreen_from = 60\nyellow_from = 59",
-            "acme.toml, health: expected hysteresis_points <",
+            "acme.toml:3, health: expected hysteresis_points <",
         ),
         (
             HEAD + "[health.weights]\ncharm = 1",
-            "health.weights: object contains unknown field `charm`",
+            "acme.toml:4, health.weights: object contains unknown field `charm`",
         ),
-        (HEAD + "[healht]", "profile acme.toml: object contains unknown field `healht`"),
+        (HEAD + "[healht]", "profile acme.toml:3: object contains unknown field `healht`"),
         (
             HEAD + "[activation.criterion]\nrule = 'all'\nof = [{ rule = 'active_days', n = 0 }]",
-            "acme.toml, activation.criterion.of[0].n: expected `int` >= 1, got 0",
+            "acme.toml:5, activation.criterion.of[0].n: expected `int` >= 1, got 0",
         ),
         (
             HEAD + "[activation.criterion]\nrule = 'magic'",
-            "acme.toml, activation.criterion.rule: invalid value 'magic'",
+            "acme.toml:4, activation.criterion.rule: invalid value 'magic'",
         ),
+        (HEAD + "[upsell]\nseats_from = 1.2", "acme.toml:3, upsell: expected seats_from < seats_full, got 1.2 and 0.9"),
         (HEAD + "[churn]\nmedium_at = 0.9", "profile acme.toml: churn policy: medium_at must be above 0"),
         ("name = ", "profile acme.toml: expected a TOML document"),
     ],
@@ -120,3 +134,34 @@ def test_a_companys_own_profile_is_read_from_its_file(tmp_path: Path) -> None:
         load_profile(str(tmp_path / "missing.toml"))
     with pytest.raises(ConfigurationError, match=r"expected default, demo or the path of a \.toml file, got 'x'"):
         load_profile("x")
+
+
+@pytest.mark.parametrize(
+    "path, line",
+    [
+        ("name", 1),
+        ("a.b", 4),
+        ("a.of[1].n", 5),
+        ("a.unwritten", 3),
+        ("list[0].x", 10),
+        ("list[1].x", 12),
+        ("list[1].y.z", 11),
+        ("a.c.d.e", 8),
+        ("nothing", None),
+    ],
+)
+def test_a_line_is_found_for_every_way_of_writing(path: str, line: int | None) -> None:
+    document = """name = 'acme'
+
+[a] # with a remark
+b = 1
+of = [
+    { n = 1 },
+]
+c . "d" . 'e' = 2
+[[list]]
+x = 1
+[[list]]
+x = 2
+"""
+    assert line_of(document, path) == line

@@ -12,7 +12,6 @@ from schemas.envelope import Event
 from schemas.events import (
     AccountSet,
     CancellationReported,
-    FeatureUsed,
     SubscriptionEnded,
     SubscriptionSet,
     SurveyAnswered,
@@ -20,6 +19,7 @@ from schemas.events import (
     TicketReplied,
     TicketSolved,
 )
+from schemas.usage_events import FeatureUsed
 from streams.intake.importer import ImportReport
 from streams.intake.ravenstack.rules import RULES
 

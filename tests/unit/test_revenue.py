@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from schemas.envelope import Heartbeat
 from schemas.events import InvoiceIssued, InvoiceSettled, SubscriptionEnded, SubscriptionSet
 from streams.metrics.days import DAY_MS, Days, from_date, to_date
-from streams.metrics.revenue import RevenueFold, RevenuePolicy
+from streams.metrics.revenue import RevenueFold
+from streams.metrics.revenue_policy import RevenuePolicy
 from streams.metrics.subscriptions import monthly_minor, next_renewal
 
 DAYS = Days()

@@ -3,6 +3,7 @@
 from typing import Literal
 
 import pytest
+from msgspec import Struct
 
 from schemas.metrics import (
     AccountValues,
@@ -13,10 +14,32 @@ from schemas.metrics import (
     UsageValues,
     Values,
 )
+from streams.engine.states import ShapeCodec
 from streams.metrics.days import DAY_MS
+from streams.metrics.health import HealthMemory
 from streams.scoring.card import Card, as_of, together, trigger
 
 DAY = 19_700
+
+
+class PlainHeld(Struct):
+    """`Held` as its bytes read: what a table stored before values stayed packed."""
+
+    values: Values
+    as_of: int
+    event_at: int | None
+    event_id: str | None
+
+
+class PlainCard(Struct):
+    """`Card` likewise."""
+
+    newest: dict[str, PlainHeld] = {}
+    waiting: dict[int, dict[str, PlainHeld]] = {}
+    aligned: dict[str, PlainHeld] = {}
+    memory: HealthMemory | None = None
+    paying: bool = False
+    version: int = -1
 
 
 def message(
@@ -137,3 +160,40 @@ def test_without_an_event_there_is_no_trigger() -> None:
     card = Card()
     card.take(message(used(1)), None)
     assert trigger(card.newest) is None
+
+
+def test_values_that_stay_packed_are_stored_as_they_always_were() -> None:
+    card = Card()
+    for day in (DAY, DAY + 1):
+        card.take(message(used(day), day=day, event=(5, "usage")), None)
+        card.take(message(AccountValues(name="n"), day=day), None)
+    card.align(DAY)
+    packed, plain = ShapeCodec[Card](Card, "a card"), ShapeCodec[PlainCard](PlainCard, "a card")
+    stored = packed.encode(card)
+    known = plain.decode(stored)
+    assert known.aligned["usage"].values == used(DAY)
+    assert known.waiting[DAY + 1]["usage"].values == known.newest["usage"].values == used(DAY + 1)
+    assert plain.encode(known) == stored
+    assert packed.encode(packed.decode(stored)) == stored
+    assert packed.encode(Card()) == plain.encode(PlainCard())
+
+
+def test_what_is_read_of_a_stored_card_is_decoded_once() -> None:
+    codec = ShapeCodec[Card](Card, "a card")
+    card = Card()
+    card.take(message(used(1)), None)
+    card.align(DAY)
+    again = codec.decode(codec.encode(card))
+    assert aligned(again) == newest(again) == 1
+    assert again.aligned is again.aligned
+    assert again.newest["usage"].values is again.newest["usage"].values
+
+
+def test_a_day_without_values_leaves_a_stored_card_as_it_is() -> None:
+    codec = ShapeCodec[Card](Card, "a card")
+    card = Card()
+    card.take(message(used(1)), None)
+    card.align(DAY)
+    again = codec.decode(codec.encode(card))
+    assert again.align(DAY + 1)
+    assert codec.encode(again) == codec.encode(card)

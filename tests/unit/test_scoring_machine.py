@@ -18,16 +18,19 @@ from schemas.metrics import (
     Progress,
     RevenueValues,
     SpendValues,
+    SupportValues,
     UsageValues,
     Values,
 )
-from schemas.scores import ChurnScore, HealthScore, Observation, ObservationsClosed, Outcome, Snapshot
+from schemas.scores import ChurnScore, HealthScore, Observation, ObservationsClosed, Outcome, Snapshot, UpsellScore
 from streams.churn.policy import ChurnPolicy
 from streams.churn.scoring import ChurnScorer
 from streams.metrics.days import DAY_MS, Days, is_sunday
 from streams.metrics.health import HealthScorer
 from streams.metrics.health_policy import HealthPolicy
 from streams.metrics.partition import Emitted, MemoryPartition
+from streams.metrics.upsell import UpsellScorer
+from streams.metrics.upsell_policy import UpsellPolicy
 from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card
 from streams.scoring.machine import OBSERVATIONS_PARTITION, Outputs, ScoringMachine
@@ -46,8 +49,9 @@ class Rig:
         self.machine = ScoringMachine(
             HealthScorer(HealthPolicy(), "test@1"),
             ChurnScorer(ChurnPolicy()),
+            UpsellScorer(UpsellPolicy()),
             Days(),
-            Outputs("health", "churn", "observations"),
+            Outputs("health", "churn", "upsell", "observations"),
         )
         self.sent: list[Emitted] = []
         self.part: MemoryPartition[Card, Alignment] = MemoryPartition(
@@ -74,6 +78,9 @@ class Rig:
 
     def churn(self) -> list[ChurnScore]:
         return self.read("churn", ChurnScore)
+
+    def upsell(self) -> list[UpsellScore]:
+        return self.read("upsell", UpsellScore)
 
     def observed(self, kind: type) -> list[Any]:
         return [found for found in self.read("observations", Observation) if isinstance(found, kind)]
@@ -161,6 +168,48 @@ def test_the_daily_score_is_compared_with_the_day_before(rig: Rig) -> None:
     first, second = rig.health("day")
     assert (first.previous_score, first.previous_band) == (None, None)
     assert (second.previous_score, second.previous_band) == (first.score, first.band)
+
+
+def test_upsell_readiness_is_told_once_a_day_with_the_figures_that_join_domains(rig: Rig) -> None:
+    usage = UsageValues(active_users_28d=8, adoption=1.0, engagement_score=90.0, activated_at=MONDAY * DAY_MS)
+    revenue = RevenueValues(paying=True, payment_state="current", tenure_days=400, mrr_minor=5_000, currency="EUR")
+    account = AccountValues(name="Ana Ltda", owner="bo", segment="smb", seats=10, signed_up_at=(MONDAY - 2) * DAY_MS)
+    rig.step(live(revenue, 10, "e1"))
+    rig.part.flush()
+    assert rig.upsell() == []
+    rig.day(MONDAY, usage, revenue, SupportValues(tickets_opened_28d=2), account)
+    rig.part.flush()
+    (score,) = rig.upsell()
+    assert (score.customer_id, score.day, score.as_of) == ("c", MONDAY, (MONDAY + 1) * DAY_MS)
+    assert (score.upsell_ready, score.gate, score.coverage) == (
+        0.25 * 100 + 0.3 * 90 + 0.15 * 100 + 0.3 * 75,
+        None,
+        1.0,
+    )
+    assert (score.license_utilization, score.tickets_per_active_user_28d, score.time_to_activate_days) == (0.8, 0.25, 2)
+    assert (score.name, score.owner, score.segment, score.profile) == ("Ana Ltda", "bo", "smb", "test@1")
+    assert (score.mrr_minor, score.currency) == (5_000, "EUR")
+    assert {sent.key for sent in rig.sent if sent.topic == "upsell"} == {b"c"}
+
+
+def test_a_late_payer_is_told_not_to_be_ready_day_by_day(rig: Rig) -> None:
+    for number, state in enumerate(("current", "late", "late")):
+        usage = UsageValues(adoption=1.0, engagement_score=100.0)
+        rig.day(MONDAY + number, usage, RevenueValues(paying=True, payment_state=state))  # type: ignore[arg-type]
+    assert [(score.upsell_ready, score.gate) for score in rig.upsell()] == [
+        (100.0, None),
+        (0.0, "payment_late"),
+        (0.0, "payment_late"),
+    ]
+
+
+def test_of_a_customer_with_nothing_to_join_the_joined_figures_are_not_defined(rig: Rig) -> None:
+    rig.day(MONDAY, AccountValues(name="Ana Ltda"))
+    (score,) = rig.upsell()
+    assert (score.upsell_ready, score.gate, score.mrr_minor, score.currency) == (None, None, 0, None)
+    assert (score.license_utilization, score.tickets_per_active_user_28d, score.time_to_activate_days) == (None,) * 3
+    rig.day(MONDAY + 1, PAYING, customer="other")
+    assert {one.name for one in rig.upsell()} == {"Ana Ltda", None}
 
 
 def test_a_close_asks_for_the_live_score_anew(rig: Rig) -> None:

@@ -12,6 +12,8 @@ from streams.metrics.days import Days
 from streams.metrics.health import HealthScorer
 from streams.metrics.health_policy import HealthPolicy
 from streams.metrics.partition import MemoryPartition, Partition
+from streams.metrics.upsell import UpsellScorer
+from streams.metrics.upsell_policy import UpsellPolicy
 from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card
 from streams.scoring.machine import Outputs, ScoringMachine
@@ -38,7 +40,11 @@ class Rig:
 
     def __init__(self, every_seconds: float = 0.0) -> None:
         machine = ScoringMachine(
-            HealthScorer(HealthPolicy(), "p"), ChurnScorer(POLICY), Days(), Outputs("health", "churn", "observations")
+            HealthScorer(HealthPolicy(), "p"),
+            ChurnScorer(POLICY),
+            UpsellScorer(UpsellPolicy()),
+            Days(),
+            Outputs("health", "churn", "upsell", "observations"),
         )
         self.rescoring = Rescoring(machine, every_seconds)
         self.published: list[str] = []

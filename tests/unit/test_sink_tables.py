@@ -19,7 +19,7 @@ from schemas.metrics import (
     SupportValues,
     UsageValues,
 )
-from schemas.scores import ChurnScore, HealthScore, ModelSnapshot, Snapshot
+from schemas.scores import ChurnScore, HealthScore, ModelSnapshot, Snapshot, UpsellScore
 from streams.sinks import rows as routes
 from streams.sinks.columns import INSTANT, struct_columns
 from streams.sinks.tables import (
@@ -31,6 +31,7 @@ from streams.sinks.tables import (
     OFFSET_BITS,
     ON_TOPICS_ONLY,
     TABLES,
+    UPSELL_DAILY,
     revised,
 )
 
@@ -59,6 +60,7 @@ def test_every_metric_has_a_column_of_its_day(values: type[Struct]) -> None:
     [
         (HealthScore, HEALTH_CURRENT),
         (ChurnScore, CHURN_CURRENT),
+        (UpsellScore, UPSELL_DAILY),
         (ModelSnapshot, CHURN_MODELS),
         (Snapshot, CHURN_OBSERVATIONS),
     ],
@@ -122,6 +124,14 @@ def test_a_nested_struct_is_flattened_and_null_as_a_whole() -> None:
     types = {column.name: column.type for column in struct_columns(Outer)}
     assert types["last_nps_count"] == "Nullable(Int64)"
     assert types["last_nps_paying"] == "Nullable(Bool)"
+
+
+def test_the_components_of_upsell_readiness_stand_in_columns_of_their_own() -> None:
+    (row,) = [row for row in rows(*WITH_ROW) if row.table is UPSELL_DAILY]
+    stored = dict(zip(row.table.column_names, row.values, strict=True))
+    assert (stored["upsell_ready"], stored["gate"], stored["components.component"]) == (62.5, None, ["seats", "tenure"])
+    assert (stored["components.value"], stored["components.earned"]) == ([62.5, None], [62.5, 0.0])
+    assert stored["components.evidence"] == ['{"seats":10}', "{}"]
 
 
 def test_quality_is_flattened_beside_its_score() -> None:

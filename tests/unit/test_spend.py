@@ -1,5 +1,5 @@
 from schemas.envelope import Heartbeat
-from schemas.events import SpendRecorded
+from schemas.events import ExchangeRateSet, SpendRecorded
 from schemas.metrics import SpendValues
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.spend import SpendFold
@@ -57,6 +57,14 @@ def test_the_instant_asked_for_is_left_out():
 def test_heartbeats_spend_nothing_and_spend_moves_no_revenue():
     assert folded(Heartbeat(event_id="h", customer_id="_clock", occurred_at=0)) == FOLD.new()
     assert FOLD.movements("_company", FOLD.new()) == []
+
+
+def test_exchange_rates_move_no_figure_of_spend():
+    paid = [spent("a", DAY, 1), spent("b", DAY - 40, 20, "USD")]
+    said = {"customer_id": "_company", "currency": "BRL", "to": "USD", "rate": 0.2}
+    rates = [ExchangeRateSet(event_id=f"r{day}", occurred_at=day * DAY_MS, **said) for day in (DAY - 40, DAY)]
+    assert folded(rates[0], *paid, rates[1]) == folded(*paid)
+    assert folded(*rates) == FOLD.new()
 
 
 def test_forgetting_keeps_windows_and_totals_and_drops_the_rest():

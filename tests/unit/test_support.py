@@ -11,7 +11,8 @@ from schemas.events import (
     TicketSolved,
 )
 from streams.metrics.days import DAY_MS, HOUR_MS, Days
-from streams.metrics.support import SupportFold, SupportPolicy
+from streams.metrics.support import SupportFold
+from streams.metrics.support_policy import SupportPolicy
 
 DAYS = Days()
 DAY = 19_800
@@ -142,7 +143,37 @@ class TestForgetting:
         assert self.far(desk) == Desk().values(DAY + 200)
         assert desk.state.tickets == {}
 
+    def test_a_review_that_ends_within_ninety_days_of_the_solution_is_not_forgotten_before(self):
+        desk = Desk().add(TicketOpened, "T", 1).add(TicketReplied, "T", 1, author="agent").add(TicketSolved, "T", 23)
+        desk.fold.forget(desk.state, DAY + 89)
+        assert desk.values(DAY + 89).fcr_rate_90d == 1.0
+
     def test_recent_ones_stay(self):
         desk = Desk().add(TicketOpened, "T", 1).add(TicketSolved, "T", 2)
         desk.fold.forget(desk.state, DAY + 90)
         assert list(desk.state.tickets) == ["T"]
+
+
+class TestOtherTerms:
+    """State that was folded under another profile, or by a release that knew no terms."""
+
+    def old(self):
+        desk = Desk().add(TicketOpened, "T", 10).add(TicketReplied, "T", 11, author="agent")
+        desk.state.terms = 0
+        desk.state.tickets["T"].reading = None
+        return desk
+
+    def test_their_readings_are_not_believed(self):
+        desk = self.old()
+        assert desk.values().first_response_business_minutes_28d == 60.0
+        assert desk.state.tickets["T"].reading is None  # asking changes nothing
+
+    def test_the_next_event_has_every_ticket_read_again(self):
+        desk = self.old().add(TicketOpened, "U", 12)
+        assert desk.state.terms == FOLD.new().terms
+        assert desk.state.tickets["T"].reading.first_response_business_ms == HOUR_MS
+
+    def test_so_does_forgetting(self):
+        desk = self.old()
+        desk.fold.forget(desk.state, DAY)
+        assert desk.state.tickets["T"].reading.first_response_business_ms == HOUR_MS

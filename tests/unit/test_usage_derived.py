@@ -1,7 +1,7 @@
 import pytest
 
 from streams.metrics.days import DAY_MS
-from streams.metrics.derived import license_utilization, time_to_activate_days
+from streams.metrics.derived import license_utilization, tickets_per_active_user, time_to_activate_days
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,16 @@ def test_license_utilization_is_undefined_without_users_or_seats(
     users: int | None, seats: int | None, ratio: float | None
 ) -> None:
     assert license_utilization(users, seats) == ratio
+
+
+@pytest.mark.parametrize(
+    "tickets, users, ratio",
+    [(3, 12, 0.25), (0, 12, 0.0), (5, 2, 2.5), (3, 0, None), (3, None, None), (None, 12, None)],
+)
+def test_tickets_per_active_user_are_undefined_without_users_or_tickets(
+    tickets: int | None, users: int | None, ratio: float | None
+) -> None:
+    assert tickets_per_active_user(tickets, users) == ratio
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@ from typing import Any
 
 import pytest
 
-from schemas.events import FeatureUsed, MilestoneReached
+from schemas.usage_events import FeatureUsed, MilestoneReached
 from streams.metrics.activation import ActivationPolicy, Milestone
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.engagement import EngagementPolicy
-from streams.metrics.usage import UsageFold, UsagePolicy, UsageState, usage_trend
+from streams.metrics.usage import UsageFold, UsagePolicy, usage_trend
+from streams.metrics.usage_state import UsageState
 
 DAY = 19_800
 NOON = DAY_MS // 2
@@ -97,6 +98,19 @@ def test_unknown_features_never_raise_adoption_above_one(available: object, used
         use(usage, state, DAY, feature=feature)
     values = usage.values(state, DAY, end(DAY))
     assert (values.features_used_28d, values.adoption) == (used, adoption)
+
+
+@pytest.mark.parametrize(
+    "available, unmapped",
+    [(None, None), (6, None), (("a", "x"), 2), (("a", "b", "c"), 0)],
+)
+def test_features_the_profile_does_not_list_are_counted_apart(available: object, unmapped: int | None) -> None:
+    usage = fold(features_available=available)
+    state = usage.new()
+    assert usage.values(state, DAY, end(DAY)).unmapped_features_28d == (None if unmapped is None else 0)
+    for day, feature in ((DAY - 28, "z"), (DAY, "a"), (DAY, "b"), (DAY, "c"), (DAY, "b")):
+        use(usage, state, day, feature=feature)
+    assert usage.values(state, DAY, end(DAY)).unmapped_features_28d == unmapped
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,8 @@ happened: account, start of a subscription, use, cancellation, end of a subscrip
 from collections.abc import Iterator
 
 from schemas import registry
-from schemas.events import (
-    AccountSet,
-    CancellationReported,
-    FeatureUsed,
-    Interval,
-    SubscriptionEnded,
-    SubscriptionSet,
-)
+from schemas.events import AccountSet, CancellationReported, Interval, SubscriptionEnded, SubscriptionSet
+from schemas.usage_events import FeatureUsed
 from streams.intake.fields import FieldError
 from streams.intake.importer import Produced, RuleHit
 from streams.intake.ravenstack.book import Book, Entry, Fact

@@ -1,0 +1,169 @@
+"""Facts of billing of one customer, and what is derived from them: steps under a policy, reasons of churn."""
+
+from bisect import bisect_right, insort
+from collections.abc import Sequence
+from operator import attrgetter, itemgetter
+from typing import TypeVar
+
+from msgspec import Struct
+
+from schemas.envelope import epoch_ms, optional_ms
+from schemas.events import (
+    CancellationScheduled,
+    CancellationWithdrawn,
+    InvoiceIssued,
+    InvoiceSettled,
+    PaymentRefunded,
+    SubscriptionCancelled,
+    SubscriptionPaused,
+    SubscriptionResumed,
+)
+from streams.metrics.days import DAY_MS
+from streams.metrics.invoices import Arrears, Bill, Invoice, Receipts, Refund
+from streams.metrics.levels import mrr_steps
+from streams.metrics.movements import Step, Why, merge_gaps, steps_before
+from streams.metrics.revenue_policy import RevenuePolicy
+from streams.metrics.subscriptions import Mark, MarkKind, Subscription
+
+T = TypeVar("T")
+_TIME = itemgetter(0)
+_ORDER = itemgetter(0, 1)
+_BILL_ORDER = attrgetter("at", "event_id")
+_MARKS: dict[type, MarkKind] = {
+    SubscriptionPaused: "paused",
+    SubscriptionResumed: "resumed",
+    CancellationScheduled: "requested",
+    CancellationWithdrawn: "withdrawn",
+    SubscriptionCancelled: "cancelled",
+}
+
+
+class RevenueState(Struct, array_like=True):
+    """Facts of billing, and the MRR steps they make.
+
+    Attributes:
+        first_set: time, event id and currency of the earliest terms.
+        settled_before: steps older than this are final, as the changes behind them may be forgotten,
+            epoch ms.
+        invoices_since: the earliest fact about any invoice, epoch ms.
+        cancellations: when cancellations were reported, sorted.
+        reasons: time, event id and reason of every end, announcement and report that gave one, sorted.
+        voluntary: the same of those that said whether the customer wanted it.
+        receipts: of invoices that were forgotten.
+        known_until: where steps come with time alone, those before it are told; epoch ms.
+    """
+
+    subscriptions: dict[str, Subscription] = {}
+    steps: list[Step] = []
+    settled_before: int = 0
+    first_set: tuple[int, str, str] | None = None
+    invoices: dict[str, Invoice] = {}
+    invoices_since: int | None = None
+    cancellations: list[int] = []
+    reasons: list[tuple[int, str, str]] = []
+    voluntary: list[tuple[int, str, bool]] = []
+    receipts: Receipts | None = None
+    known_until: int = 0
+
+    def subscription(self, subscription_id: str) -> Subscription:
+        """The subscription of an id, a new one where none is known."""
+        found = self.subscriptions.get(subscription_id)
+        if found is None:
+            found = self.subscriptions[subscription_id] = Subscription()
+        return found
+
+    def invoice(self, invoice_id: str, at: int) -> Invoice:
+        """The invoice of an id, of which something is known from `at` on."""
+        self.invoices_since = at if self.invoices_since is None else min(at, self.invoices_since)
+        found = self.invoices.get(invoice_id)
+        if found is None:
+            found = self.invoices[invoice_id] = Invoice()
+        return found
+
+    def add_reason(self, at: int, event_id: str, reason: str | None, voluntary: bool | None = None) -> None:
+        """Keeps what was said about leaving."""
+        if reason is not None:
+            insort(self.reasons, (at, event_id, reason))
+        if voluntary is not None:
+            insort(self.voluntary, (at, event_id, voluntary))
+
+    def why(self) -> Why:
+        """What churn is explained with."""
+        return Why(self.reasons, self.voluntary)
+
+    def rebuild(self, policy: RevenuePolicy) -> None:
+        """Makes the steps anew from those that are settled and the facts since."""
+        self.steps = _steps(self, policy, steps_before(self.steps, self.settled_before), self.settled_before)
+
+    def forget(self, cutoff: int) -> None:
+        """Drops facts that were superseded before `cutoff`; steps and their reasons stay."""
+        self.settled_before = max(self.settled_before, cutoff)
+        for subscription_id, subscription in list(self.subscriptions.items()):
+            subscription.forget(cutoff)
+            if not subscription.changes and not subscription.marks:
+                del self.subscriptions[subscription_id]
+        for invoice_id, invoice in list(self.invoices.items()):
+            if invoice.is_done(cutoff):
+                if invoice.bills or invoice.refunds:
+                    self.receipts = Receipts() if self.receipts is None else self.receipts
+                    self.receipts.add(invoice, cutoff)
+                del self.invoices[invoice_id]
+        ends = [step.at for step in self.steps if not step.mrr and step.at < cutoff]
+        self.reasons = _still_said(self.reasons, ends, cutoff)
+        self.voluntary = _still_said(self.voluntary, ends, cutoff)
+
+
+def take_mark(
+    state: RevenueState,
+    event: SubscriptionPaused
+    | SubscriptionResumed
+    | CancellationScheduled
+    | CancellationWithdrawn
+    | SubscriptionCancelled,
+    at: int,
+) -> None:
+    """Takes in what was said of a running subscription."""
+    ends_at = None
+    if isinstance(event, CancellationScheduled | SubscriptionCancelled):
+        ends_at = optional_ms(event.ends_at)
+        state.add_reason(at, event.event_id, event.reason, event.voluntary)
+    state.subscription(event.subscription_id).mark(Mark(at, event.event_id, _MARKS[type(event)], ends_at))
+
+
+def take_payment(state: RevenueState, event: InvoiceIssued | InvoiceSettled | PaymentRefunded, at: int) -> None:
+    """Takes a fact about an invoice in."""
+    invoice = state.invoice(event.invoice_id, at)
+    if isinstance(event, InvoiceIssued):
+        due = epoch_ms(event.due_at) if event.amount_minor else None
+        insort(invoice.issued, (at, event.event_id, due), key=_ORDER)
+        bill = Bill(at, event.event_id, due, event.amount_minor, event.currency, event.subscription_id)
+        insort(invoice.bills, bill, key=_BILL_ORDER)
+    elif isinstance(event, PaymentRefunded):
+        insort(invoice.refunds, Refund(at, event.event_id, event.amount_minor, event.currency), key=_BILL_ORDER)
+    else:
+        invoice.settled_at = at if invoice.settled_at is None else min(at, invoice.settled_at)
+        if event.how == "paid":
+            invoice.paid_at = at if invoice.paid_at is None else min(at, invoice.paid_at)
+
+
+def policy_steps(state: RevenueState, policy: RevenuePolicy) -> Sequence[Step]:
+    """The steps of a state that forgot nothing, under any policy."""
+    return merge_gaps(_steps(state, policy, [], 0), policy.allowed_gap_days * DAY_MS)
+
+
+def _steps(state: RevenueState, policy: RevenuePolicy, settled: Sequence[Step], since: int) -> list[Step]:
+    late: dict[str, list[Arrears]] = {}
+    if policy.past_due_days:
+        for invoice in state.invoices.values():
+            for arrears in invoice.arrears(policy.past_due_days * DAY_MS):
+                late.setdefault(arrears.subscription_id, []).append(arrears)
+    pairs = [(one, late.get(subscription_id, ())) for subscription_id, one in state.subscriptions.items()]
+    return mrr_steps(pairs, policy, settled, since)
+
+
+def _still_said(said: list[tuple[int, str, T]], ends: Sequence[int], cutoff: int) -> list[tuple[int, str, T]]:
+    """What is newest at an end or at the cutoff, and all that came later."""
+    if not said or said[0][0] >= cutoff:
+        return said
+    kept = {bisect_right(said, at, key=_TIME) - 1 for at in (*ends, cutoff - 1)}
+    return [one for index, one in enumerate(said) if index in kept or one[0] >= cutoff]

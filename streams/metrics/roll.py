@@ -1,0 +1,60 @@
+"""The subscriptions of a customer at an instant: which run, rest, or are announced to end."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from streams.metrics.levels import standing_at
+from streams.metrics.subscriptions import Subscription, Terms
+
+
+class Running(Struct, frozen=True):
+    """A subscription that runs at an instant: the change at `index` set the `terms` that hold."""
+
+    terms: Terms
+    subscription_id: str
+    subscription: Subscription
+    index: int
+
+    def size(self, currency: str) -> tuple[bool, int, str]:
+        """Sorts the largest first; amounts compare within the customer's currency, which comes first."""
+        return self.terms.currency != currency, -self.terms.mrr_minor, self.subscription_id
+
+
+class Roll(Struct, frozen=True):
+    """How the subscriptions of a customer stand at an instant, and the terms that were judged on its day.
+
+    Attributes:
+        running: those that run and do not rest.
+        paused, ending: how many rest, and how many are announced to end.
+        ends_at: the earliest announced end, epoch ms.
+    """
+
+    running: list[Running]
+    paused: int
+    ending: int
+    ends_at: int | None
+    terms_ended: int
+    terms_renewed: int
+
+
+def call_roll(subscriptions: Mapping[str, Subscription], day_start: int, as_of: int) -> Roll:
+    """How the subscriptions stand just before `as_of`, an instant of the day that begins at `day_start`."""
+    running: list[Running] = []
+    paused = ending = ended = renewed = 0
+    ends_at: int | None = None
+    for subscription_id, subscription in subscriptions.items():
+        index = subscription.index_at(as_of)
+        terms = subscription.terms_after(index)
+        if subscription.marks and terms is not None:
+            standing = standing_at(subscription, as_of)
+            terms, paused = standing.serving(), paused + standing.paused
+            if standing.requested:
+                ending += 1
+                if standing.ends_at is not None:
+                    ends_at = standing.ends_at if ends_at is None else min(ends_at, standing.ends_at)
+        if terms is not None:
+            running.append(Running(terms, subscription_id, subscription, index))
+        judged = subscription.terms_judged(day_start, as_of)
+        ended, renewed = ended + judged[0], renewed + judged[1]
+    return Roll(running, paused, ending, ends_at, ended, renewed)

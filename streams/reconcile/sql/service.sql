@@ -1,0 +1,155 @@
+-- Subscriptions as steps of MRR (METRICS.md section 5): what each change of one makes of the customer's whole.
+, said AS
+(
+    SELECT
+        customer_id,
+        JSONExtractString(payload, 'subscription_id') AS subscription,
+        at,
+        at_ms,
+        on_day,
+        event_id,
+        type,
+        type IN ('subscription_set', 'subscription_ended') AS changes,
+        type = 'subscription_set' AS sets,
+        JSONExtractBool(payload, 'trial') AS on_trial,
+        JSONExtractString(payload, 'currency') AS code,
+        if(JSONHas(payload, 'quantity'), JSONExtractInt(payload, 'quantity'), 1) AS quantity,
+        if(JSONExtractRaw(payload, 'seats') IN ('', 'null'), quantity, JSONExtractInt(payload, 'seats')) AS seats,
+        if({list_prices:UInt8} AND JSONExtractRaw(payload, 'list_amount_minor') NOT IN ('', 'null'),
+            JSONExtractInt(payload, 'list_amount_minor'), JSONExtractInt(payload, 'amount_minor')) AS price,
+        JSONExtractString(payload, 'interval') AS period,
+        -- A month has 487/16 days; whole numbers up to the one rounding, half to even.
+        toInt128(price) * quantity * if(period IN ('day', 'week'), 487, 1) AS dividend,
+        toInt128(if(JSONHas(payload, 'interval_count'), JSONExtractInt(payload, 'interval_count'), 1))
+            * multiIf(period = 'day', 16, period = 'week', 112, period = 'year', 12, 1) AS divisor,
+        intDiv(dividend, divisor) AS whole,
+        2 * (dividend - whole * divisor) AS twice_rest,
+        whole + (twice_rest > divisor OR (twice_rest = divisor AND whole % 2 = 1)) AS monthly,
+        sets AND NOT on_trial AND ({metered:UInt8} OR NOT JSONExtractBool(payload, 'metered')) AS counts
+    FROM facts
+    WHERE type IN ('subscription_set', 'subscription_ended', 'subscription_paused', 'subscription_resumed')
+),
+-- What was set first, with an end before it, ends where it begins.
+judged AS
+(
+    SELECT *, if(changes, toNullable(toUInt8(sets AND NOT (nth = 1 AND earlier > 0))), NULL) AS lives
+    FROM
+    (
+        SELECT *, sum(sets) OVER past AS nth, sum(changes AND NOT sets) OVER past AS earlier
+        FROM said
+        WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, event_id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    )
+),
+running AS
+(
+    SELECT
+        *,
+        ifNull(anyLast(lives) OVER past, 0) AS runs,
+        ifNull(anyLast(if(changes, toNullable(if(counts, toInt64(monthly), 0)), NULL)) OVER past, 0) AS terms_mrr,
+        ifNull(anyLast(if(changes, toNullable(code), NULL)) OVER past, '') AS terms_code,
+        ifNull(anyLast(if(changes, toNullable(on_trial), NULL)) OVER past, 0) AS terms_trial,
+        ifNull(anyLast(if(changes, toNullable(seats), NULL)) OVER past, 0) AS terms_seats
+    FROM judged
+    WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, event_id
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+-- A pause is one of the run of service it falls in: an end clears it, and so does a new beginning.
+resting AS
+(
+    SELECT
+        *,
+        ifNull(anyLast(multiIf(
+            changes AND (NOT runs OR NOT ran), toNullable(toUInt8(0)),
+            NOT changes AND runs, toNullable(toUInt8(type = 'subscription_paused')),
+            NULL)) OVER past, 0) AS rests
+    FROM
+    (
+        SELECT *, lagInFrame(runs, 1, 0) OVER past AS ran
+        FROM running
+        WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, event_id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    )
+    WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, event_id
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+standings AS
+(
+    SELECT
+        customer_id,
+        subscription,
+        at,
+        at_ms,
+        on_day,
+        event_id,
+        runs AND NOT rests AS serves,
+        runs AND rests AS is_paused,
+        serves AND NOT terms_trial AS is_paid,
+        serves AND terms_trial AS is_trial,
+        if(serves, terms_seats, 0) AS has_seats,
+        if(serves, terms_mrr, 0) AS mrr,
+        if(mrr > 0, terms_code, '') AS currency
+    FROM resting
+),
+-- What each event changed, of the subscription it speaks of.
+changed AS
+(
+    SELECT
+        *,
+        lagInFrame(mrr, 1, 0) OVER past AS mrr_was,
+        lagInFrame(currency, 1, '') OVER past AS currency_was,
+        toInt64(is_paid) - lagInFrame(toInt64(is_paid), 1, 0) OVER past AS more_paid,
+        toInt64(is_trial) - lagInFrame(toInt64(is_trial), 1, 0) OVER past AS more_trials,
+        toInt64(is_paused) - lagInFrame(toInt64(is_paused), 1, 0) OVER past AS more_paused,
+        is_paid * has_seats - lagInFrame(is_paid * has_seats, 1, 0) OVER past AS more_paid_seats,
+        is_trial * has_seats - lagInFrame(is_trial * has_seats, 1, 0) OVER past AS more_trial_seats
+    FROM standings
+    WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, event_id
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+-- The customer's whole: one row for each instant and currency in which it changed.
+net AS
+(
+    SELECT
+        customer_id,
+        at_ms,
+        any(at) AS effective,
+        any(on_day) AS on_day,
+        step.1 AS currency,
+        sum(step.2) AS delta
+    FROM
+    (
+        SELECT customer_id, at_ms, at, on_day, arrayJoin([(currency_was, -mrr_was), (currency, mrr)]) AS step
+        FROM changed
+        WHERE (currency, mrr) != (currency_was, mrr_was)
+    )
+    WHERE currency != ''
+    GROUP BY customer_id, at_ms, currency
+    HAVING delta != 0
+),
+levels AS
+(
+    SELECT
+        *,
+        sum(delta) OVER of_currency AS after,
+        sum(delta) OVER of_customer AS paid_after,
+        paid_after - sum(delta) OVER (PARTITION BY customer_id, at_ms) AS paid_before,
+        dense_rank() OVER (PARTITION BY customer_id ORDER BY at_ms) AS step_number
+    FROM net
+    WINDOW
+        of_currency AS (PARTITION BY customer_id, currency ORDER BY at_ms
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
+        of_customer AS (PARTITION BY customer_id ORDER BY at_ms RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+moves AS
+(
+    SELECT
+        *,
+        multiIf(
+            delta > 0 AND paid_before > 0, 'expansion',
+            delta > 0 AND step_number > 1, 'reactivation',
+            delta > 0, 'new',
+            paid_after > 0, 'contraction',
+            'churn') AS movement
+    FROM levels
+)

@@ -1,0 +1,100 @@
+"""The backtest on a piece of the sample data: its figures are those of the whole product under each profile alone."""
+
+from collections import Counter
+from functools import cache
+
+import msgspec
+import pytest
+from offline_rig import NOW, PARTITIONS, last_records
+
+from schemas.registry import ALERTS, HEALTH
+from streams.backtest.foresight import Span, Windows
+from streams.backtest.replay import Replay
+from streams.backtest.report import Report, compare, scored_days
+from streams.metrics.days import Days
+from streams.metrics.domain import TimePolicy
+from streams.metrics.profile import Profile, load_profile
+from streams.offline import Input, Offline
+
+TIME = TimePolicy(dedup_days=1100)
+CUSTOMERS, LENGTH = 8, 120
+DEMO = load_profile("demo")
+STRICTER = msgspec.structs.replace(
+    DEMO, name="stricter", health=msgspec.structs.replace(DEMO.health, yellow_from=60.0, green_from=85.0)
+)
+# Another health policy, and two domains that fold otherwise.
+OTHER = msgspec.structs.replace(
+    STRICTER,
+    name="other",
+    engagement=msgspec.structs.replace(DEMO.engagement, recency_half_life_days=3.0),
+    revenue=msgspec.structs.replace(DEMO.revenue, churn_date="cancellation_request"),
+)
+
+
+def inputs() -> list[Input]:
+    return [Input(*record[:4]) for record in last_records(CUSTOMERS, LENGTH)]
+
+
+@cache
+def alone(name: str) -> Offline:
+    profile = {one.name: one for one in (DEMO, STRICTER, OTHER)}[name]
+    offline = Offline(profile, PARTITIONS, TIME, Days(), NOW)
+    offline.feed(inputs())
+    return offline
+
+
+@cache
+def replayed(changed: str) -> Replay:
+    profile = {one.name: one for one in (STRICTER, OTHER)}[changed]
+    replay = Replay((DEMO, profile), PARTITIONS, TIME, Days(), NOW)
+    replay.feed(inputs())
+    return replay
+
+
+@pytest.mark.parametrize("changed", [STRICTER, OTHER], ids=lambda profile: profile.name)
+def test_each_profile_says_what_it_says_alone(changed: Profile) -> None:
+    for profile, track in zip((DEMO, changed), replayed(changed.name).tracks, strict=True):
+        scores = [score for score in alone(profile.name).messages(HEALTH) if score.kind == "day"]
+        assert scores
+        assert {day: dict(bands) for day, bands in track.bands.items()} == {
+            day: dict(Counter(score.band for score in scores if score.day == day))
+            for day in {score.day for score in scores}
+        }
+        newest = {score.customer_id: score for score in scores}
+        assert {customer: score.factors for customer, score in track.standing.items()} == {
+            customer: score.factors for customer, score in newest.items()
+        }
+        opened = {a.episode_id: a.rule for a in alone(profile.name).messages(ALERTS) if a.status == "opened"}
+        assert {rule: len(spells) for rule, spells in track.alerts().items()} == Counter(opened.values())
+
+
+def report(replay: Replay) -> Report:
+    days = scored_days(replay.tracks)
+    assert days is not None
+    return compare(("a", "b"), (replay.tracks[0], replay.tracks[1]), Span(*days, days[1]), Windows())
+
+
+def test_higher_bounds_make_bands_worse_and_never_better() -> None:
+    found = report(replayed("stricter"))
+    for day, bands in found.present.bands.items():
+        assert found.changed.bands[day]["red"] >= bands["red"]
+        assert found.changed.bands[day]["green"] <= bands["green"]
+    assert found.moved
+    assert all(abs(factor.moved) < 1e-9 for moved in found.moved for factor in moved.factors)
+    assert found.present.churns == found.changed.churns > 0
+
+
+def test_two_replays_say_the_same() -> None:
+    again = Replay((DEMO, STRICTER), PARTITIONS, TIME, Days(), NOW)
+    again.feed(inputs())
+    assert msgspec.json.encode(report(again)) == msgspec.json.encode(report(replayed("stricter")))
+    assert again.events == len(inputs())
+
+
+def test_what_cannot_be_read_is_counted_and_moves_nothing() -> None:
+    records = inputs()
+    spoilt = [Input(records[0].topic, 0, b"c", b"no event"), *records, Input(records[0].topic, 0, b"c", None)]
+    again = Replay((DEMO, STRICTER), PARTITIONS, TIME, Days(), NOW)
+    again.feed(spoilt)
+    assert again.unread == 2
+    assert report(again) == report(replayed("stricter"))

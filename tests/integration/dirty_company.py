@@ -1,0 +1,157 @@
+"""A company whose every customer has all kinds of dirt, for topics whose figures are recounted.
+
+Ids come again on purpose: subscriptions end before they begin and pause while they rest, tickets are solved before they
+are opened, answers change. Events come out of order, twice, days late and behind the horizon.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from random import Random
+from typing import Any
+
+from schemas import events as kinds
+from schemas import registry
+from schemas.codec import encode
+from schemas.usage_events import FeatureUsed, MilestoneReached
+from streams.intake.ordering import Record
+from streams.metrics.days import DAY_MS, HOUR_MS
+
+PARTITIONS = 2
+ZONE = "America/Santiago"  # its clocks go forward at midnight, on 2024-09-08
+HORIZON_DAYS = 20
+START = int(datetime(2024, 6, 20, tzinfo=UTC).timestamp() * 1000)
+SPAN_DAYS = 105  # what is silent for longer than the horizon and 90 days may be forgotten
+CUSTOMERS = [f"c{number}" for number in range(14)]
+Dirt = dict[str, Any]
+
+
+def use(chance: Random, head: Dirt) -> Any:
+    if chance.random() < 0.05:
+        return MilestoneReached(milestone=chance.choice(("live", "won")), **head)
+    return FeatureUsed(
+        user_id=chance.choice((None, "ana", "bia", "caio")),
+        feature=chance.choice((None, "export", "share", "invite", "report")),
+        quantity=chance.choice((1, 1, 5)),
+        duration_seconds=chance.choice((None, 0.0005, 12.3456)),
+        errors=chance.choice((0, 0, 2)),
+        **head,
+    )
+
+
+def billing(chance: Random, head: Dirt) -> Any:
+    of: Dirt = {"subscription_id": f"s{chance.randrange(3)}", **head}
+    price: Dirt = {"amount_minor": chance.choice((0, 1_050, 99_999)), "currency": chance.choice(("USD", "USD", "BRL"))}
+    match chance.randrange(14):
+        case 0 | 1:
+            return kinds.SubscriptionEnded(**of)
+        case 2:
+            return kinds.SubscriptionPaused(**of)
+        case 3:
+            return kinds.SubscriptionResumed(**of)
+        case 4:
+            return kinds.CancellationReported(reason="price", **head)
+        case 5:
+            return kinds.CancellationScheduled(**of)
+        case 6 | 7 | 8 | 9:
+            return invoice(chance, head, price)
+        case _:
+            return kinds.SubscriptionSet(
+                quantity=chance.choice((1, 3)),
+                interval=chance.choice(("day", "week", "month", "month", "year")),
+                interval_count=chance.choice((1, 1, 3)),
+                trial=chance.random() < 0.2,
+                seats=chance.choice((None, 0, 7)),
+                metered=chance.random() < 0.1,
+                **of,
+                **price,
+            )
+
+
+def invoice(chance: Random, head: Dirt, price: Dirt) -> Any:
+    of: Dirt = {"invoice_id": f"i{chance.randrange(4)}", **head}
+    match chance.randrange(4):
+        case 0:
+            return kinds.InvoiceSettled(**of)
+        case 1:
+            return kinds.PaymentRefunded(**of, **price)
+        case _:
+            due = head["occurred_at"] + chance.randrange(-3, 12) * DAY_MS
+            # As a number and as text.
+            stated = due if chance.random() < 0.5 else datetime.fromtimestamp(due / 1000, UTC)
+            return kinds.InvoiceIssued(due_at=stated, **of, **price)
+
+
+def ticket(chance: Random, head: Dirt) -> Any:
+    of = {"ticket_id": f"t{chance.randrange(12)}", **head}
+    kind: Any = chance.choice((None, "question", "incident"))
+    match chance.randrange(12):
+        case 0 | 1 | 2 | 3:
+            return kinds.TicketOpened(kind=kind, opened_by=chance.choice(("customer", "agent")), **of)
+        case 4 | 5:
+            return kinds.TicketSolved(**of)
+        case 6 | 7:
+            return kinds.TicketReopened(**of)
+        case 8:
+            return kinds.TicketEscalated(**of)
+        case 9:
+            return kinds.TicketChanged(kind=kind, **of)
+        case 10:
+            return kinds.TicketReplied(author="agent", **of)
+        case _:
+            if chance.random() < 0.7:
+                return kinds.TicketReplied(author="customer", **of)
+            return kinds.TicketRemoved(reason="spam", **of)
+
+
+def survey(chance: Random, head: Dirt) -> Any:
+    response = f"r{chance.randrange(15)}"
+    match chance.randrange(8):
+        case 0:
+            return kinds.FollowUpClosed(response_id=response, **head)
+        case 1:
+            return kinds.SurveyInvited(survey="nps", invitation_id=f"v{chance.randrange(9)}", **head)
+        case 2:
+            best: Any = chance.choice(("lower_is_better", "higher_is_better"))
+            scale: Dirt = {"scale_min": 1.0, "scale_max": 7.0, "polarity": best}
+            return kinds.SurveyAnswered(response_id=response, survey="ces", score=chance.randint(1, 7), **scale, **head)
+        case 3:
+            kind: Any = chance.choice(("csat", "thumbs", "smiley"))
+            return kinds.SurveyAnswered(
+                response_id=response, survey=kind, score=chance.randint(1, 5), scale_min=1.0, scale_max=5.0, **head
+            )
+        case _:
+            person = chance.choice((None, "ana", "bia"))
+            return kinds.SurveyAnswered(
+                response_id=response, survey="nps", score=chance.randint(0, 10), respondent_id=person, **head
+            )
+
+
+def facts(seed: int) -> Iterator[tuple[int, Record]]:
+    """Events with the time they come: some out of order, some restating, some behind the horizon, some twice."""
+    chance = Random(seed)
+    makers = (
+        (registry.USAGE, use, 60),
+        (registry.BILLING, billing, 30),
+        (registry.TICKETS, ticket, 40),
+        (registry.SURVEYS, survey, 30),
+    )
+    for topic, make, count in makers:
+        for place, customer in enumerate(CUSTOMERS):
+            begins = chance.randrange(SPAN_DAYS)  # some come late in the year, and short is what they did
+            for number in range(count):
+                day = begins + int((SPAN_DAYS - begins) * chance.random())
+                at = START + day * DAY_MS + chance.choice((0, 3 * HOUR_MS, 4 * HOUR_MS, chance.randrange(DAY_MS)))
+                head = {"event_id": f"{topic.name}-{customer}-{number}", "customer_id": customer, "occurred_at": at}
+                comes = at + chance.choice((0, 0, 0, 0, HOUR_MS, 3 * DAY_MS, 15 * DAY_MS, 30 * DAY_MS))
+                value = encode(make(chance, head))
+                # What came too late is counted each time it comes, and stands in the archive once.
+                for again in range(1 + (chance.random() < 0.1 and comes < at + 30 * DAY_MS)):
+                    record = Record(topic.name, place % PARTITIONS, customer.encode(), value, comes)
+                    yield comes + again * HOUR_MS, record
+
+
+@cache
+def company(seed: int) -> tuple[Record, ...]:
+    """Everything that came, in the order in which it came."""
+    return tuple(record for _, record in sorted(facts(seed), key=lambda fact: fact[0]))

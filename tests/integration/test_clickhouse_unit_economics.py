@@ -1,0 +1,249 @@
+"""Retention, churn, renewal and worth of customers in ClickHouse, on figures worked out by hand."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, date, datetime
+from itertools import count
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from clickhouse_connect.driver.client import Client
+from clickhouse_server import running
+from sink_samples import Rec, movement, rows, values
+
+from schemas.metrics import RevenueValues, SpendValues
+from streams.config import Settings
+from streams.metrics.days import from_date
+from streams.sinks.clickhouse import ClickHouse, connect
+from streams.sinks.migrate import migrate
+from streams.sinks.tables import TABLES
+
+pytestmark = pytest.mark.integration
+
+Put = Callable[..., None]
+View = Callable[[str], list[dict[str, Any]]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Settings]:
+    async with running(tmp_path_factory.mktemp("clickhouse")) as settings:
+        migrate(settings)
+        yield settings
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[Client]:
+    with connect(settings) as client:
+        yield client
+        for table in TABLES:
+            client.command(f"TRUNCATE TABLE {table.name}")
+
+
+@pytest.fixture
+def put(settings: Settings, client: Client) -> Iterator[Put]:
+    backend = ClickHouse(settings)
+    tokens = count()
+
+    def put(*records: Rec) -> None:
+        for row in rows(*records) * 2:  # twice, as deliveries may be
+            backend.insert(row.table, [row.values], f"token {next(tokens)}")
+
+    yield put
+    backend.close()
+
+
+@pytest.fixture
+def view(client: Client) -> View:
+    return lambda name: list(client.query(f"SELECT * FROM {name}").named_results())
+
+
+def on(month: int, day: int = 5) -> int:
+    return int(datetime(2024, month, day, tzinfo=UTC).timestamp() * 1000)
+
+
+def day(month: int, number: int = 5) -> int:
+    return from_date(date(2024, month, number))
+
+
+def paying(customer: str, mrr: int, month: int, number: int = 28, **more: Any) -> Rec:
+    said = {"currency": "USD", "paying": mrr > 0, "mrr_minor": mrr, "first_paid_at": on(1), **more}
+    return values(RevenueValues(**said), day=day(month, number), customer=customer)
+
+
+#: At the end of January 60 + 40; in February 10 more, 10 less, and 10 of the 40 gone.
+FEBRUARY = (
+    movement("new", 6_000, 0, on(1), "a"),
+    movement("new", 3_000, 0, on(1), "b"),
+    movement("new", 1_000, 0, on(1), "c"),
+    movement("expansion", 1_000, 6_000, on(2), "a"),
+    movement("contraction", -1_000, 3_000, on(2), "b"),
+    movement("churn", -1_000, 1_000, on(2), "c", churn_reason="price", churn_voluntary=True),
+)
+
+
+def of_month(found: list[dict[str, Any]], month: int) -> dict[str, Any]:
+    return next(row for row in found if row["month"].month == month)
+
+
+def test_net_churn_of_the_published_example_is_ten_percent(put: Put, view: View) -> None:
+    put(*FEBRUARY)
+    found = of_month(view("v_unit_economics"), 2)
+    assert found["mrr_churn_gross"] == pytest.approx(0.2)  # (10 + 10) / 100
+    assert found["mrr_churn_net"] == pytest.approx(0.1)  # (10 + 10 - 10) / 100
+    assert (found["nrr"], found["nrr_movements"]) == (pytest.approx(0.9), pytest.approx(0.9))
+    assert found["grr"] == pytest.approx(0.8)  # 60 + 20 + 0 of 100
+    assert found["quick_ratio"] == pytest.approx(0.5)  # 10 / 20
+    assert found["customer_churn"] == pytest.approx(1 / 3)
+    assert found["customer_churn_yearly"] == pytest.approx(1 - (2 / 3) ** 12)
+    assert (found["arpa_minor"], found["arr_minor"]) == (4_500, 108_000)
+    january = of_month(view("v_unit_economics"), 1)
+    assert [january[name] for name in ("nrr", "nrr_movements", "grr", "quick_ratio", "customer_churn")] == [None] * 5
+
+
+def test_the_two_forms_of_retention_differ_by_who_came_back_within_the_window(put: Put, view: View) -> None:
+    put(
+        *FEBRUARY[:3],
+        movement("churn", -1_000, 1_000, on(2), "c"),
+        movement("reactivation", 1_000, 0, on(3), "c"),  # no customer of March's start
+    )
+    found = of_month(view("v_unit_economics"), 3)
+    assert (found["nrr"], found["nrr_movements"]) == (pytest.approx(1.0), pytest.approx(10_000 / 9_000))
+
+
+def test_customers_that_came_and_left_in_a_month_are_left_out_or_counted(put: Put, view: View) -> None:
+    put(
+        *FEBRUARY[:3],
+        movement("new", 500, 0, on(2, 3), "d"),
+        movement("churn", -500, 500, on(2, 20), "d"),
+        movement("churn", -1_000, 1_000, on(2), "c"),
+    )
+    found = of_month(view("v_unit_economics"), 2)
+    assert (found["customer_churn"], found["joined_and_lost"]) == (pytest.approx(1 / 3), 1)
+    assert found["customer_churn_with_joiners"] == pytest.approx(2 / 3)
+    assert of_month(view("v_unit_economics"), 1)["joined_and_lost"] == 0
+
+
+def test_free_customers_are_out_of_the_denominator_or_in_it(put: Put, view: View) -> None:
+    put(
+        *FEBRUARY[:3],
+        paying("a", 6_000, 1, subscriptions_active=1),
+        paying("free", 0, 1, subscriptions_active=1, first_paid_at=None),
+        paying("trial", 0, 1, trials_active=1, first_paid_at=None),
+        paying("trial", 0, 1, 2, trials_active=0, first_paid_at=None),  # not the last day of the month
+    )
+    found = of_month(view("v_unit_economics"), 1)
+    assert (found["end_customers"], found["free_customers"]) == (3, 2)
+    assert (found["arpa_minor"], found["arpa_with_free_minor"]) == (pytest.approx(10_000 / 3), 2_000)
+
+
+def five_percent_a_month() -> list[Rec]:
+    """Twenty customers of 100.00; in each of six months one of them leaves and another comes."""
+    found = [movement("new", 10_000, 0, on(1), f"c{n}") for n in range(20)]
+    for month in range(2, 8):
+        found.append(movement("churn", -10_000, 10_000, on(month), f"c{month}"))
+        found.append(movement("new", 10_000, 0, on(month), f"n{month}"))
+    return found
+
+
+def test_lifetime_value_of_the_published_example_is_two_thousand(put: Put, view: View) -> None:
+    put(*five_percent_a_month(), *(paying("c0", 10_000, month, gross_margin=1.0) for month in (1, 7, 8)))
+    found = view("v_unit_economics")
+    assert of_month(found, 7)["ltv_minor"] is None  # five full months of churn are no six
+    august = of_month(found, 8)
+    assert (august["arpa_minor"], august["churn_6m"]) == (10_000, pytest.approx(0.05))
+    assert august["ltv_minor"] == pytest.approx(200_000)  # 100 / 5 %
+    assert august["churn_12m"] is None
+
+
+def test_lifetime_value_is_net_of_the_costs_of_serving(put: Put, view: View) -> None:
+    put(
+        *five_percent_a_month(),
+        paying("c0", 10_000, 8, 20, gross_margin=1.0),
+        paying("c0", 10_000, 8, 30, gross_margin=0.5),  # the newest of the month holds
+    )
+    assert of_month(view("v_unit_economics"), 8)["ltv_minor"] == pytest.approx(100_000)
+
+
+def test_acquisition_cost_of_the_published_example_is_two_thousand(put: Put, view: View) -> None:
+    put(
+        *(movement("new", 25_000, 0, on(1), name) for name in "abcde"),
+        values(SpendValues(spend_1d_minor={"USD": 1_000_000}), day=day(1), customer="_company"),
+        paying("a", 25_000, 1, gross_margin=0.8),
+    )
+    found = of_month(view("v_unit_economics"), 1)
+    assert found["cac_minor"] == 200_000  # 10,000 / 5
+    assert found["payback_months"] == pytest.approx(10)  # 2,000 / (250 x 0.8)
+
+
+def test_lifetime_value_is_undefined_while_nobody_leaves(put: Put, view: View) -> None:
+    put(
+        movement("new", 10_000, 0, on(1), "a"),
+        *(paying("a", 10_000, month, gross_margin=0.8) for month in range(1, 10)),
+    )
+    found = of_month(view("v_unit_economics"), 9)
+    assert (found["churn_6m"], found["ltv_minor"], found["gross_margin"]) == (0, None, 0.8)
+
+
+def test_churn_by_reason_and_wish(put: Put, view: View) -> None:
+    put(
+        *FEBRUARY,
+        movement("churn", -3_000, 3_000, on(2, 9), "d", churn_reason="past_due", churn_voluntary=False),
+        movement("churn", -1_000, 1_000, on(2, 9), "e", churn_reason="price", churn_voluntary=True),
+        movement("churn", -5_000, 5_000, on(3), "f"),
+    )
+    found = {
+        (row["month"].month, row["churn_reason"], row["churn_voluntary"]): (
+            row["customers"],
+            row["churn_minor"],
+            row["share_of_customers"],
+            row["share_of_mrr"],
+        )
+        for row in view("v_churn_reasons")
+    }
+    assert found == {
+        (2, "price", True): (2, 2_000, pytest.approx(2 / 3), pytest.approx(0.4)),
+        (2, "past_due", False): (1, 3_000, pytest.approx(1 / 3), pytest.approx(0.6)),
+        (3, None, None): (1, 5_000, 1, 1),
+    }
+
+
+def test_renewal_rate_by_month(put: Put, view: View) -> None:
+    put(
+        paying("a", 100, 1, 3, terms_ended_1d=1, terms_renewed_1d=1),
+        paying("a", 100, 1, 4),
+        paying("b", 0, 1, 9, terms_ended_1d=2, terms_renewed_1d=1),
+        paying("a", 100, 2),
+    )
+    found = [(row["month"].month, row["terms_ended"], row["renewal_rate"]) for row in view("v_renewals")]
+    assert found == [(1, 3, pytest.approx(2 / 3)), (2, 0, None)]
+
+
+def test_who_left_before_its_margin_covered_its_cost(put: Put, view: View) -> None:
+    won = [movement("new", 10_000, 0, on(1), name) for name in ("gone", "earned", "stays", "unknown")]
+    margin: dict[str, Any] = {"gross_margin": 0.8}
+    put(
+        *won,
+        values(SpendValues(spend_1d_minor={"USD": 200_000}), day=day(1), customer="_company"),
+        paying("gone", 0, 3, margin_to_date_minor=40_000, **margin),
+        paying("earned", 0, 3, margin_to_date_minor=50_000, **margin),
+        paying("stays", 10_000, 3, margin_to_date_minor=8_000, **margin),
+        paying("unknown", 0, 3, **margin),
+    )
+    found = {row["customer_id"]: row for row in view("v_payback")}
+    judged = {name: (row["cac_minor"], row["paid_back"], row["lost_before_payback"]) for name, row in found.items()}
+    assert judged == {
+        "gone": (50_000, False, True),
+        "earned": (50_000, True, False),
+        "stays": (50_000, False, False),
+        "unknown": (50_000, None, None),
+    }
+    assert (found["gone"]["ltv_minor"], found["stays"]["ltv_minor"]) == (40_000, None)  # no six months of churn
+
+
+def test_lifetime_value_of_a_customer_is_its_margin_and_what_may_come(put: Put, view: View) -> None:
+    put(*five_percent_a_month(), paying("c0", 10_000, 8, gross_margin=0.8, margin_to_date_minor=64_000))
+    (found,) = view("v_payback")
+    assert found["expected_minor"] == pytest.approx(10_000 * 0.8 / 0.05)
+    assert found["ltv_minor"] == pytest.approx(64_000 + 160_000)
+    assert (found["cac_minor"], found["paid_back"]) == (None, None)  # nothing is known to have been spent
+    assert found["lost_before_payback"] is False  # it pays
