@@ -6,6 +6,7 @@ Input events come as flat JSON, or as CloudEvents 1.0 in binary mode (`ce_*` hea
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, Generic, TypeVar, cast
 
@@ -13,7 +14,16 @@ import msgspec
 import orjson
 
 from schemas.envelope import CLOCK_CUSTOMER, COMPANY_CUSTOMER, EARLIEST_MS, LATEST_MS, Event, Heartbeat, epoch_ms
-from schemas.events import ExchangeRateSet, SpendRecorded, SubscriptionSet, SurveyAnswered
+from schemas.events import (
+    AccountSet,
+    CancellationScheduled,
+    ExchangeRateSet,
+    InvoiceIssued,
+    SpendRecorded,
+    SubscriptionCancelled,
+    SubscriptionSet,
+    SurveyAnswered,
+)
 
 MAX_EVENT_BYTES = 1_000_000
 _RESERVED = frozenset({CLOCK_CUSTOMER, COMPANY_CUSTOMER})
@@ -146,8 +156,15 @@ def _check_clock(event: Heartbeat) -> None:
 
 
 def _check_price(event: SubscriptionSet) -> None:
-    if event.amount_minor * event.quantity > 10**15:
+    if max(event.amount_minor, event.list_amount_minor or 0) * event.quantity > 10**15:
         raise SchemaError("expected amount_minor times quantity of at most 10^15 - at `$.quantity`")
+    _check_time("term_ends_at", event.term_ends_at)
+
+
+def _check_time(name: str, instant: datetime | int | None) -> None:
+    """Times in words, like those in numbers, lie where every calendar and time zone can follow."""
+    if instant is not None and not EARLIEST_MS <= epoch_ms(instant) <= LATEST_MS:
+        raise SchemaError(f"expected a time between 2000 and 2100 - at `$.{name}`")
 
 
 def _check_rate(event: ExchangeRateSet) -> None:
@@ -174,6 +191,10 @@ _MEANING: Mapping[type, Callable[[Any], None]] = {
     Heartbeat: _check_clock,
     SurveyAnswered: _check_answer,
     SubscriptionSet: _check_price,
+    CancellationScheduled: lambda event: _check_time("ends_at", event.ends_at),
+    SubscriptionCancelled: lambda event: _check_time("ends_at", event.ends_at),
+    InvoiceIssued: lambda event: _check_time("due_at", event.due_at),
+    AccountSet: lambda event: _check_time("signed_up_at", event.signed_up_at),
     ExchangeRateSet: _check_rate,
 }
 

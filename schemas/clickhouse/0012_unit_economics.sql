@@ -172,16 +172,23 @@ SELECT
 FROM
 (
     SELECT
-        customer_id,
+        revenue.customer_id AS customer_id,
         assumeNotNull(revenue.currency) AS currency,
-        toStartOfMonth(first_paid_at) AS won,
+        first.month AS won,
         paying,
         mrr_minor,
         margin_to_date_minor
     FROM revenue_daily AS revenue FINAL
+    INNER JOIN
+    (
+        SELECT customer_id, toStartOfMonth(min(day)) AS month -- of the company's days, as the costs are
+        FROM revenue_daily FINAL
+        WHERE first_paid_at IS NOT NULL
+        GROUP BY customer_id
+    ) AS first ON first.customer_id = revenue.customer_id
     WHERE revenue.currency IS NOT NULL AND first_paid_at IS NOT NULL
-    ORDER BY day DESC
-    LIMIT 1 BY customer_id
+    ORDER BY revenue.day DESC
+    LIMIT 1 BY revenue.customer_id
 ) AS customers
 LEFT JOIN v_acquisition AS acquisition ON acquisition.currency = customers.currency AND acquisition.month = customers.won
 LEFT JOIN newest ON newest.currency = customers.currency

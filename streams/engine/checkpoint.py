@@ -67,8 +67,6 @@ class Checkpoint:
     Attributes:
         outboxes: of agents without a table.
         wanted: set when something waits for publication.
-        pieces: some were gone through since the last save, of work that precedes a record (table.py).
-        overdue: a write goes on that began on an earlier membership of the group.
     """
 
     def __init__(
@@ -89,27 +87,16 @@ class Checkpoint:
         self._failed: BaseException | None = None
         self.outboxes: list[Outbox] = []
         self.wanted = asyncio.Event()
-        self.pieces = False
-        self._life = 0
-        self._writes_of: int | None = None
         self._send = write
         self._tables = tables
         self._written = written
         self._turn = turn
 
-    def revoked(self) -> None:
-        """The membership ends: what is still being written belongs to it."""
-        self._life += 1
-
-    @property
-    def overdue(self) -> bool:
-        return self._writes_of is not None and self._writes_of != self._life
-
     async def save(self, committable: Callable[[], T], commit: Callable[[T], Awaitable[bool]]) -> bool:
-        """One commit: steps 1 to 4, never abandoned halfway; without the last while only pieces of work move.
+        """One commit: steps 1 to 4, never abandoned halfway.
 
         Args:
-            committable: gives the offsets that may be committed; nothing to do when they are empty, but for `pieces`.
+            committable: gives the offsets that may be committed; nothing to do when they are empty.
             commit: commits them once everything is saved.
 
         Returns:
@@ -135,15 +122,11 @@ class Checkpoint:
             await self._render_waiting()
             # no await between these two: what is committable is in the snapshot
             offsets = committable()
-            if not offsets and not self.pieces:
+            if not offsets:
                 return False
-            self.pieces = False
             snapshot = self.snapshot()
             await self._write(snapshot)
-            if offsets:
-                return await commit(offsets)
-            self.counters.last_commit_at_monotonic = monotonic()
-            return False
+            return await commit(offsets)
 
     async def _publish_outputs(self) -> None:
         async with self._lock:
@@ -182,14 +165,11 @@ class Checkpoint:
     async def _write(self, snapshot: Snapshot) -> None:
         started = monotonic()
         steps = [snapshot.outputs, *self._state_steps(snapshot.flushes)]
-        self._writes_of = self._life
         try:
             written = await self._send(steps) if any(steps) else []
         except BaseException as exc:
             self._failed = exc
             raise
-        finally:
-            self._writes_of = None
         self.counters.outputs += len(snapshot.outputs)
         if not snapshot.flushes:
             return

@@ -18,7 +18,6 @@ from streams.engine.batches import BatchMessage, RawBatch, Reread
 from streams.engine.committing import CommittingConsumer
 from streams.engine.fetching import BatchThread
 from streams.engine.gate import Standing
-from streams.engine.lease import LeaseLostError
 from streams.engine.watchdog import Sight
 
 #: A partition that becomes drainable meanwhile waits this long at most.
@@ -239,18 +238,11 @@ class BatchConsumer(CommittingConsumer):
         except TimeoutError:
             self.log.warning("no commit before the rebalance: the last batches will be read again")
         self.engine.lease.suspended()
-        self.engine.checkpoint.revoked()
         self.engine.lease.watch(cast(Any, self._thread)._ensure_consumer()._coordinator)  # before it joins
         self.positions.forget()
         self._rest_until.clear()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        if self.engine.checkpoint.overdue:
-            self.engine.lease.lost()  # what is left of it would come in behind the new owner's outputs
-            await self.app.crash(
-                LeaseLostError("a save from before the rebalance is still under way: it is taken back")
-            )
-            return
         self.engine.lease.joined()
         self.engine.assigned(ensure_TPset(assigned))
         await super().on_partitions_assigned(assigned, generation_id)

@@ -23,8 +23,7 @@ class Counters:
         dead_letters: records that could not be processed and were sent there.
         recoveries, recovery_seconds, recovery_cpu_seconds, recovered: recoveries done, time in them until partitions
             are live, processor time of all threads meanwhile, changelog records read by them and for standby copies.
-        last_commit_at_monotonic: `time.monotonic()` of the last commit, or save of pieces of work between two; None
-            before the first.
+        last_commit_at_monotonic: `time.monotonic()` of the last commit; None before the first.
         lag: records on the broker after the committable offset, per source partition.
         late_seconds: for how long the oldest of them has been there, as far as this worker knows (lateness.py).
     """

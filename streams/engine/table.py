@@ -111,7 +111,6 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
         part = self.partition(message.partition)
         with self._changing(part):
             yield part
-        self._engine.checkpoint.pieces = True
         if part.has_outputs:
             self._engine.checkpoint.wanted.set()
 

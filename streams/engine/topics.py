@@ -85,7 +85,10 @@ async def differing(admin: AIOKafkaAdminClient, specs: Iterable[TopicSpec]) -> l
     wanted = {spec.name: spec.config for spec in specs}
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])
     found: list[str] = []
-    for _, _, _, name, entries in (resource for answer in answers for resource in answer.resources):
+    for error_code, _, _, name, entries in (resource for answer in answers for resource in answer.resources):
+        if error_code:
+            found.append(f"{name}: its settings cannot be read ({for_code(error_code).__name__})")
+            continue
         present = {**_UNSET, **{entry[0]: entry[1] for entry in entries}}
         found += [
             f"{name}: {setting} is {present.get(setting)}, expected {expected}"

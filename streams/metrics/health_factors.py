@@ -199,7 +199,7 @@ def billing(policy: HealthPolicy, values: CustomerValues, as_of: int) -> Reading
 
 def _billing_lost(parameters: BillingFactor, revenue: RevenueValues) -> float:
     lost = (revenue.days_overdue or 0) * parameters.points_per_day_overdue
-    if revenue.cancellation_reported_while_paying:
+    if revenue.cancellation_reported_while_paying or 0 < revenue.subscriptions_active <= revenue.subscriptions_ending:
         lost += parameters.points_cancellation
     if revenue.mrr_minor < revenue.mrr_28d_ago_minor:
         lost += parameters.points_contraction * (1 - revenue.mrr_minor / revenue.mrr_28d_ago_minor)

@@ -29,7 +29,7 @@ class Journey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the stages end: at most so many days of onboarding, so many days before a renewal or an end. Chosen."""
 
     onboarding_days: _Days = 90
-    renewal_days: _Days = 60
+    renewal_days: _Days = 14
 
 
 class HealthVariant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -125,14 +125,17 @@ class Subscription(Struct, array_like=True):
     def terms_judged(self, start: int, end: int) -> tuple[int, int]:
         """Terms that ended a day before an instant in [start, end), and how many of them service outlasted by that day.
 
-        A term counts that was in force when it ended; one that was replaced before, or left early, does not.
+        A term counts that was in force a day before it ended; one that was replaced or left earlier does not, and
+        neither does a trial's.
         """
         ended = renewed = 0
         for index, change in enumerate(self.changes):
             term_ends_at = None if change.terms is None else change.terms.term_ends_at
             if term_ends_at is None or not start <= term_ends_at + DAY_MS < end:
                 continue
-            if index == self.index_at(term_ends_at) and self.terms_after(index) is not None:
+            if change.terms is not None and change.terms.trial:
+                continue
+            if index == self.index_at(term_ends_at - DAY_MS + 1) and self.terms_after(index) is not None:
                 ended += 1
                 renewed += self.terms_after(self.index_at(term_ends_at + DAY_MS)) is not None
         return ended, renewed

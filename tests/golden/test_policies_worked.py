@@ -283,6 +283,17 @@ class TestRenewal:
         book.end("2024-02-01")
         assert (book.values("2024-02-02").terms_ended_1d, book.values("2024-02-02").terms_renewed_1d) == (1, 0)
 
+    def test_service_that_ends_within_the_last_day_of_its_term_ends_with_it(self):
+        book = Book()
+        book.set("2024-01-01", term_ends_at=at("2024-02-01T23:59"))
+        book.end("2024-02-01T23:00")
+        assert (book.values("2024-02-02").terms_ended_1d, book.values("2024-02-02").terms_renewed_1d) == (1, 0)
+
+    def test_a_trial_is_no_contract(self):
+        book = Book()
+        book.set("2024-01-01", term_ends_at=at("2024-02-01"), trial=True)
+        assert self.terms(book) == 0
+
     def test_a_term_that_was_left_early_or_replaced_does_not_count(self):
         left, replaced = Book(), Book()
         left.set("2024-01-01", term_ends_at=at("2024-03-01"))

@@ -223,6 +223,7 @@ def test_who_left_before_its_margin_covered_its_cost(put: Put, view: View) -> No
     margin: dict[str, Any] = {"gross_margin": 0.8}
     put(
         *won,
+        *(paying(name, 10_000, 1) for name in ("gone", "earned", "stays", "unknown")),
         values(SpendValues(spend_1d_minor={"USD": 200_000}), day=day(1), customer="_company"),
         paying("gone", 0, 3, margin_to_date_minor=40_000, **margin),
         paying("earned", 0, 3, margin_to_date_minor=50_000, **margin),
@@ -238,6 +239,18 @@ def test_who_left_before_its_margin_covered_its_cost(put: Put, view: View) -> No
         "unknown": (50_000, None, None),
     }
     assert (found["gone"]["ltv_minor"], found["stays"]["ltv_minor"]) == (40_000, None)  # no six months of churn
+
+
+def test_a_customer_is_won_in_the_month_of_the_companys_calendar(put: Put, view: View) -> None:
+    """Its first payment may lie in the next month by the clock of UTC."""
+    put(
+        movement("new", 10_000, 0, on(1, 31), "a"),
+        values(SpendValues(spend_1d_minor={"USD": 1_000}), day=day(1), customer="_company"),
+        values(SpendValues(spend_1d_minor={"USD": 7_000}), day=day(2), customer="_company"),
+        paying("a", 10_000, 1, 31, first_paid_at=on(2, 1), margin_to_date_minor=2_000),
+    )
+    (found,) = view("v_payback")
+    assert (found["won"].month, found["cac_minor"], found["paid_back"]) == (1, 1_000, True)
 
 
 def test_lifetime_value_of_a_customer_is_its_margin_and_what_may_come(put: Put, view: View) -> None:

@@ -502,28 +502,3 @@ async def test_a_record_that_no_request_can_carry_is_refused_before_anything_is_
     with pytest.raises(RecordTooLargeError, match="1264 bytes, the largest request 1000"):
         await publish(broker, [Output(OUT, 0, None, b"a"), Output(OUT, 0, None, b"x" * 1200)], 1000)
     assert broker.writes == []
-
-
-async def test_a_write_of_an_earlier_membership_is_overdue_until_it_ends() -> None:
-    broker, answer = Broker(), asyncio.Event()
-    worker = Worker(broker)
-    send = worker.checkpoint._send
-
-    async def slowly(steps: Any) -> Any:
-        await answer.wait()
-        return await send(steps)
-
-    worker.checkpoint._send = slowly
-    worker.process(source([1, 2]))
-    saving = asyncio.create_task(worker.commit(2))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert not worker.checkpoint.overdue
-    worker.checkpoint.revoked()
-    assert worker.checkpoint.overdue
-    answer.set()
-    await saving
-    assert not worker.checkpoint.overdue
-    worker.process(source([1, 2, 3]))
-    await worker.commit(3)
-    assert broker.committed == {TP(SOURCE, 0): 3}

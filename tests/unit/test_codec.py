@@ -264,3 +264,40 @@ def test_every_event_type_decodes_from_its_own_encoding() -> None:
     for kind, own in samples.items():
         event = kind(event_id="e", customer_id="c", occurred_at=NOW, **own)
         assert msgspec.json.decode(encode(event), type=kind) == event
+
+
+@pytest.mark.parametrize(
+    "event, field",
+    [
+        ({"type": "subscription_set", "subscription_id": "s", "amount_minor": 1, "currency": "EUR"}, "term_ends_at"),
+        ({"type": "cancellation_scheduled", "subscription_id": "s"}, "ends_at"),
+        ({"type": "subscription_cancelled", "subscription_id": "s"}, "ends_at"),
+        ({"type": "invoice_issued", "invoice_id": "i", "amount_minor": 1, "currency": "EUR"}, "due_at"),
+    ],
+)
+@pytest.mark.parametrize("when", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_a_time_that_no_calendar_can_follow_is_refused_in_every_field(
+    event: dict[str, Any], field: str, when: str
+) -> None:
+    """A term until the year 9999 ended the worker in time zones east or west of Greenwich."""
+    common = {"event_id": "e", "customer_id": "c1", "occurred_at": NOW, "due_at": NOW} | event
+    if event["type"] != "invoice_issued":
+        del common["due_at"]
+    with pytest.raises(SchemaError, match=rf"between 2000 and 2100 - at `\$\.{field}`"):
+        billing(b"c1", json.dumps(common | {field: when}).encode(), (), NOW)
+
+
+def test_the_list_price_is_bounded_like_the_price() -> None:
+    event = {
+        "type": "subscription_set",
+        "event_id": "e",
+        "customer_id": "c1",
+        "occurred_at": NOW,
+        "subscription_id": "s",
+        "amount_minor": 1,
+        "list_amount_minor": 10**15,
+        "quantity": 2,
+        "currency": "EUR",
+    }
+    with pytest.raises(SchemaError, match="at most 10"):
+        billing(b"c1", json.dumps(event).encode(), (), NOW)

@@ -8,9 +8,7 @@ import pytest
 from aiokafka.protocol.group import SyncGroupRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.produce import ProduceRequest
-from faust.types import TP
 
-from streams.engine.consumer import BatchConsumer
 from streams.engine.lease import Lease, LeaseLostError
 
 
@@ -141,17 +139,3 @@ async def test_a_membership_counts_from_when_it_was_asked_for(lease: Lease, time
     assert lease.seconds_left == 2.0
     time.now += 2.5
     assert (lease.seconds_left, lease.is_over) == (None, True)
-
-
-async def test_a_worker_whose_save_outlives_a_rebalance_ends_and_takes_it_back(lease: Lease) -> None:
-    """The output's broker was away: what waited for it came in behind the new owner's."""
-    consumer = BatchConsumer.__new__(BatchConsumer)
-    consumer.app = SimpleNamespace(crash=AsyncMock())
-    consumer.engine = SimpleNamespace(lease=lease, checkpoint=SimpleNamespace(overdue=True))
-    lease.suspended()
-    await consumer.on_partitions_assigned({TP("usage", 0)}, 7)
-    (error,) = consumer.app.crash.await_args.args
-    assert isinstance(error, LeaseLostError)
-    assert lease.is_over
-    with pytest.raises(LeaseLostError):
-        await lease.held()

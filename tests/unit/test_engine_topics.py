@@ -186,16 +186,21 @@ async def test_settings_that_lose_records_are_named_and_those_of_taste_are_not()
         TopicSpec("usage", 4, {"retention.ms": "5", "message.timestamp.type": "LogAppendTime"}),
         TopicSpec("models", 1, compacted),
         TopicSpec("health", 4, compacted),
+        TopicSpec("secret", 4, compacted),
     ]
     there = {
         "usage": {"retention.ms": "9", "message.timestamp.type": "CreateTime"},
         "models": {"cleanup.policy": "delete", "min.compaction.lag.ms": "999"},
         "health": compacted | {"min.compaction.lag.ms": "2000"},
+        "secret": {},
     }
 
     async def describe_configs(asked: Sequence[Any]) -> list[Any]:
         assert [one.name for one in asked] == list(there)
-        resources = [(0, "", 2, name, [(*one, False, 5) for one in there[name].items()]) for name in there]
+        resources = [
+            (29 if name == "secret" else 0, "", 2, name, [(*one, False, 5) for one in there[name].items()])
+            for name in there
+        ]
         return [SimpleNamespace(resources=resources[:1]), SimpleNamespace(resources=resources[1:])]
 
     found = await differing(cast(Any, SimpleNamespace(describe_configs=describe_configs)), specs)
@@ -203,5 +208,6 @@ async def test_settings_that_lose_records_are_named_and_those_of_taste_are_not()
         "models: cleanup.policy is delete, expected compact",
         "models: message.timestamp.type is None, expected LogAppendTime",
         "models: min.compaction.lag.ms is 999, expected 1000",
+        "secret: its settings cannot be read (TopicAuthorizationFailedError)",
         "usage: message.timestamp.type is CreateTime, expected LogAppendTime",
     ]

@@ -151,6 +151,8 @@ def test_relationship_is_unknown_before_the_first_answer() -> None:
         ({"days_overdue": 10}, 70.0),
         ({"days_overdue": 90}, 0.0),
         ({"cancellation_reported_while_paying": True}, 40.0),
+        ({"subscriptions_active": 2, "subscriptions_ending": 2}, 40.0),
+        ({"subscriptions_active": 2, "subscriptions_ending": 1}, 100.0),
         ({"mrr_minor": 50, "mrr_28d_ago_minor": 100}, 70.0),
         ({"mrr_minor": 200, "mrr_28d_ago_minor": 100}, 100.0),
         ({"days_to_renewal": 60, "renewal_automatic": False}, 80.0),
