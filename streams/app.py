@@ -124,7 +124,8 @@ def engine_settings(settings: Settings, role: Role) -> EngineSettings:
         datadir=settings.data_dir / "faust",
         partitions=settings.partitions,
         replication_factor=settings.replication_factor,
-        # Nothing is committed inside a batch, and a message posted is better committed before the next.
+        # One alert at a time: an alert posted is committable before the next is in hand, and while one waits for Slack
+        # there is no other that a rebalance could take away half done.
         batch_records=1 if role == "notify" else settings.max_poll_records,
         fetch_max_wait_seconds=settings.fetch_wait_seconds,
         commit_interval_seconds=settings.commit_interval_seconds,

@@ -40,7 +40,12 @@ LATE = Telemetry(
     "late_seconds",
     "How long the oldest of them has been there since this worker looks, by topic and partition.",
 )
-COMMIT_AGE = Telemetry("zelo_commit_age_seconds", "gauge", "last_commit_at_monotonic", "Seconds since the last commit.")
+COMMIT_AGE = Telemetry(
+    "zelo_commit_age_seconds",
+    "gauge",
+    "last_commit_at_monotonic",
+    "Seconds since the last commit, or the last save of work that takes longer than a commit.",
+)
 
 #: What a worker is asked for, not counted; `field` is an attribute of `Vitals`.
 ASKED: tuple[Telemetry, ...] = (

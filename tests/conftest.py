@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--broker", choices=("embedded", "kafka"), default="embedded", help="kafka: Apache Kafka, by scripts/test-kafka"
     )
-    parser.addoption("--kill-points", type=int, default=10, help="how often tests/chaos/test_kill_points.py kills")
+    parser.addoption("--kill-points", type=int, default=11, help="how often tests/chaos/test_kill_points.py kills")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,9 +20,13 @@ Invariants of the transport
     I8  A revocation keeps what is in flight until the last commit is made.
     I9  Nothing is written on a membership of the group that may have ended; the next heartbeat decides (lease.py).
         What was sent and has not left by then is taken back (fence.py).
+    I10 Between a membership's last save and the next assignment nothing is taken out of tables and outboxes
+        (checkpoint.py), and nothing is written (lease.py). A write found under way goes on afterwards only where
+        nobody else can have had the partitions; else the worker ends (consumer.py).
 
 Invariants of the tables
-    T1  What is committed is saved: outputs, then keys, then meta, then source offsets (checkpoint.py).
+    T1  What is committed is saved: outputs, then keys, then meta, then source offsets (checkpoint.py). Pieces of work
+        that precede a record are saved without the last.
     T2  Recovered is the last complete flush of a partition, keys and meta alike (staging.py). Only what a
         compaction may have taken the older version of is kept further; it says so (`partition.ahead`)
         until the replay has passed it.

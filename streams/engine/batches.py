@@ -59,7 +59,7 @@ class BatchMessage(ConsumerMessage):
 
 @dataclass(slots=True, eq=False)
 class Track:
-    """One partition between two seeks; `applied` counts the records that tables have taken in it."""
+    """One partition between two seeks; `applied` counts the records that tables took in, and pieces of work."""
 
     begin: int | None = None
     expected: int | None = None

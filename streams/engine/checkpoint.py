@@ -12,10 +12,18 @@ does not reach a save that has begun; it goes on, and the next one waits for it.
 
 After a crash at any point the state is recovered to the last meta record, which completes a flush
 (staging.py); the replay makes again whatever came after it, outputs included.
+
+Work that precedes a record and takes long (days that close) is saved piece by piece, steps 1 to 3 alone: there is no
+offset to commit before its end, and a worker that dies goes on behind the last piece saved.
+
+Nothing is begun outside a membership of the group. From `leaving` on, what is to be published waits, and one save at
+most is made, the last; nothing from `left` on. `joined` lets all go on, once what belongs to others by now is dropped:
+what had been taken out before and came in later would stand behind the outputs of the new owner.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
@@ -67,6 +75,8 @@ class Checkpoint:
     Attributes:
         outboxes: of agents without a table.
         wanted: set when something waits for publication.
+        pieces: some were gone through since the last save, of work that precedes a record (table.py).
+        under_way: something was taken out and is not yet written, or its offsets are not yet committed.
     """
 
     def __init__(
@@ -82,21 +92,43 @@ class Checkpoint:
         self.counters = counters
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Future[Any]] = set()
-        self._publication: asyncio.Future[None] | None = None
+        self._publication: asyncio.Future[bool] | None = None
         self._with_marked = False
         self._failed: BaseException | None = None
         self.outboxes: list[Outbox] = []
         self.wanted = asyncio.Event()
+        self.pieces = False
+        self.under_way = False
+        self._member = asyncio.Event()
+        self._may_save = False
         self._send = write
         self._tables = tables
         self._written = written
         self._turn = turn
 
+    def leaving(self) -> None:
+        """The membership ends: one save may still begin, publications wait for the next membership."""
+        self._member.clear()
+
+    def left(self) -> None:
+        """Nothing begins until the next membership."""
+        self._may_save = self.pieces = False
+
+    def joined(self) -> None:
+        """A membership begins, and the tables hold nothing of others any more.
+
+        What waits in outboxes is of batches that were not committed: whoever has them now reads them again.
+        """
+        for outbox in self.outboxes:
+            outbox.take()
+        self._may_save = True
+        self._member.set()
+
     async def save(self, committable: Callable[[], T], commit: Callable[[T], Awaitable[bool]]) -> bool:
-        """One commit: steps 1 to 4, never abandoned halfway.
+        """One commit: steps 1 to 4, never abandoned halfway; without the last while only pieces of work move.
 
         Args:
-            committable: gives the offsets that may be committed; nothing to do when they are empty.
+            committable: gives the offsets that may be committed; nothing to do when they are empty, but for `pieces`.
             commit: commits them once everything is saved.
 
         Returns:
@@ -107,34 +139,59 @@ class Checkpoint:
     async def publish_outputs(self, marked: bool = True) -> None:
         """Publishes what is waiting, without saving state: the state's flush will come after it.
 
-        One publication at most waits for its turn, however many agents ask for one.
+        One publication at most waits for its turn, however many agents ask for one. Between two memberships all who
+        ask wait here, where a cancellation reaches them.
 
         Args:
             marked: also what is to be rendered; False merely makes room, and does not undo conflation.
         """
         self._with_marked |= marked
-        if self._publication is None:
-            self._publication = self._begin(self._publish_outputs())
-        await asyncio.shield(self._publication)
+        done = False
+        while not done:
+            await self._member.wait()
+            if self._publication is None:
+                self._publication = self._begin(self._publish_outputs())
+            done = await asyncio.shield(self._publication)
 
     async def _save(self, committable: Callable[[], T], commit: Callable[[T], Awaitable[bool]]) -> bool:
         async with self._lock:
-            await self._render_waiting()
-            # no await between these two: what is committable is in the snapshot
+            if self._may_save:
+                await self._render_waiting()
+            # no await from here to the snapshot: what is committable is in it, and the membership is the same
             offsets = committable()
-            if not offsets:
+            if not self._may_save or not (offsets or self.pieces):
                 return False
-            snapshot = self.snapshot()
-            await self._write(snapshot)
-            return await commit(offsets)
+            self._may_save = self._member.is_set()  # no further one when this is the last of a membership
+            self.pieces = False
+            with self._taking_out():
+                await self._write(self.snapshot())
+                if offsets:
+                    return await commit(offsets)
+            self.counters.last_commit_at_monotonic = monotonic()
+            return False
 
-    async def _publish_outputs(self) -> None:
+    async def _publish_outputs(self) -> bool:
         async with self._lock:
             self._publication = None  # what is emitted from here on needs another one
+            if not self._member.is_set():
+                return False  # the membership ended while this waited for its turn
             marked, self._with_marked = self._with_marked, False
             if marked:
                 await self._render_waiting()
-            await self._write(Snapshot(self._take_outputs(marked)))
+            if not self._may_save:  # or while it rendered
+                self._with_marked |= marked
+                return False
+            with self._taking_out():
+                await self._write(Snapshot(self._take_outputs(marked)))
+            return True
+
+    @contextmanager
+    def _taking_out(self) -> Iterator[None]:
+        self.under_way = True
+        try:
+            yield
+        finally:
+            self.under_way = False
 
     async def _render_waiting(self) -> None:
         """Renders what is marked by now, in slices; what is marked meanwhile is little."""

@@ -80,7 +80,7 @@ class CommittingConsumer(driver.Consumer):
     async def _commit_offsets(self, offsets: Mapping[TP, int], *_: Any, **__: Any) -> bool:
         assignment = self.assignment()
         ours = {tp: offset for tp, offset in offsets.items() if tp in assignment}
-        if not ours:
+        if not ours or self.app.crashed:
             return False
         if not await self._commit(ours):
             self.counters.failed_commits += 1

@@ -8,7 +8,7 @@ change in between.
 import asyncio
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from aiokafka.errors import IllegalStateError
 from faust.transport.consumer import ensure_TPset
@@ -18,12 +18,25 @@ from streams.engine.batches import BatchMessage, RawBatch, Reread
 from streams.engine.committing import CommittingConsumer
 from streams.engine.fetching import BatchThread
 from streams.engine.gate import Standing
+from streams.engine.lease import LeaseLostError
+from streams.engine.leaving import leave_from_the_first
 from streams.engine.watchdog import Sight
 
 #: A partition that becomes drainable meanwhile waits this long at most.
 _POLL_SECONDS = 0.25
 #: While a partition is held back by a gate or a full queue, look again this often.
 _HELD_POLL_SECONDS = 0.01
+
+
+class Membership(NamedTuple):
+    """The source partitions of this worker in one generation of its group."""
+
+    generation: int
+    sources: frozenset[TP]
+
+    def continues(self, before: "Membership") -> bool:
+        """Whether nobody else can have had what was held before: the generations follow each other, nothing is lost."""
+        return self.generation == before.generation + 1 and self.sources >= before.sources
 
 
 class BatchConsumer(CommittingConsumer):
@@ -37,6 +50,7 @@ class BatchConsumer(CommittingConsumer):
         self.counters = self.engine.counters
         self._rest_until: dict[TP, float] = {}
         self._suspects: dict[TP, tuple[int, int]] = {}
+        self._held = Membership(-1, frozenset())
 
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
@@ -229,20 +243,41 @@ class BatchConsumer(CommittingConsumer):
         await super().seek_wait(partitions)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        checkpoint, lease = self.engine.checkpoint, self.engine.lease
+        checkpoint.leaving()
         # super() stops the flow and clears the queues. Agents may still be inside a batch, perhaps
         # stuck in an external call: we do not wait for them (stream_wait_empty is off), the batch is
-        # unacknowledged and will be read again. What they did acknowledge is committed now (I8).
+        # unacknowledged and will be read again. What they did acknowledge is committed now (I8), behind
+        # a commit that may be under way.
         await super().on_partitions_revoked(revoked)
         try:
-            await asyncio.wait_for(self.commit(), timeout=self.settings.session_timeout_seconds / 2)
+            await asyncio.wait_for(self.force_commit(), timeout=self.settings.session_timeout_seconds / 2)
         except TimeoutError:
             self.log.warning("no commit before the rebalance: the last batches will be read again")
-        self.engine.lease.suspended()
-        self.engine.lease.watch(cast(Any, self._thread)._ensure_consumer()._coordinator)  # before it joins
+        checkpoint.left()
+        lease.suspended()
+        coordinator = cast(Any, self._thread)._ensure_consumer()._coordinator
+        lease.watch(coordinator)  # before it joins
+        leave_from_the_first(coordinator)
         self.positions.forget()
         self._rest_until.clear()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        if self.app.crashed:
+            return  # nothing is written on a membership that nobody will use
+        held, self._held = self._held, self._membership(assigned, generation_id)
+        if self.engine.checkpoint.under_way and not self._held.continues(held):
+            self.engine.lease.lost()
+            await self.app.crash(
+                LeaseLostError("a write that the rebalance found under way may be of partitions that are another's now")
+            )
+            return
         self.engine.lease.joined()
         self.engine.assigned(ensure_TPset(assigned))
         await super().on_partitions_assigned(assigned, generation_id)
+        # the tables have dropped what is not ours, unless the app stops or the group has changed again
+        if not self.app.should_stop and generation_id == self.app.consumer_generation_id:
+            self.engine.checkpoint.joined()
+
+    def _membership(self, assigned: set[TP], generation: int) -> "Membership":
+        return Membership(generation, frozenset(tp for tp in assigned if not self._is_changelog_tp(tp)))

@@ -18,12 +18,14 @@ class Counters:
         flushes, flush_seconds, keys: checkpoints written, time in them, state records written.
         outputs: output records written.
         applied: records stepped through tables, counted slice by slice.
+        pieces: of work that precedes a record (days that close), gone through.
         acknowledged: records of any kind that the broker has taken; moves with every batch.
         commits, failed_commits: of source offsets.
         dead_letters: records that could not be processed and were sent there.
         recoveries, recovery_seconds, recovery_cpu_seconds, recovered: recoveries done, time in them until partitions
             are live, processor time of all threads meanwhile, changelog records read by them and for standby copies.
-        last_commit_at_monotonic: `time.monotonic()` of the last commit; None before the first.
+        last_commit_at_monotonic: `time.monotonic()` of the last commit, or save of pieces of work between two; None
+            before the first.
         lag: records on the broker after the committable offset, per source partition.
         late_seconds: for how long the oldest of them has been there, as far as this worker knows (lateness.py).
     """
@@ -39,6 +41,7 @@ class Counters:
     keys: int = 0
     outputs: int = 0
     applied: int = 0
+    pieces: int = 0
     acknowledged: int = 0
     commits: int = 0
     failed_commits: int = 0
@@ -54,4 +57,4 @@ class Counters:
     @property
     def activity(self) -> int:
         """A number that changes whenever anything of the worker moves."""
-        return self.records + self.applied + self.acknowledged + self.commits
+        return self.records + self.applied + self.pieces + self.acknowledged + self.commits

@@ -3,9 +3,9 @@
 A produce request that was sent in time can still arrive too late: while the network is gone it waits in a buffer of
 this process or of the kernel, and comes after everything the new owner of the partition wrote. So connections with
 such a request on them are reset, not closed: the kernel throws away what it holds, and nobody sends it again. That
-happens when the lease runs out, and, in a process that was frozen meanwhile, as soon as it wakes: the event loop asks
-its selector what is ready before it sends anything. And it happens when the process ends or dies, for then nobody
-would be left to do it.
+happens when the lease runs out, when a rebalance or the broker ends it, and, in a process that was frozen meanwhile, as
+soon as it wakes: the event loop asks its selector what is ready before it sends anything. And it happens when the
+process ends or dies, for then nobody would be left to do it.
 
 What has left the machine cannot be taken back: a network that delivers packets later than a session lets a late one in.
 """

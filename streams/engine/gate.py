@@ -29,7 +29,7 @@ class Standing(NamedTuple):
         position: after the last batch handed to agents; None when not known.
         pending: whether anything is left to read or to process.
         in_flight: batches handed to agents and not done.
-        applied: records taken by tables; moves within a batch.
+        applied: records taken by tables, and pieces of work; moves within a batch.
     """
 
     position: int | None

@@ -1,7 +1,8 @@
 """What a worker says of itself when it is asked: is it alive, is it ready, how much does it hold.
 
-Alive: something is committed now and then while there is something to commit. A worker that only waits (a rebalance,
-a recovery, ClickHouse or Slack away) is alive; the watchdog and the limits of a recovery end it when that is right.
+Alive: something is committed now and then while there is something to commit, or saved on the way there. A worker that
+only waits (a rebalance, a recovery, ClickHouse or Slack away) is alive; the watchdog and the limits of a recovery end
+it when that is right.
 Ready: it has its partitions, and their tables are recovered.
 """
 
@@ -20,7 +21,7 @@ class Pulse(NamedTuple):
     Attributes:
         alive: False when somebody should end it.
         late_seconds: how late its latest partition is.
-        commit_age_seconds: since the last commit; None before the first.
+        commit_age_seconds: since the last commit, or save of pieces of work between two; None before the first.
     """
 
     alive: bool

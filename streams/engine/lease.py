@@ -4,7 +4,8 @@ A worker that was frozen (SIGSTOP, a suspended machine) or cut off for longer th
 and does not know it. Commits of such a zombie are refused by the broker, its late state is ignored by whoever recovers
 (staging.py), but an output that comes after those of the new owner would stand as the newest value of its key. So
 nothing is written on a membership that may have ended: the next heartbeat is awaited, and it tells. What was asked to
-be written before, and has not left, is taken back (fence.py).
+be written before, and has not left, is taken back (fence.py). The same holds between two memberships: what a rebalance
+finds half written waits until it is known whether the partitions are still ours (consumer.py).
 """
 
 import asyncio
@@ -43,26 +44,36 @@ class Lease:
         self._clock = clock
         self._renewed_at: float | None = None
         self._asked_at: float | None = None
+        self._suspended = False
         self._lost = False
-        self._life = 0
+        self._wakers: list[Callable[[], object]] = []
+
+    def wakes(self, waker: Callable[[], object]) -> None:
+        """Calls this, from whatever thread, when the lease has ended at a word, not with its time."""
+        self._wakers.append(waker)
 
     def renewed(self, at: float | None = None) -> None:
         """The broker counted us in at this time: when the request that it answered was sent."""
         self._renewed_at = self._clock() if at is None else at
-        self._lost = False
 
     def joined(self) -> None:
         """We have partitions, since we asked for them."""
         self.renewed(self._asked_at)
+        self._suspended = self._lost = False  # behind the time, which the other thread looks at then
 
     def suspended(self) -> None:
-        """We hold no partition until we have joined again, so there is nothing to lose."""
-        self._renewed_at = None
-        self._life += 1
+        """Until we have joined again, others may be given what we held."""
+        self._suspended = True
+        self._wake()
 
     def lost(self) -> None:
-        """The broker does not know us any more."""
+        """The broker does not know us any more, or our partitions are another's; only a join mends it."""
         self._lost = True
+        self._wake()
+
+    def _wake(self) -> None:
+        for waker in self._wakers:
+            waker()
 
     async def held(self) -> None:
         """Returns when writing is safe.
@@ -70,10 +81,9 @@ class Lease:
         Raises:
             LeaseLostError: the membership has ended, or nobody can say.
         """
-        since, life = self._clock(), self._life
-        while self.is_over or self._life != life:
-            waited = self._clock() - since
-            if self._lost or self._life != life or waited > self._patience_seconds:
+        since = self._clock()
+        while self.is_over:
+            if self._lost or self._clock() - since > self._patience_seconds:
                 raise LeaseLostError(
                     "this worker was frozen or cut off for longer than its session "
                     f"({self._session_seconds:g} s), its partitions may be another's: it ends with nothing written"
@@ -84,13 +94,13 @@ class Lease:
     def is_over(self) -> bool:
         """Whether the membership has ended, or may have."""
         at = self._renewed_at  # once: the other thread may join in between
-        return self._lost or (at is not None and self._left(at) < 0)
+        return self._suspended or self._lost or (at is not None and self._left(at) < 0)
 
     @property
     def seconds_left(self) -> float | None:
         """Until the membership may have ended; None if it may have, or if there is none."""
         at = self._renewed_at
-        left = -1.0 if at is None else self._left(at)
+        left = -1.0 if at is None or self._suspended else self._left(at)
         return left if left >= 0 else None
 
     def _left(self, renewed_at: float) -> float:
@@ -105,7 +115,7 @@ class Lease:
         async def heartbeat() -> bool:
             sent = self._clock()
             alive: bool = await beat()
-            if alive and self._renewed_at is not None:  # else we have given all up, and a join is under way
+            if alive:
                 self.renewed(sent)
             elif coordinator.generation < 0:
                 self.lost()

@@ -10,6 +10,7 @@ Faust's own way of sending, message by message, is not offered: agents emit thro
 import asyncio
 import sys
 from collections.abc import Coroutine
+from contextlib import suppress
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ class ThreadProducer(driver.Producer):
         sys.setswitchinterval(_SWITCH_SECONDS)
         self._fence = Fence(self.app.engine.lease)  # type: ignore[attr-defined]
         self._home = asyncio.SelectorEventLoop(self._fence)
+        self.app.engine.lease.wakes(self._look_at_lease)  # type: ignore[attr-defined]
         self._thread = Thread(target=self._home.run_forever, name="zelo-producer", daemon=True)
         self._thread.start()
         await self._there(self._connect())
@@ -46,6 +48,13 @@ class ThreadProducer(driver.Producer):
         await self._producer.start()
         self.app.engine.lease.guard(self._producer.client)  # type: ignore[attr-defined]
         self._fence.guard(self._producer.client)
+
+    def _look_at_lease(self) -> None:
+        """Wakes the thread: its fence looks at the lease whenever its loop turns, and else when the time is up."""
+        home = self._home
+        if home is not None:
+            with suppress(RuntimeError):  # closed in between
+                home.call_soon_threadsafe(lambda: None)
 
     async def write(self, steps: list[list[Output]]) -> list[dict[tuple[str, int], int]]:
         """Sends the steps one after the other, each when the broker has the one before (see `publish`)."""

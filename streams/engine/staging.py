@@ -8,17 +8,20 @@ writes those keys anew with its first flush, so that the torn records do not out
 Compaction complicates this: it removes older meta records, and older versions of keys.
 
 * A record with a hole of the log behind it may have lost its meta record to compaction. It waits for any
-  meta record that is not older than itself, unless that flush has written the key anew: then it was torn.
+  meta record that is not older than itself, unless that flush has written the key anew: then it was torn. Nor is it
+  completed while a newer version waits behind it: whoever flushed then had taken that one for the key's, see below.
 * A waiting key of which no version was ever complete may have had one that is compacted away. Only when
   the log has no hole at all is such a key known to be new, and dropped; else it is kept, and it is `ahead`
-  of the partition until the replay has passed its offset (its outputs were published before its flush).
+  of the partition until the replay has passed its offset (its outputs were published before its flush). Of several
+  versions the last in place is kept, as compaction keeps it, though another may be further.
 
 The flush of a zombie (a worker that lost the partition and does not know it) is ignored when the
-partition is further; when it is not, what is further of it wins.
+partition is further, or as far: pieces of work are saved without an offset of their own (checkpoint.py). When it is
+not, what is further of it wins.
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import Any, NamedTuple
@@ -102,6 +105,8 @@ class Staging:
         self.applied = -1
         self.versions: set[bytes] = set()
         self._furthest = -1
+        self._writer = -1
+        self._earlier: set[int] = set()
         self._waiting: dict[int, _Flush] = {}
         self._next = 0
         self._hole = -1
@@ -159,11 +164,15 @@ class Staging:
         self._arrive(position)
         offset, writer = PREFIX.unpack_from(value)
         own = self._waiting.pop(writer, None) or _Flush()
-        if offset < self.applied:
+        if offset < self.applied or (offset == self.applied and writer in self._earlier):
             return
+        if writer != self._writer:
+            self._earlier.add(self._writer)
+            self._writer = writer
         self.applied, self.meta = offset, value[PREFIX.size :]
+        newer = self._newer(offset)
         for flush in self._waiting.values():
-            self._complete_older(flush, offset, own)
+            self._complete_older(flush, offset, own, newer)
         if own.least >= self._furthest:
             if self.complete:
                 self.complete.update(own.values)
@@ -174,12 +183,24 @@ class Staging:
             for name, version in own.values.items():
                 self._complete(name, version)
 
-    def _complete_older(self, flush: _Flush, offset: int, own: _Flush) -> None:
+    def _newer(self, offset: int) -> dict[str, int]:
+        """Last positions of waiting versions that contain more than `offset`, unless they were torn."""
+        last: dict[str, int] = {}
+        for flush in self._waiting.values():
+            if flush.most > offset:
+                for name, value in flush.values.items():
+                    position = flush.positions[name]
+                    if _offset(value) > offset and position != _ONLY_ITS_OWN:
+                        last[name] = max(position, last.get(name, -1))
+        return last
+
+    def _complete_older(self, flush: _Flush, offset: int, own: _Flush, newer: dict[str, int]) -> None:
         positions, values = flush.positions, flush.values
         for name in values.keys() & own.values.keys():
             positions[name] = _ONLY_ITS_OWN
         for name in [n for n, v in values.items() if _offset(v) <= offset and positions[n] < self._hole]:
-            self._complete(name, values.pop(name))
+            if newer.get(name, -1) < positions[name]:  # else this flush knew the key to be ahead, and left it alone
+                self._complete(name, values.pop(name))
 
     def _complete(self, name: str, value: bytes) -> None:
         older, offset = self.complete.get(name), _offset(value)
@@ -190,17 +211,15 @@ class Staging:
     def end(self) -> Leftover:
         """The end of the log: decides about what no meta record has completed."""
         left = Leftover([], {})
-        for name, value in self._left():
-            offset = _offset(value)
-            if name in self.complete or self._hole < 0:
-                left.torn.append(name)
-            elif name not in left.ahead or offset > left.ahead[name].offset:
-                left.ahead[name] = Version(offset, value if len(value) > PREFIX.size else None)
-        return left
-
-    def _left(self) -> Iterator[tuple[str, bytes]]:
+        places: dict[str, int] = {}
         for flush in self._waiting.values():
-            yield from flush.values.items()
+            for name, value in flush.values.items():
+                if name in self.complete or self._hole < 0:
+                    left.torn.append(name)
+                elif (place := flush.positions[name]) > places.get(name, -1):
+                    places[name] = place
+                    left.ahead[name] = Version(_offset(value), value if len(value) > PREFIX.size else None)
+        return left
 
 
 def _offset(value: bytes) -> int:

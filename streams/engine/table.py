@@ -111,6 +111,9 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
         part = self.partition(message.partition)
         with self._changing(part):
             yield part
+        message.track.applied += 1  # the partition moves, though no record is taken in
+        self._engine.counters.pieces += 1
+        self._engine.checkpoint.pieces = True
         if part.has_outputs:
             self._engine.checkpoint.wanted.set()
 

@@ -27,7 +27,7 @@ class Sight(NamedTuple):
     Attributes:
         committable: offset that may be committed, or where reading began; None before that is known.
         lag: distance to the end of the partition's log.
-        applied: records taken by tables; moves within a batch.
+        applied: records taken by tables, and pieces of work; moves within a batch.
         held: a gate holds the partition back, which is no fault of its own.
     """
 

@@ -107,6 +107,11 @@ async def fed(job: Job, chance: random.Random, events: int = 100, pause: float =
         await feeding
 
 
+def to_produce(topic: str) -> bytes:
+    """Bytes of a request that writes to the topic: its name, how many partitions, ours are numbered from 0."""
+    return b"\0" + len(topic).to_bytes(1) + topic.encode() + b"\0\0\0"
+
+
 def with_fault_file(child: Child, role: str, file: Path) -> Child:
     """The same worker, but each start looks for a fault in the file first."""
     return replace(child, argv=[sys.executable, str(_SCRIPT), role, str(file)])

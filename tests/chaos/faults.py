@@ -80,6 +80,7 @@ POINTS: Mapping[str, Point] = {
     "in recovery": Point(_engine("streams.engine.table", "StateTable"), "load"),
     "at the end of recovery": Point(_engine("streams.engine.recovery", "BulkRecovery"), "on_recovery_completed", True),
     "revoked": Point(_CONSUMER, "on_partitions_revoked", True),
+    "between two memberships": Point(_CONSUMER, "on_partitions_revoked"),
     "assigned": Point(_CONSUMER, "on_partitions_assigned", True),
     "before a flush": Point(_CHECKPOINT, "_write", True, _has_state),
     "in a flush": Point(_engine("streams.engine.outbox", ""), "_send", counts=_to_a_changelog),

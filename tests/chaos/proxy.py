@@ -27,7 +27,10 @@ class Proxy:
         self._open = asyncio.Event()
         self._open.set()
         self._frozen = asyncio.Event()
+        self._released = asyncio.Event()
+        self._released.set()
         self._mark = b""
+        self._alone = False
         self._refusing = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,6 +64,12 @@ class Proxy:
         self._frozen.clear()
         await self._frozen.wait()
 
+    async def hold_at(self, mark: bytes) -> None:
+        """Like `freeze_at`, but of the connection alone on which it comes."""
+        self._alone = True
+        await self.freeze_at(mark)
+        self._alone = False
+
     def restore(self) -> None:
         """As if nothing had been; what a freeze held back goes on, unless its sender has reset the connection since.
 
@@ -69,6 +78,7 @@ class Proxy:
         self._refusing = False
         self.delay = 0.0
         self._open.set()
+        self._released.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -110,12 +120,14 @@ class Proxy:
             while chunk := await reader.read(_CHUNK):
                 if self.delay:
                     await asyncio.sleep(self.delay)
-                if self._mark and self._mark in chunk:
+                held = bool(self._mark) and self._mark in chunk
+                if held:
                     self._mark = b""
-                    self._open.clear()
+                    (self._released if self._alone else self._open).clear()
                     self._frozen.set()
-                if not self._open.is_set():
+                if not self._open.is_set() or (held and not self._released.is_set()):
                     await self._open.wait()
+                    await self._released.wait()
                     if _is_reset(reader, source):
                         return
                 writer.write(chunk)

@@ -28,6 +28,7 @@ HITS = {
     "in recovery": 3,
     "at the end of recovery": 1,
     "revoked": 1,
+    "between two memberships": 1,
     "assigned": 1,
     "before a flush": 4,
     "in a flush": 60,
@@ -36,7 +37,7 @@ HITS = {
     "committed": 4,
 }
 #: They come with a second worker that joins.
-REBALANCE = ("revoked", "assigned")
+REBALANCE = ("revoked", "between two memberships", "assigned")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
 from engine_rig import Job, Worker, broker, check_exact, poll, prepare, read_all
-from fault_rig import FaultWorker, begun, drained, fed, some_more
+from fault_rig import FaultWorker, begun, drained, fed, some_more, to_produce
 from faults import Fault
 from proxy import Proxy
 
@@ -78,18 +78,8 @@ async def outputs(job: Job) -> int:
     return sum(r.value != b"live" for records in (await read_all(job, job.out)).values() for r in records)
 
 
-async def second_generation(job: Job) -> None:
-    """The embedded broker's first generation is 0; aiokafka takes it for none and leaves without a word."""
-    with Worker(job) as first, Worker(job) as second:
-        await asyncio.gather(begun(first), begun(second))
-        second.stop()
-        await told(first, "Worker ready", 2)
-        first.stop()
-
-
 async def test_sigterm_under_load_commits_what_is_done_and_leaves_the_group(job: Job) -> None:
     await prepare(job)
-    await second_generation(job)
     job.session_seconds = 18.0  # whoever comes next would wait that long for a member that has not left
     begins = []
     async with fed(job, random.Random(SEED)):
@@ -180,11 +170,6 @@ async def test_a_worker_cut_off_past_its_session_is_replaced_and_harms_nobody(jo
             network.restore()
             await told(lonely, "Worker ready", joins + 1)
             await check_exact(job)
-
-
-def to_produce(topic: str) -> bytes:
-    """Bytes of a request that writes to the topic: its name, how many partitions, ours are numbered from 0."""
-    return b"\0" + len(topic).to_bytes(1) + topic.encode() + b"\0\0\0"
 
 
 # ------------------------------------------------------------------------------------------------- disk and clock

@@ -32,12 +32,14 @@ from streams.engine.outbox import Output
 from streams.engine.partition import Partition
 from streams.engine.settings import EngineSettings
 from streams.engine.states import StateCodec
-from streams.engine.table import changelog_name, state_table
+from streams.engine.table import StateTable, changelog_name, state_table
 from streams.engine.topics import CHANGELOG_CONFIG, TopicSpec, create_topics
 from streams.engine.transport import batch_topic
 
 ROOT = Path(__file__).parents[2]
 SOURCE, OUT, SIDE = "source", "out", "side"
+#: A key of which a record asks for work in pieces, and how long each takes.
+LABOURED, PIECE_SECONDS = b"laboured", 0.02
 
 
 _NUMBERS = itertools.count()
@@ -49,6 +51,7 @@ class Count(msgspec.Struct):
 
 class Ledger(msgspec.Struct):
     read: int = 0
+    worked: int = 0
 
 
 @dataclass
@@ -71,6 +74,10 @@ class Job:
     fails_at: str = ""
     #: The agent never comes back from the batch with this key.
     stuck_at: str = ""
+    #: Before it takes in a run with the key `LABOURED`: pieces of work, in each partition once.
+    pieces: int = 0
+    #: Outputs that wait before an agent waits, too.
+    room_records: int = 50_000
     #: Of the names of source and output topic, so that several jobs can run on one broker.
     suffix: str = ""
     session_seconds: float = 4.0
@@ -97,6 +104,7 @@ def build(job: Job) -> EngineApp:
         session_timeout_seconds=job.session_seconds,
         stall_seconds=job.stall_seconds,
         catch_up_seconds=job.catch_up_seconds,
+        room_records=job.room_records,
         heartbeat_interval_seconds=min(0.5, job.session_seconds / 6),
     )
     app = engine_app(job.name, settings)
@@ -123,11 +131,26 @@ def count(app: EngineApp, job: Job, name: str) -> None:
                 await asyncio.sleep(3600)
             half = len(event.value) // 2
             for run in (event.value[:half], event.value[half:]):
+                if any(record.key == LABOURED for record in run):
+                    await labour(table, event, job)
                 with table.batch(event, run) as (part, records):
                     for record in records:
                         fold(part, record, job)
                 await table.room()
             event.ack()
+
+
+async def labour(table: StateTable[Count, Ledger], event: Any, job: Job) -> None:
+    """Work in pieces, of which the state says how far it is."""
+    while True:
+        await table.room()
+        with table.piece(event) as part:
+            if part is None or part.meta.worked >= job.pieces:
+                return
+            part.meta.worked += 1
+            part.put(LABOURED.decode(), part.get(LABOURED.decode()) or Count())
+        print(f"piece {part.number}.{part.meta.worked}", flush=True)  # noqa: T201 - for whoever reads the worker's log
+        await asyncio.sleep(PIECE_SECONDS)
 
 
 def hand_on(app: EngineApp, job: Job) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from faust.types import TP
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams.engine.batches import BatchMessage, RawBatch, Track
@@ -149,6 +149,7 @@ class Worker:
         self.table.load(0, broker.changelog())
         self.part = self.table.partition(0)
         self.part.recovered()
+        self.checkpoint.joined()
 
     def _wrote(self, topic: str, partition: int, offset: int) -> None:
         self.written[topic, partition] = offset
@@ -217,6 +218,13 @@ CRASH = st.tuples(st.integers(1, 12), st.integers(0, 9), st.floats(0, 1))
     st.sampled_from((TINY, ROOMY)),
     st.booleans(),
 )
+@example(  # of a key without a complete version two wait, and a flush in between completed the older one
+    [1, 3, 4, 0, 0, 0, 1, 2, 3, 0, 0],
+    [(1, 2, 0.0), (3, 7, 1.0), (9, 8, 0.0), (8, 4, 0.0), (1, 0, 1.0), (3, 5, 0.0), (2, 3, 0.0)],
+    TINY,
+    True,
+)
+@example([0, 0, 1, 0], [(4, 5, 0.0), (1, 2, 0.75), (3, 3, 1.0)], TINY, True)  # compaction took the further one away
 def test_a_crash_at_any_point_changes_neither_state_nor_outputs(
     keys: list[int], crashes: list[tuple[int, int, float]], batch_bytes: int, compacts: bool
 ) -> None:
@@ -502,3 +510,174 @@ async def test_a_record_that_no_request_can_carry_is_refused_before_anything_is_
     with pytest.raises(RecordTooLargeError, match="1264 bytes, the largest request 1000"):
         await publish(broker, [Output(OUT, 0, None, b"a"), Output(OUT, 0, None, b"x" * 1200)], 1000)
     assert broker.writes == []
+
+
+# ------------------------------------------------------------------------------------------------------ memberships
+
+
+def gated(worker: Worker) -> list[asyncio.Event]:
+    """Lets no write through before its event is set; they come in the order of the writes."""
+    gates: list[asyncio.Event] = []
+    send = worker.checkpoint._send
+
+    async def wait(steps: Any) -> Any:
+        gates.append(asyncio.Event())
+        await gates[-1].wait()
+        return await send(steps)
+
+    worker.checkpoint._send = wait
+    return gates
+
+
+async def turns(number: int = 20) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def test_what_is_asked_to_be_published_between_two_memberships_waits_and_nobody_spins() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source([1, 2]))
+    worker.checkpoint.leaving()
+    begin, begun = worker.checkpoint._begin, []
+    worker.checkpoint._begin = lambda work: begun.append(work) or begin(work)  # type: ignore[method-assign,func-returns-value]
+    asked = [asyncio.create_task(worker.checkpoint.publish_outputs()) for _ in range(3)]
+    await turns()
+    worker.checkpoint.left()
+    await turns()
+    assert (broker.writes, worker.checkpoint.under_way, begun) == ([], False, [])
+    worker.checkpoint.joined()
+    await asyncio.gather(*asked)
+    assert len(broker.logs[OUT, 0]) == 4
+
+
+async def test_a_publication_that_waits_for_its_turn_when_the_membership_ends_comes_after_the_next_one_began() -> None:
+    """It was made behind the last save, on a membership that had ended."""
+    broker = Broker()
+    worker = Worker(broker)
+    gates = gated(worker)
+    worker.process(source([1, 2]))
+    saving = asyncio.create_task(worker.commit(2))
+    await turns()
+    worker.process(source([1, 2, 3]))
+    asked = asyncio.create_task(worker.checkpoint.publish_outputs())
+    await turns()
+    worker.checkpoint.leaving()
+    assert worker.checkpoint.under_way
+    gates[0].set()
+    await saving
+    await turns()
+    assert (len(gates), worker.checkpoint.under_way, asked.done()) == (1, False, False)
+    worker.checkpoint.left()
+    await turns()
+    assert (len(gates), asked.done()) == (1, False)
+    worker.table.drop_partition(0)  # it is another's now
+    worker.checkpoint.joined()
+    await asked
+    assert (len(gates), len(broker.logs[OUT, 0])) == (1, 4)
+
+
+async def test_one_save_is_made_while_a_membership_ends_and_none_behind_it() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    gates = gated(worker)
+    worker.process(source([1, 2]))
+    running = asyncio.create_task(worker.commit(2))
+    await turns()
+    worker.process(source([1, 2, 3]))
+    worker.checkpoint.leaving()
+    saves = [asyncio.create_task(worker.commit(3)) for _ in range(2)]
+    await turns()
+    gates[0].set()
+    await turns()
+    worker.process(source([1, 2, 3, 4]))
+    gates[1].set()
+    assert await asyncio.gather(running, *saves) == [True, True, False]
+    assert not worker.checkpoint.under_way
+    worker.checkpoint.left()
+    assert not await worker.commit(4)
+    assert broker.committed == {TP(SOURCE, 0): 3}
+    worker.checkpoint.joined()
+    gates.clear()
+    last = asyncio.create_task(worker.commit(4))
+    await turns()
+    gates[0].set()
+    assert await last
+
+
+async def test_a_membership_that_ends_while_much_is_rendered_takes_nothing_out() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source(list(range(1_000))))
+    go_on = asyncio.Event()
+    worker.checkpoint._turn = go_on.wait  # type: ignore[assignment]
+    asked = asyncio.create_task(worker.checkpoint.publish_outputs())
+    await turns()
+    worker.checkpoint.leaving()
+    worker.checkpoint.left()
+    go_on.set()
+    await turns(100)
+    assert broker.writes == []
+    assert worker.part.has_outputs
+    worker.checkpoint.joined()
+    await asked
+    assert not worker.part.has_outputs
+    live = Counter(key for key, value in broker.logs[OUT, 0] if value.startswith(b"live"))
+    assert live == Counter({b"c%d" % key: 1 for key in range(1_000)})
+
+
+async def test_pieces_of_work_are_saved_without_a_commit_but_not_of_a_membership_that_ended() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    event = event_of(source([1, 2]))
+    worker.process(event.value, event)
+    await worker.commit(2)
+    assert worker.counters.last_commit_at_monotonic is None  # the consumer's, when the offsets are committed
+
+    def piece(events: int) -> None:
+        with worker.table.piece(event) as part:
+            assert part is not None
+            part.put("c9", Customer(events))
+
+    piece(1)
+    assert not await worker.checkpoint.save(dict, broker.commit)
+    assert worker.counters.last_commit_at_monotonic is not None
+    assert (worker.counters.pieces, event.message.track.applied) == (1, 3)
+    assert state_of(Worker(broker)) == state_of(worker)
+    written = len(broker.writes)
+    assert not await worker.checkpoint.save(dict, broker.commit)
+    piece(2)
+    worker.checkpoint.leaving()
+    worker.checkpoint.left()
+    assert not await worker.checkpoint.save(dict, broker.commit)
+    worker.checkpoint.joined()
+    assert not await worker.checkpoint.save(dict, broker.commit)
+    assert len(broker.writes) == written
+
+
+async def test_what_waits_in_an_outbox_when_a_membership_begins_is_read_again() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    box = Outbox(1, worker.checkpoint.publish_outputs, worker.checkpoint.wanted, Pace().turn)
+    worker.checkpoint.outboxes.append(box)
+    worker.checkpoint.leaving()
+    box.emit(Output("dead-letters", 0, b"k", b"v"))
+    agent = asyncio.create_task(box.room())
+    await turns()
+    worker.checkpoint.left()
+    worker.checkpoint.joined()
+    await agent
+    assert broker.writes == []
+
+
+async def test_who_waits_for_a_membership_can_be_cancelled() -> None:
+    worker = Worker(Broker())
+    worker.process(source([1, 2]))
+    worker.table.room_records = 1
+    worker.checkpoint.leaving()
+    agent = asyncio.create_task(worker.table.room())
+    await turns()
+    agent.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await agent
+    assert worker.checkpoint._tasks == set()

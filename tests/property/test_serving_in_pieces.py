@@ -1,6 +1,7 @@
 """The agent of a topic, when a record asks for work in pieces before it is taken in."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -115,6 +116,69 @@ async def test_what_lies_before_the_pieces_is_committable_while_they_go_on() -> 
     await serve(worker, look).agent(Stream(event))
     assert set(reached) == {2}
     assert event.message.reached == 4
+
+
+class Labour:
+    """A machine whose state says how far its pieces of work are; each is saved before the next, without a commit."""
+
+    def __init__(self, broker: Broker, records: list[Any]) -> None:
+        self.broker = broker
+        self.records = records
+        self.gone_through: list[int] = []
+
+    def step(self, part: Any, offset: int, record: Any) -> Iterator[None] | None:
+        if record.key == CLOSES.encode() and self.done(part) < PIECES:
+            return self._work(part)
+        step(part, record)
+        return None
+
+    def _work(self, part: Any) -> Iterator[None]:
+        for number in range(self.done(part), PIECES):
+            self.gone_through.append(number)
+            part.put("pieces", Customer(number + 1))
+            part.emit(OUT, b"piece", b"piece %d" % number)
+            if number < PIECES - 1:
+                yield
+
+    def done(self, part: Any) -> int:
+        found = part.get("pieces")
+        return 0 if found is None else found.events
+
+    async def live(self, worker: Worker, saves: int) -> None:
+        """A life of so many saves at most."""
+        left = iter(range(saves))
+
+        async def save() -> None:
+            if next(left, None) is None:
+                raise DeathError
+            await worker.checkpoint.save(dict, self.broker.commit)
+
+        worker.table.app.engine.pace = SimpleNamespace(turn=save)
+        server = _Server(worker.table, read, self.step, lambda *_: None, lambda *_: None, worker.counters, "letters", 9)
+        with suppress(DeathError):
+            await server.agent(Stream(event_of(self.records[worker.part.applied + 1 :])))
+
+
+class DeathError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("saves, expected", [(1, [0, 1, 2]), (2, [0, 0, 1, 2]), (3, [0, 1, 1, 2]), (4, [0, 1, 2, 2])])
+async def test_a_worker_that_dies_between_two_pieces_goes_on_behind_the_last_one_saved(
+    saves: int, expected: list[int]
+) -> None:
+    """Only the one at hand is done again."""
+    broker, records = Broker(), source([1, 2, 9, 3])
+    labour = Labour(broker, records)
+    await labour.live(Worker(broker), saves)
+    survivor = Worker(broker)
+    await labour.live(survivor, 100)
+    await survivor.commit(len(records))
+    assert labour.gone_through == expected
+    recovered = Worker(broker).part
+    assert (labour.done(recovered), recovered.meta.read) == (PIECES, len(records))
+    told = [value for key, value in broker.logs[OUT, 0] if key == b"piece"]
+    assert sorted(set(told)) == [b"piece %d" % number for number in range(PIECES)]
 
 
 @pytest.mark.parametrize("turns", range(1, 4))

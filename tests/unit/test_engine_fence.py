@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
@@ -13,6 +13,7 @@ from aiokafka.protocol.produce import ProduceRequest
 
 from streams.engine.fence import Fence
 from streams.engine.lease import Lease
+from streams.engine.producer import ThreadProducer
 
 #: More than all the buffers between two sockets hold.
 LARGE = 32 * 1024 * 1024
@@ -123,6 +124,44 @@ def test_a_silent_loop_wakes_when_the_session_is_over(broker: socket.socket) -> 
         return await asyncio.to_thread(received, broker)  # nothing else is to be done
 
     assert run(fence, work()) == 100
+
+
+class Producer(ThreadProducer):
+    """In its thread, with one connection instead of aiokafka's."""
+
+    connection: Any
+
+    def __init__(self, lease: Lease, broker: socket.socket) -> None:
+        self.app = cast(Any, SimpleNamespace(engine=SimpleNamespace(lease=lease)))
+        self._broker = broker
+
+    async def _connect(self) -> None:
+        self.connection = await connected(self._fence, self._broker)
+        self.connection.send(PRODUCE)
+
+    async def _disconnect(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("word", ["lost", "suspended"])
+async def test_a_producer_learns_at_once_that_the_membership_has_ended(
+    broker: socket.socket, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    """A heartbeat says so, or a rebalance: its thread slept on until the session was over."""
+    monkeypatch.setattr("streams.engine.producer.sys.setswitchinterval", lambda seconds: None)
+    lease = Lease(3_600.0, 60.0)
+    lease.renewed()
+    producer = Producer(lease, broker)
+    await producer.on_start()
+    try:
+        tell = lease.lost if word == "lost" else lease.suspended
+        reading = asyncio.create_task(asyncio.to_thread(received, broker))
+        await asyncio.to_thread(tell)
+        assert await asyncio.wait_for(reading, 30) == 100
+    finally:
+        await producer.on_stop()
+    assert producer.connection.closed
+    tell()  # to nobody
 
 
 def test_a_connection_without_a_write_stays_and_so_do_all_of_a_member(

@@ -57,14 +57,43 @@ async def test_after_a_session_without_heartbeat_the_next_one_decides(lease: Lea
         await writing
 
 
-async def test_what_waited_is_not_written_after_a_rebalance(lease: Lease, time: Time) -> None:
+async def test_between_two_memberships_nothing_is_written(lease: Lease, time: Time) -> None:
+    lease.suspended()
+    assert (lease.is_over, lease.seconds_left) == (True, None)
+    writing = await waits(lease)
+    lease.renewed()  # a heartbeat that was on its way
+    await asyncio.sleep(0.05)
+    assert not writing.done()
+    lease.joined()
+    await writing
+    assert lease.seconds_left == 10.0
+
+
+async def test_what_waited_is_not_written_when_the_rebalance_gave_its_partitions_away(lease: Lease, time: Time) -> None:
     time.now += 10.1
     writing = await waits(lease)
     lease.suspended()
-    lease.renewed()
+    lease.lost()
     with pytest.raises(LeaseLostError):
         await writing
-    await lease.held()
+    lease.renewed()  # heartbeats of a membership that nobody uses
+    with pytest.raises(LeaseLostError):
+        await lease.held()
+
+
+async def test_a_worker_frozen_between_two_memberships_may_not_write_when_it_thaws(lease: Lease, time: Time) -> None:
+    lease.suspended()
+    time.now += 1_000.0
+    assert lease.is_over
+
+
+async def test_who_looks_at_the_lease_is_told_when_it_ends_at_a_word(lease: Lease) -> None:
+    told: list[str] = []
+    lease.wakes(lambda: told.append("suspended" if lease._suspended else "lost"))
+    lease.lost()
+    lease.joined()
+    lease.suspended()
+    assert told == ["lost", "suspended"]
 
 
 async def test_nobody_waits_longer_than_the_patience(lease: Lease, time: Time) -> None:
@@ -81,6 +110,8 @@ async def test_a_join_that_takes_longer_than_a_session_loses_nothing(lease: Leas
     lease.watch(coordinator)
     assert await coordinator._do_heartbeat()  # one that was on its way
     time.now += 50.0
+    await coordinator._send_req(SyncGroupRequest("group", 3, "member", "", []))
+    lease.joined()
     await lease.held()
 
 

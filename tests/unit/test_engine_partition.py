@@ -47,6 +47,18 @@ def test_the_flush_of_a_zombie_that_comes_late_is_ignored_whole(part: Partition[
     assert (part.applied, part.meta, part.keys(), part.get("c1")) == (20, Ledger(21), ["c1"], Customer(2))
 
 
+def test_a_zombie_that_was_as_far_undoes_no_piece_of_work(part: Partition[Customer, Ledger]) -> None:
+    """Pieces of work are saved at the offset of the record before them, by one owner after the other."""
+    recover(
+        part,
+        *((META_KEY, stored(10, Ledger(1), writer=1)),),
+        *((b"c1", stored(10, Customer(2), writer=2)), (META_KEY, stored(10, Ledger(2), writer=2))),
+        *((b"c1", stored(10, Customer(3), writer=2)), (META_KEY, stored(10, Ledger(3), writer=2))),
+        *((b"c1", stored(10, Customer(1), writer=1)), (META_KEY, stored(10, Ledger(1), writer=1))),
+    )
+    assert (part.applied, part.meta, part.get("c1")) == (10, Ledger(3), Customer(3))
+
+
 def test_a_zombie_inside_a_flush_takes_nothing_from_it(part: Partition[Customer, Ledger]) -> None:
     recover(
         part,
