@@ -12,7 +12,7 @@ from streams.messages import serve
 
 def register(zelo: Zelo) -> None:
     """Declares the agent of the health scores."""
-    machine = AlertMachine(zelo.name(ALERTS), zelo.settings.locale)
+    machine = AlertMachine(zelo.name(ALERTS), zelo.settings.locale, zelo.profile.alerts)
     table = zelo.table("alerts", HEALTH, Watched, Watch, machine.render)
     read = MessageDecoder[HealthScore](HealthScore)
 

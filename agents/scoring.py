@@ -6,7 +6,7 @@ import structlog
 
 from schemas.codec import MessageDecoder
 from schemas.metrics import MetricsMessage
-from schemas.registry import CHURN, HEALTH, METRICS, MODELS, OBSERVATIONS, UPSELL
+from schemas.registry import CHURN, HEALTH, METRICS, MODELS, OBSERVATIONS, PORTFOLIO, UPSELL
 from streams.app import Zelo
 from streams.churn.scoring import ChurnScorer
 from streams.engine.broadcast import Broadcast
@@ -24,10 +24,11 @@ _log = structlog.get_logger(__name__)
 def register(zelo: Zelo) -> None:
     """Declares the agent of the metrics topic and the reader of models."""
     profile = zelo.profile
-    outputs = Outputs(*map(zelo.name, (HEALTH, CHURN, UPSELL, OBSERVATIONS)))
+    outputs = Outputs(*map(zelo.name, (HEALTH, CHURN, UPSELL, OBSERVATIONS, PORTFOLIO)))
     health = HealthScorer(profile.health, f"{profile.name}@{profile.version}")
     churn, upsell = ChurnScorer(profile.churn), UpsellScorer(profile.upsell)
-    machine = ScoringMachine(health, churn, upsell, zelo.days, outputs, zelo.settings.piece_customers)
+    pieces, horizon = zelo.settings.piece_customers, zelo.settings.horizon_days
+    machine = ScoringMachine(health, churn, upsell, zelo.days, outputs, pieces, horizon)
     table = zelo.table("scoring", METRICS, Card, Alignment, machine.render)
     read = MessageDecoder[MetricsMessage](MetricsMessage)
     serve(zelo, METRICS, table, lambda record: read(record.value), machine.step)

@@ -7,9 +7,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from schemas.portfolio import PortfolioFigures
+
 Domain = Literal["usage", "support", "revenue", "feedback", "account", "spend"]
-#: Those that speak of a customer, and so of its scores; spend is mostly the company's own.
-DOMAINS: tuple[Domain, ...] = ("usage", "support", "revenue", "feedback", "account")
+DOMAINS: tuple[Domain, ...] = ("usage", "support", "revenue", "feedback", "account")  # spend enters no score
 
 
 class UsageValues(Struct, frozen=True, kw_only=True, tag="usage", tag_field="domain"):
@@ -17,8 +18,7 @@ class UsageValues(Struct, frozen=True, kw_only=True, tag="usage", tag_field="dom
 
     `active_users_*` are None until an event names a user. `usage_trend` is active days of the last 14 days
     against the 14 before, None under 28 days of tenure. Onboarding starts with the first fact of the usage topic; its
-    steps are None where the profile has none. `resource*` are None until a resource was viewed or rated, sessions where
-    the profile does not count them. Times are epoch ms.
+    steps are None where the profile has none, sessions where it counts none, `resource*` until one was viewed or rated.
     """
 
     active_users_1d: int | None = None
@@ -233,9 +233,9 @@ class MetricValues(Struct, frozen=True, kw_only=True, tag="values"):
     Attributes:
         kind: `live` newest at once; `day` the values at the end of `day`, in order, revision 0 first.
         as_of: the instant the values describe, epoch ms; for `day` the day's end.
-        revision: how often this day has been restated.
-        version: offset of the newest input record included.
+        revision, version: how often this day has been restated; offset of the newest input record included.
         event_id, event_at: the customer's newest event in this domain.
+        before, restated_by: of a restated day the values it had, if any, and the event that changed them.
     """
 
     customer_id: str
@@ -247,6 +247,8 @@ class MetricValues(Struct, frozen=True, kw_only=True, tag="values"):
     version: int = 0
     event_id: str | None = None
     event_at: int | None = None
+    before: Values | None = None
+    restated_by: str | None = None
 
 
 class DayClosed(Struct, frozen=True, kw_only=True, tag="day_closed"):
@@ -260,8 +262,7 @@ class DayClosed(Struct, frozen=True, kw_only=True, tag="day_closed"):
 class Movement(Struct, frozen=True, kw_only=True, tag="movement"):
     """A step of a customer's MRR (METRICS.md section 5); `removed` takes back one that late data undid.
 
-    Key: customer_id, currency, effective_at. `amount_minor` is signed: after - before. `churn_reason` and
-    `churn_voluntary` are those of a churn, where they were said.
+    Key: customer_id, currency, effective_at. `amount_minor`: after - before. `churn_*`: of a churn, where it was said.
     """
 
     customer_id: str
@@ -296,4 +297,4 @@ class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
     version: int
 
 
-MetricsMessage = MetricValues | DayClosed | Movement | Progress
+MetricsMessage = MetricValues | DayClosed | Movement | Progress | PortfolioFigures

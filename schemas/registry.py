@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from schemas import alerts, events, metrics, scores
+from schemas import alerts, events, metrics, portfolio, scores
 
 Cleanup = Literal["delete", "compact"]
 
@@ -76,7 +76,7 @@ METRICS = Topic(
     name="metrics.v1",
     key="customer_id",
     message=metrics.MetricsMessage,
-    summary="Metric values per customer and domain, movements, markers of closed days, accounting.",
+    summary="Metric values per customer and domain, of all customers and segments; movements, closed days, accounting.",
 )
 HEALTH = Topic(
     name="scores.health.v1",
@@ -105,6 +105,13 @@ OBSERVATIONS = Topic(
     message=scores.Observation,
     partitions=1,
     summary="Churn training examples: features frozen at a day, outcome, label once known.",
+)
+PORTFOLIO = Topic(
+    name="portfolio.v1",
+    key="partition",
+    message=portfolio.PortfolioMessage,
+    partitions=1,
+    summary="What the customers of each partition add up to by day, in all and by segment; figures are on metrics.v1.",
 )
 MODELS = Topic(
     name="models.v1",
@@ -136,6 +143,7 @@ TOPICS: tuple[Topic, ...] = (
     CHURN,
     UPSELL,
     OBSERVATIONS,
+    PORTFOLIO,
     MODELS,
     ALERTS,
     DEAD_LETTERS,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
-from schemas.registry import INPUT_TOPICS, OBSERVATIONS, Topic
+from schemas.registry import INPUT_TOPICS, OBSERVATIONS, PORTFOLIO, Topic
 from streams.clock import Clock, SystemClock
 from streams.config import Settings
 from streams.engine.app import EngineApp, engine_app
@@ -35,6 +35,7 @@ ROLES: dict[Role, tuple[str, ...]] = {
         "agents.spend",
         "agents.scoring",
         "agents.trainer",
+        "agents.portfolio",
         "agents.alerts",
         "agents.heartbeats",
     ),
@@ -82,7 +83,7 @@ def changelog_specs(settings: Settings) -> list[TopicSpec]:
     """The changelog topics, one per table."""
     one_per_customer = ["usage", "support", "revenue", "feedback", "account", "spend", "scoring", "alerts"]
     numbers = dict.fromkeys(one_per_customer, settings.partitions)
-    numbers["trainer"] = partitions(settings, OBSERVATIONS)
+    numbers |= {"trainer": partitions(settings, OBSERVATIONS), "portfolio": partitions(settings, PORTFOLIO)}
     names = {changelog_name(group(settings, "stream"), name): number for name, number in numbers.items()}
     names[changelog_name(group(settings, "notify"), "delivered")] = settings.partitions
     return [TopicSpec(name, number, CHANGELOG_CONFIG) for name, number in names.items()]

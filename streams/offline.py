@@ -4,13 +4,14 @@ What a live system published must equal what this publishes for the same records
 interleaved on the way; topics may be fed in any order that keeps each partition's own.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from schemas import registry
 from schemas.codec import EventDecoder, MessageDecoder, SchemaError
 from schemas.metrics import MetricsMessage
+from schemas.portfolio import PortfolioMessage
 from schemas.scores import HealthScore, ModelSnapshot, Observation
 from streams.alerts.machine import AlertMachine, Watch
 from streams.churn.scoring import ChurnScorer
@@ -22,6 +23,7 @@ from streams.metrics.feedback import FeedbackFold
 from streams.metrics.health import HealthScorer
 from streams.metrics.ledger import Ledger
 from streams.metrics.partition import Emitted, MemoryPartition
+from streams.metrics.portfolio_machine import PortfolioLedger, PortfolioMachine
 from streams.metrics.profile import Profile
 from streams.metrics.revenue import RevenueFold
 from streams.metrics.spend import SpendFold
@@ -64,10 +66,13 @@ class Offline:
         self._partitions = partitions
         self._now_ms = now_ms
         self._publishers: list[MemoryPartition[Any, Any]] = []
+        self._unread: deque[Emitted] = deque()
+        self._reading = False
         self._domains = {topic.name: self._domain(topic, fold, time, days) for topic, fold in folds(profile, days)}
         self._readers: dict[str, Take] = {
-            registry.METRICS.name: self._scoring(profile, days),
+            registry.METRICS.name: self._scoring(profile, days, time.horizon_days),
             registry.OBSERVATIONS.name: self._trainer(profile),
+            registry.PORTFOLIO.name: self._portfolio(days, time.horizon_days),
             registry.HEALTH.name: self._alerts(profile),
             registry.MODELS.name: self._models(),
         }
@@ -99,7 +104,17 @@ class Offline:
         return offset
 
     def _route(self, emitted: Emitted) -> None:
+        """Logs a record and has it read, when whoever reads another one now has done so: no machine is in two steps."""
         self.log[emitted.topic].append(emitted)
+        self._unread.append(emitted)
+        if self._reading:
+            return
+        self._reading = True
+        while self._unread:
+            self._read(self._unread.popleft())
+        self._reading = False
+
+    def _read(self, emitted: Emitted) -> None:
         reader = self._readers.get(emitted.topic)
         if reader is not None and emitted.value is not None:
             reader(emitted.partition, self._next_offset(emitted.topic, emitted.partition), emitted)
@@ -124,11 +139,11 @@ class Offline:
 
         return take
 
-    def _scoring(self, profile: Profile, days: Days) -> Take:
+    def _scoring(self, profile: Profile, days: Days, horizon_days: int) -> Take:
         health = HealthScorer(profile.health, f"{profile.name}@{profile.version}")
         churn, upsell = ChurnScorer(profile.churn), UpsellScorer(profile.upsell)
         names = (registry.HEALTH.name, registry.CHURN.name, registry.UPSELL.name, registry.OBSERVATIONS.name)
-        machine = ScoringMachine(health, churn, upsell, days, Outputs(*names))
+        machine = ScoringMachine(health, churn, upsell, days, Outputs(*names), horizon_days=horizon_days)
         decode = MessageDecoder[MetricsMessage](MetricsMessage)
         self._cards = parts = self._parts(self._partitions, Alignment, machine.render)
         self._rescoring = Rescoring(machine, every_seconds=0.0)
@@ -149,8 +164,19 @@ class Offline:
 
         return take
 
+    def _portfolio(self, days: Days, horizon_days: int) -> Take:
+        machine = PortfolioMachine(self._partitions, days, horizon_days, registry.METRICS.name)
+        decode = MessageDecoder[PortfolioMessage](PortfolioMessage)
+        (part,) = self._parts(1, PortfolioLedger, machine.render)
+        self._publishers.append(part)
+
+        def take(partition: int, offset: int, emitted: Emitted) -> None:
+            machine.step(part, offset, decode(emitted.value))
+
+        return take
+
     def _alerts(self, profile: Profile) -> Take:
-        machine = AlertMachine(registry.ALERTS.name, "en")
+        machine = AlertMachine(registry.ALERTS.name, "en", profile.alerts)
         decode = MessageDecoder[HealthScore](HealthScore)
         parts = self._parts(self._partitions, Watch, machine.render)
 

@@ -9,6 +9,7 @@ from schemas.codec import MessageDecoder
 from schemas.metrics import NpsAnswer
 from schemas.scores import Factor, HealthScore
 from streams.alerts.machine import AlertMachine, Watch, Watched
+from streams.alerts.policy import AlertPolicy
 from streams.metrics.days import DAY_MS, HOUR_MS
 from streams.metrics.partition import Emitted, MemoryPartition
 
@@ -70,12 +71,16 @@ class Rig:
         alerts: all that were sent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, policy: AlertPolicy | None = None) -> None:
         self.alerts: list[Alert] = []
-        self.machine = AlertMachine("alerts.v1", "en")
+        self.machine = AlertMachine("alerts.v1", "en", policy or AlertPolicy())
         self.part = MemoryPartition[Watched, Watch](0, Watch(), self.machine.render, self._took)
         self._offset = -1
         self._read = MessageDecoder[Alert](Alert)
+
+    def restart(self, policy: AlertPolicy) -> None:
+        """Goes on with other settings and the state there is."""
+        self.machine = AlertMachine("alerts.v1", "en", policy)
 
     def take(self, *scores: HealthScore, now_ms: int | None = None) -> list[tuple[str, str]]:
         """Takes scores in, live ones fresh unless the time is said; gives rule and step of what came out."""

@@ -21,6 +21,7 @@ from schemas.metrics import (
     SupportValues,
     UsageValues,
 )
+from schemas.portfolio import PortfolioFigures, PortfolioValues, Tally, TallyChanged, TallyClosed
 from schemas.registry import Topic
 from schemas.scores import (
     ChurnScore,
@@ -278,6 +279,21 @@ SPEND = SpendRecorded(event_id="m1", customer_id="_company", occurred_at=AT, amo
 RATE = ExchangeRateSet(event_id="x1", customer_id="_company", occurred_at=AT, currency="BRL", to="USD", rate=0.2)
 ACCOUNT = AccountSet(event_id="a1", customer_id="c1", occurred_at=AT, name="Acme")
 
+
+def portfolio(revision: int = 0, offset: int = 11) -> Rec:
+    message = PortfolioFigures(
+        portfolio="_segment:smb",
+        segment="smb",
+        as_of=(DAY + 1) * DAY_MS,
+        day=DAY,
+        values=PortfolioValues(customers=3, mrr_minor={"BRL": 5_000}, nrr_28d={"BRL": 0.9}, nps=-100.0),
+        revision=revision,
+        reason="restated" if revision else "closed",
+        version=offset,
+    )
+    return record(registry.METRICS, message, key=b"_segment:smb", offset=offset)
+
+
 WITH_ROW: tuple[Rec, ...] = (
     used("e1"),
     record(registry.SURVEYS, SURVEY, offset=1),
@@ -301,6 +317,7 @@ WITH_ROW: tuple[Rec, ...] = (
     profile("Acme", offset=9),
     movement("new", 5_000, 0, version=10),
     progress(),
+    portfolio(),
     health("day"),
     health("live"),
     churn(),
@@ -315,6 +332,9 @@ WITHOUT_ROW: tuple[Rec, ...] = (
     record(registry.METRICS, DayClosed(domain="usage", day=DAY)),
     record(registry.OBSERVATIONS, ObservationsClosed(partition=0, day=DAY)),
     record(registry.OBSERVATIONS, Outcome(customer_id="c1", day=DAY)),
+    record(registry.PORTFOLIO, Tally(partition=0, day=DAY, portfolio="_portfolio", sums={"customers": 1})),
+    record(registry.PORTFOLIO, TallyClosed(partition=0, day=DAY)),
+    record(registry.PORTFOLIO, TallyChanged(partition=0, version=1, changes=[])),
     values(UsageValues(), kind="live"),
     Rec(PREFIX + registry.HEALTH.name, None),
 )

@@ -5,6 +5,9 @@ and resolves when the rule says how it ended. News within the cooldown wait: the
 cooldown is over, unless the matter is over by then, so nobody stays red in silence. Opened and resolved
 alternate.
 
+What the settings do not want to hear of makes episodes too, silent ones: when the settings change, what was there
+before is no news. A silent episode is told, as opened, once its rule has more to say and the settings want to hear it.
+
 A score of the past (the day's score comes after live ones of the night) knows less than what was seen: it may
 open an episode, never renew or end one.
 """
@@ -27,12 +30,14 @@ class Sight(NamedTuple):
         trigger: None when the rule does not fire for this cause.
         ending: how the matter ended; None when it did not, or when the score is of the past.
         past: newer scores were seen.
+        muted: the settings do not want to hear of it.
     """
 
     at: int
     trigger: Trigger | None
     ending: Ending | None = None
     past: bool = False
+    muted: bool = False
 
 
 class Episode(Struct):
@@ -43,6 +48,7 @@ class Episode(Struct):
         steps: how many alerts it has sent.
         told: what the newest of them said.
         waiting: what news said that the cooldown holds back.
+        silent: nothing of it was told.
     """
 
     opened_at: int
@@ -50,6 +56,7 @@ class Episode(Struct):
     steps: int = 1
     told: Facts = field(default_factory=dict[str, str | int | float | None])
     waiting: Facts | None = None
+    silent: bool = False
 
     @property
     def open(self) -> bool:
@@ -58,7 +65,7 @@ class Episode(Struct):
 
 
 def advance(episode: Episode | None, rule: Rule, sight: Sight) -> tuple[Episode | None, Step | None]:
-    """The newest episode of a cause after a score, and the step to tell, if any.
+    """The newest episode of a cause after a score, and the step it takes, if any; to be told unless it is silent.
 
     Args:
         episode: the newest one so far; changed in place while it goes on.
@@ -76,7 +83,7 @@ def advance(episode: Episode | None, rule: Rule, sight: Sight) -> tuple[Episode 
 def _begin(sight: Sight) -> tuple[Episode | None, Step | None]:
     if sight.trigger is None or not sight.trigger.news:
         return None, None
-    return Episode(sight.at, told=sight.trigger.facts), "opened"
+    return Episode(sight.at, told=sight.trigger.facts, silent=sight.muted), "opened"
 
 
 def _go_on(episode: Episode, rule: Rule, sight: Sight) -> Step | None:
@@ -84,9 +91,12 @@ def _go_on(episode: Episode, rule: Rule, sight: Sight) -> Step | None:
         episode.resolved_at = sight.at
         episode.steps += 1
         return "resolved"
-    if sight.trigger is None or not rule.says_more(episode.told, sight.trigger.facts):
+    if sight.trigger is None or sight.muted or not rule.says_more(episode.told, sight.trigger.facts):
         return None
     episode.told = sight.trigger.facts
+    if episode.silent:
+        episode.silent = False
+        return "opened"
     episode.steps += 1
     return "updated"
 
@@ -100,7 +110,7 @@ def _again(episode: Episode, resolved_at: int, rule: Rule, sight: Sight) -> Epis
     if sight.at - resolved_at < rule.cooldown_days * DAY_MS:
         episode.waiting = waiting or trigger.facts
         return None
-    return Episode(sight.at, told=_since(trigger.facts, waiting))
+    return Episode(sight.at, told=_since(trigger.facts, waiting), silent=sight.muted)
 
 
 def _since(facts: Facts, waiting: Facts | None) -> Facts:

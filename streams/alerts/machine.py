@@ -22,13 +22,14 @@ from schemas.codec import encode
 from schemas.scores import HealthScore
 from streams.alerts.episodes import Episode, Sight, Step, advance
 from streams.alerts.messages import Telling, compose
-from streams.alerts.rules import RULES, Before, Facts, Rule, Trigger
+from streams.alerts.policy import AlertPolicy
+from streams.alerts.rules import Before, Facts, Rule, Trigger, rules_of
 from streams.alerts.texts import Locale, locale_of
 from streams.metrics.days import DAY_MS
 from streams.metrics.partition import Partition
 
 _FRESH_MS = DAY_MS
-_KEPT_MS = 30 * DAY_MS  # longer than every cooldown, and than an answer is news
+_KEPT_DAYS = 30  # longer than an answer is news
 
 
 class Watched(Struct):
@@ -63,11 +64,14 @@ class AlertMachine:
     Args:
         topic: where alerts go, to the same partition number.
         locale: language when a customer has none.
+        policy: which rules are told, of whom.
     """
 
-    def __init__(self, topic: str, locale: Locale) -> None:
+    def __init__(self, topic: str, locale: Locale, policy: AlertPolicy) -> None:
         self._topic = topic
         self._locale: Locale = locale
+        self._rules = rules_of(policy)
+        self._kept_ms = max(_KEPT_DAYS, *(1 + (rule.cooldown_days or 0) for rule in self._rules)) * DAY_MS
 
     def step(self, part: Partition[Watched, Watch], offset: int, score: HealthScore, now_ms: int) -> None:
         """Takes the score at `offset` in; `now_ms` is only asked whether a live score is fresh."""
@@ -81,9 +85,9 @@ class AlertMachine:
         watched = held or Watched()
         if not _is_new(watched, score):
             return
-        for rule in RULES:
+        for rule in self._rules:
             self._watch(part, watched, rule, score)
-        _note(watched, score)
+        _note(watched, score, self._kept_ms)
         if held is not None or watched.episodes or watched.known is not None:
             part.put(score.customer_id, watched)
 
@@ -111,11 +115,12 @@ class AlertMachine:
         key, past = _key(rule, cause), score.as_of < watched.as_of
         episode = watched.episodes.get(key)
         ending = None if past or episode is None else rule.ends(score, episode.told)
-        sight = Sight(score.as_of, trigger, ending, past)
+        muted = trigger is not None and not rule.tells(score, trigger.facts)
+        sight = Sight(score.as_of, trigger, ending, past, muted)
         episode, step = advance(episode, rule, sight)
         if episode is not None:
             watched.episodes[key] = episode
-            if step is not None:
+            if step is not None and not episode.silent:
                 self._tell(part, cause, Telling(rule, step, score, _facts(episode, sight, score), episode))
         return step
 
@@ -175,8 +180,8 @@ def _before(watched: Watched, score: HealthScore) -> Before:
     return Before(score.previous_band, score.previous_score)
 
 
-def _note(watched: Watched, score: HealthScore) -> None:
-    """Keeps what the next score is compared with, forgets what is long over."""
+def _note(watched: Watched, score: HealthScore, kept_ms: int) -> None:
+    """Keeps what the next score is compared with, forgets what has been over for so long."""
     if score.kind == "day":
         before = _before(watched, score)
         watched.known = before if score.band == "unknown" and before.band in ("yellow", "green") else None
@@ -185,7 +190,7 @@ def _note(watched: Watched, score: HealthScore) -> None:
         watched.live = (score.as_of, score.version)
         watched.previous = watched.previous or Before(score.previous_band, score.previous_score)
     watched.as_of = max(watched.as_of, score.as_of)
-    forgotten = watched.as_of - _KEPT_MS
+    forgotten = watched.as_of - kept_ms
     watched.episodes = {
         key: e for key, e in watched.episodes.items() if e.resolved_at is None or e.resolved_at >= forgotten
     }

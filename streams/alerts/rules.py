@@ -1,7 +1,7 @@
-"""The alert rules: what each sees in a health score, when that is over, how patient it is.
+"""The alert rules: what each sees in a health score, when that is over, how patient it is, whether it is told.
 
 A rule looks at one score at a time and remembers nothing; what was told before is the episode's business
-(episodes.py).
+(episodes.py). What it sees does not depend on settings, but for how much worse is news: those say what is told.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from msgspec import Struct
 from schemas.alerts import RuleId, Severity
 from schemas.metrics import NpsAnswer
 from schemas.scores import Band, HealthScore
+from streams.alerts.policy import AlertPolicy, DetractorPolicy, HealthRedPolicy
 from streams.metrics.responses import ANSWER_IS_NEWS_MS
 
 Facts = dict[str, str | int | float | None]
@@ -19,7 +20,6 @@ NextStep = Literal["call_customer", "call_respondent"]
 Ending = Literal["recovered", "left", "answered_better", "expired"]
 
 _FACTORS_NAMED = 2
-_WORSE_POINTS = 10.0  # chosen: an open episode is told again when health lost as many points more
 
 
 class Before(NamedTuple):
@@ -51,6 +51,7 @@ class Rule(Struct, frozen=True, kw_only=True):
         fires: the triggers in a score, each of another cause.
         says_more: whether an open episode, told with the first facts, is to be told again with the second.
         ends: how a score ends an open episode that was told with these facts; None when it does not.
+        tells: whether the settings want to hear of it, seen in this score with these facts.
     """
 
     rule: RuleId
@@ -60,6 +61,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     fires: Callable[[HealthScore, Before], list[Trigger]]
     says_more: Callable[[Facts, Facts], bool]
     ends: Callable[[HealthScore, Facts], Ending | None]
+    tells: Callable[[HealthScore, Facts], bool]
 
 
 # --- health fell to red -------------------------------------------------------------------------------------
@@ -81,8 +83,8 @@ def _red(score: HealthScore, before: Before) -> list[Trigger]:
     return [Trigger("", before.band in ("yellow", "green"), facts)]
 
 
-def _much_lower(told: Facts, now: Facts) -> bool:
-    return _number(now, "score") <= _number(told, "score") - _WORSE_POINTS
+def _lower_by(points: float) -> Callable[[Facts, Facts], bool]:
+    return lambda told, now: _number(now, "score") <= _number(told, "score") - points
 
 
 def _no_longer_red(score: HealthScore, _: Facts) -> Ending | None:
@@ -144,23 +146,33 @@ def _rounded(number: float | None) -> float | None:
     return None if number is None else round(number, 1)
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(
-        rule="health_red",
-        severity="critical",
-        next_step="call_customer",
-        cooldown_days=7,
-        fires=_red,
-        says_more=_much_lower,
-        ends=_no_longer_red,
-    ),
-    Rule(
-        rule="detractor",
-        severity="warning",
-        next_step="call_respondent",
-        cooldown_days=None,
-        fires=_detractors,
-        says_more=_answer_changed,
-        ends=_answered_better_or_long_ago,
-    ),
-)
+def _wanted(policy: HealthRedPolicy | DetractorPolicy, score: HealthScore) -> bool:
+    in_segment = not policy.segments or score.segment in policy.segments
+    return policy.enabled and in_segment and score.mrr_minor >= policy.min_mrr_minor
+
+
+def rules_of(policy: AlertPolicy) -> tuple[Rule, ...]:
+    """The rules with the settings of a profile."""
+    red, detractor = policy.health_red, policy.detractor
+    return (
+        Rule(
+            rule="health_red",
+            severity=red.severity,
+            next_step="call_customer",
+            cooldown_days=red.cooldown_days,
+            fires=_red,
+            says_more=_lower_by(red.worse_points),
+            ends=_no_longer_red,
+            tells=lambda score, _: _wanted(red, score),
+        ),
+        Rule(
+            rule="detractor",
+            severity=detractor.severity,
+            next_step="call_respondent",
+            cooldown_days=None,
+            fires=_detractors,
+            says_more=_answer_changed,
+            ends=_answered_better_or_long_ago,
+            tells=lambda score, facts: _wanted(detractor, score) and _number(facts, "nps_score") <= detractor.max_score,
+        ),
+    )

@@ -124,7 +124,7 @@ class _Chain:
         self._scoring = ScoringMachine(
             health, ChurnScorer(profile.churn), UpsellScorer(profile.upsell), days, Outputs(*names)
         )
-        self._alerts = AlertMachine(registry.ALERTS.name, "en")
+        self._alerts = AlertMachine(registry.ALERTS.name, "en", profile.alerts)
         numbers = range(partitions)
         self._cards = [
             MemoryPartition[Any, Alignment](number, Alignment(), self._scoring.render, self._scored)

@@ -24,6 +24,7 @@ CHAPTERS = (
     "churn",
     "upsell",
     "portfolio",
+    "company",
 )
 
 

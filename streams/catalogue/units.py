@@ -72,6 +72,7 @@ UNITS: Mapping[str, Range] = {
     **dict.fromkeys(("seconds", "minutes", "hours", "days", "months"), _COUNT),
     # shares and scores
     "ratio": _COUNT,
+    "ratio by currency": _COUNT,
     "share": _SHARE,
     "probability": _SHARE,
     "points": _POINTS,

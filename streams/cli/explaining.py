@@ -124,10 +124,11 @@ class Archive:
     def of_view(self, metric: Metric, key: tuple[str, ...], customer_id: str | None, limit: int) -> list[Row]:
         """The newest rows of a figure that stands in a view, of one customer or of all: the view's key and `value`."""
         columns = ", ".join([*key, f"{metric.column} AS value"])
+        final = " FINAL" if metric.table in _TABLES else ""
         whose = "" if customer_id is None else " WHERE customer_id = {customer:String}"
         order = f" ORDER BY {', '.join(f'{name} DESC' for name in key)}" if key else ""
         # Names come from the catalogue, never from the caller.
-        sql = f"SELECT {columns} FROM {metric.table}{whose}{order} LIMIT {{limit:UInt32}}"  # noqa: S608
+        sql = f"SELECT {columns} FROM {metric.table}{final}{whose}{order} LIMIT {{limit:UInt32}}"  # noqa: S608
         return self._rows(sql, limit=limit, **({} if customer_id is None else {"customer": customer_id}))
 
     def _row(self, metric: Metric, customer_id: str, day: date | None) -> Row:

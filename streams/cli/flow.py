@@ -7,7 +7,7 @@ from time import monotonic
 
 from faust.types import TP
 
-from schemas.registry import ALERTS, HEALTH, INPUT_TOPICS, METRICS, OBSERVATIONS, TOPICS, Topic
+from schemas.registry import ALERTS, HEALTH, INPUT_TOPICS, METRICS, OBSERVATIONS, PORTFOLIO, TOPICS, Topic
 from streams.app import Role, group
 from streams.config import Settings
 from streams.engine.offsets import committed_offsets, end_offsets
@@ -17,7 +17,7 @@ from streams.topics import partitions, topic_name
 _POLL_SECONDS = 1.0
 #: What each role reads; the stream reads models by broadcast as well.
 READS: dict[Role, tuple[Topic, ...]] = {
-    "stream": (*INPUT_TOPICS, METRICS, HEALTH, OBSERVATIONS),
+    "stream": (*INPUT_TOPICS, METRICS, HEALTH, OBSERVATIONS, PORTFOLIO),
     "archive": TOPICS,
     "notify": (ALERTS,),
 }

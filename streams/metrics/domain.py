@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.envelope import CLOCK_CUSTOMER, Event, Heartbeat, epoch_ms
@@ -178,7 +179,7 @@ class DomainMachine(Generic[S]):
         if fold.moves_money:
             self._send_movements(part, key, movements, customer, event.event_id, part.offset)
         for d in restated:
-            self._restate(part, key, customer, d, before.get(d))
+            self._restate(part, key, customer, d, before.get(d), event.event_id)
         if not fold.daily:
             self._changed(part, key)
         part.put(key, customer)
@@ -206,13 +207,15 @@ class DomainMachine(Generic[S]):
         customer: Customer[S],
         day: int,
         before: Values | None,
+        event_id: str,
     ) -> None:
         values = self._values_at_end(customer, day)
         if values == before:
             return
         revision = customer.revisions[day] = customer.revisions.get(day, 0) + 1
         as_of = self._days.start(day + 1)
-        self._send(part, key, told.values_of(customer, key, "day", as_of, day, values, revision, part.offset))
+        message = told.values_of(customer, key, "day", as_of, day, values, revision, part.offset)
+        self._send(part, key, replace(message, before=before, restated_by=event_id))
 
     def _advance(self, part: Partition[Customer[S], Ledger], offset: int, watermark: int) -> Iterator[None] | None:
         """Moves time and closes every day it passes; gives the pieces instead when they are several."""

@@ -12,6 +12,7 @@ from typing import Annotated, cast
 import msgspec
 from msgspec import Meta, Struct
 
+from streams.alerts.policy import AlertPolicy
 from streams.churn.policy import ChurnPolicy
 from streams.errors import ConfigurationError
 from streams.metrics.activation import ActivationPolicy
@@ -47,6 +48,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     health: HealthPolicy = HealthPolicy()
     upsell: UpsellPolicy = UpsellPolicy()
     churn: ChurnPolicy = ChurnPolicy()
+    alerts: AlertPolicy = AlertPolicy()
 
     @property
     def usage(self) -> UsagePolicy:

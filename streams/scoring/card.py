@@ -12,6 +12,7 @@ from msgspec.msgpack import Decoder, Encoder
 
 from schemas.metrics import CustomerValues, MetricValues, Values
 from streams.metrics.health import HealthMemory
+from streams.scoring.tallying import Past
 
 _ENCODE = Encoder().encode
 _DECODE: Decoder[Values] = Decoder(Values)
@@ -58,6 +59,7 @@ class Card(Struct, dict=True):
         memory: what the last aligned health score leaves for the next (hysteresis, change by factor).
         paying: on the last aligned day.
         version: offset of the newest record included.
+        past: what restatements of days gone by need.
     """
 
     newest: dict[str, Held] = {}
@@ -66,6 +68,7 @@ class Card(Struct, dict=True):
     memory: HealthMemory | None = None
     paying: bool = False
     version: int = -1
+    past: Past = field(default_factory=Past)
 
     @property
     def aligned(self) -> dict[str, Held]:

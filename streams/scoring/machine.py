@@ -5,7 +5,8 @@ revision 0 of each day per domain, which waits until all domains have closed tha
 the domains' values of exactly that day: the daily health score and upsell readiness, on Sundays a snapshot of churn
 features of every paying customer, and an outcome when the last subscription ended. Everything dated is thus a function
 of the log alone.
-A day of a large partition is scored in pieces (see metrics/domain.py).
+A day of a large partition is scored in pieces (see metrics/domain.py). What its customers add up to is tallied on the
+way (tallying.py).
 
 Invariants:
  S1 aligned scores, snapshots and outcomes do not depend on how topics, batches and workers interleave;
@@ -18,6 +19,7 @@ from typing import Literal, NamedTuple
 from schemas.codec import encode
 from schemas.envelope import CLOCK_CUSTOMER
 from schemas.metrics import CustomerValues, DayClosed, MetricsMessage, MetricValues, SpendValues
+from schemas.registry import PORTFOLIO
 from schemas.scores import ChurnScore, HealthScore, ObservationsClosed, Outcome, Snapshot, UpsellScore
 from streams.churn.features import features
 from streams.churn.scoring import ChurnScorer
@@ -26,9 +28,10 @@ from streams.metrics.derived import license_utilization, tickets_per_active_user
 from streams.metrics.health import Health, HealthMemory, HealthScorer
 from streams.metrics.health_factors import seats, started_at
 from streams.metrics.partition import Partition
-from streams.metrics.upsell import UpsellScorer
+from streams.metrics.upsell import Upsell, UpsellScorer
 from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card, Held, as_of, together, trigger
+from streams.scoring.tallying import DayTally, Tallying
 
 OBSERVATIONS_PARTITION = 0
 
@@ -36,11 +39,14 @@ OBSERVATIONS_PARTITION = 0
 class Outputs:
     """Names of the topics the machine writes to."""
 
-    def __init__(self, health: str, churn: str, upsell: str, observations: str) -> None:
+    def __init__(
+        self, health: str, churn: str, upsell: str, observations: str, portfolio: str = PORTFOLIO.name
+    ) -> None:
         self.health = health
         self.churn = churn
         self.upsell = upsell
         self.observations = observations
+        self.portfolio = portfolio
 
 
 class ScoringMachine:
@@ -58,6 +64,7 @@ class ScoringMachine:
         days: Days,
         outputs: Outputs,
         piece: int | None = None,
+        horizon_days: int = 90,
     ) -> None:
         self._health = health
         self.model = model
@@ -65,6 +72,7 @@ class ScoringMachine:
         self._days = days
         self._outputs = outputs
         self._piece = piece
+        self._tallying = Tallying(outputs.portfolio, horizon_days)
 
     def step(self, part: Partition[Card, Alignment], offset: int, message: MetricsMessage) -> Iterator[None] | None:
         """Takes the message at `offset` in.
@@ -109,6 +117,8 @@ class ScoringMachine:
         card = part.get(key) or Card()
         card.take(message, part.meta.aligned)
         card.version = part.offset
+        if message.kind == "day" and message.revision > 0:
+            self._tallying.restate(part, card.past, message, part.meta.aligned)
         part.put(key, card)
         part.publish(key)
 
@@ -117,26 +127,36 @@ class ScoringMachine:
         done = 0
         for day in days:
             end = self._days.start(day + 1)
+            tally = DayTally(day)
             for key in list(part.keys()):
                 if done == self._piece:
                     done = 0
                     yield
-                self._score_customer(part, key, day, end)
+                self._score_customer(part, key, tally, end)
                 done += 1
+            self._tallying.close(part, tally, end)
             part.meta.score(day)
             marker = ObservationsClosed(partition=part.number, day=day, version=part.offset)
             self._send_observation(part, CLOCK_CUSTOMER, marker, end)
 
-    def _score_customer(self, part: Partition[Card, Alignment], key: str, day: int, end: int) -> None:
-        card = part.get(key)
-        if card is None or part.ahead(key, part.offset) or not card.align(day):
+    def _score_customer(self, part: Partition[Card, Alignment], key: str, tally: DayTally, end: int) -> None:
+        card, day = part.get(key), tally.day
+        if card is None or part.ahead(key, part.offset):
+            return
+        if not card.align(day):
+            if self._tallying.add_restated(tally, card.past):
+                part.put(key, card)
             return
         if card.memory is not None and card.memory.day >= day:
-            return  # a worker that died between two pieces has saved it, after its scores went out
+            # A worker that died between two pieces has saved it, after its scores went out; the tally did not.
+            values = together(card.aligned)
+            self._tallying.add(tally, card.past, values, card.memory, self._upsell.score(values).ready)
+            return
         view = self._view(card, card.aligned, end)
         self._send_health(part, key, view, "day", part.offset)
-        self._send_upsell(part, key, view)
+        upsell = self._send_upsell(part, key, view)
         card.memory = view.health.memory
+        self._tallying.add(tally, card.past, view.values, card.memory, upsell.ready)
         self._observe(part, key, card, view)
         part.put(key, card)
         part.publish(key)
@@ -201,7 +221,7 @@ class ScoringMachine:
         )
         part.emit(self._outputs.health, key.encode(), encode(message), timestamp_ms=view.as_of)
 
-    def _send_upsell(self, part: Partition[Card, Alignment], key: str, view: "_View") -> None:
+    def _send_upsell(self, part: Partition[Card, Alignment], key: str, view: "_View") -> Upsell:
         account, revenue = view.values.account, view.values.revenue
         usage, support = view.values.usage, view.values.support
         users = usage.active_users_28d if usage else None
@@ -227,6 +247,7 @@ class ScoringMachine:
             version=part.offset,
         )
         part.emit(self._outputs.upsell, key.encode(), encode(message), timestamp_ms=view.as_of)
+        return upsell
 
     def _send_churn(self, part: Partition[Card, Alignment], key: str, view: "_View", version: int) -> None:
         revenue, account = view.values.revenue, view.values.account

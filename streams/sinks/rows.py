@@ -11,6 +11,7 @@ from schemas.alerts import Alert, DeadLetter
 from schemas.codec import EventDecoder, MessageDecoder
 from schemas.envelope import Event, Heartbeat
 from schemas.metrics import AccountValues, DayClosed, MetricValues, Movement, Progress
+from schemas.portfolio import PortfolioFigures, Tally, TallyChanged, TallyClosed
 from schemas.registry import Topic
 from schemas.scores import (
     ChurnScore,
@@ -153,6 +154,8 @@ _TABLES: dict[type, Table | None] = {
     DayClosed: None,  # stands in accounting.closed_day
     Movement: tables.MRR_MOVEMENTS,
     Progress: tables.ACCOUNTING,
+    PortfolioFigures: tables.PORTFOLIO_METRICS,
+    **dict.fromkeys((Tally, TallyClosed, TallyChanged)),  # parts of these
     ChurnScore: tables.CHURN_CURRENT,
     UpsellScore: tables.UPSELL_DAILY,
     Snapshot: tables.CHURN_OBSERVATIONS,

@@ -4,7 +4,8 @@ Every table is a ReplacingMergeTree: of the rows with one `key` the one with the
 The migrations in schemas/clickhouse create exactly these columns (a test compares them with system.columns).
 
 Versions, all derived from the log, none from a clock:
- daily metrics    revision << 44 | source offset: the newest restatement wins, then the newest input.
+ daily metrics, portfolios
+                  revision << 44 | source offset: the newest restatement wins, then the newest input.
  events           2^64 - 1 - offset: of an event sent twice the first stands, as in the folds.
  current values   the record's own offset: a customer has one partition, so the last one published wins.
  observations     bit 63 set once labelled: the label wins over the bare snapshot.
@@ -31,6 +32,7 @@ from schemas.metrics import (
     SupportValues,
     UsageValues,
 )
+from schemas.portfolio import PortfolioValues
 from schemas.scores import ChurnScore, Factor, HealthScore, ModelSnapshot, UpsellComponent, UpsellScore
 from streams.sinks.columns import INSTANT, Column, as_json, column, struct_columns
 from streams.sinks.record import Entry, headers, payload, person
@@ -116,6 +118,7 @@ _ABOUT_VALUES = (
     column("version", "UInt64"),
     column("event_id", "Nullable(String)"),
 )
+_RESTATED_BY = column("restated_by", "Nullable(String)")
 
 
 def _daily(name: str, struct: Any) -> Table:
@@ -123,7 +126,7 @@ def _daily(name: str, struct: Any) -> Table:
     return Table(
         name,
         ("customer_id", "day"),
-        (*_ABOUT_VALUES[:1], *of_day, *_ABOUT_VALUES[1:], *_values(struct), _BY_REVISION),
+        (*_ABOUT_VALUES[:1], *of_day, *_ABOUT_VALUES[1:], _RESTATED_BY, *_values(struct), _BY_REVISION),
     )
 
 
@@ -187,6 +190,21 @@ REVENUE_DAILY = _daily("revenue_daily", RevenueValues)
 FEEDBACK_DAILY = _daily("feedback_daily", FeedbackValues)
 ACCOUNTS_DAILY = _daily("accounts_daily", AccountValues)
 SPEND_DAILY = _daily("spend_daily", SpendValues)
+PORTFOLIO_METRICS = Table(
+    "portfolio_metrics",
+    ("portfolio", "day"),
+    (
+        column("portfolio", "String"),
+        column("segment", "LowCardinality(Nullable(String))"),
+        column("day", "Date"),
+        column("revision", "UInt32"),
+        column("reason", "LowCardinality(String)"),
+        column("as_of", INSTANT),
+        column("version", "UInt64"),
+        *_values(PortfolioValues),
+        _BY_REVISION,
+    ),
+)
 ACCOUNTS = Table("accounts", ("customer_id",), (*_ABOUT_VALUES, *_values(AccountValues), _BY_OWN_OFFSET))
 MRR_MOVEMENTS = Table(
     "mrr_movements",
@@ -252,6 +270,7 @@ TABLES: tuple[Table, ...] = (
     FEEDBACK_DAILY,
     ACCOUNTS_DAILY,
     SPEND_DAILY,
+    PORTFOLIO_METRICS,
     ACCOUNTS,
     MRR_MOVEMENTS,
     ACCOUNTING,

@@ -8,6 +8,7 @@ import pytest
 from offline_rig import NOW, PARTITIONS, last_records
 
 from schemas.registry import ALERTS, HEALTH
+from streams.alerts.policy import AlertPolicy, HealthRedPolicy
 from streams.backtest.foresight import Span, Windows
 from streams.backtest.replay import Replay
 from streams.backtest.report import Report, compare, scored_days
@@ -29,6 +30,10 @@ OTHER = msgspec.structs.replace(
     engagement=msgspec.structs.replace(DEMO.engagement, recency_half_life_days=3.0),
     revenue=msgspec.structs.replace(DEMO.revenue, churn_date="cancellation_request"),
 )
+# The same figures, other alerts.
+QUIETER = msgspec.structs.replace(
+    DEMO, name="quieter", alerts=AlertPolicy(health_red=HealthRedPolicy(min_mrr_minor=500_000, worse_points=30.0))
+)
 
 
 def inputs() -> list[Input]:
@@ -37,7 +42,7 @@ def inputs() -> list[Input]:
 
 @cache
 def alone(name: str) -> Offline:
-    profile = {one.name: one for one in (DEMO, STRICTER, OTHER)}[name]
+    profile = {one.name: one for one in (DEMO, STRICTER, OTHER, QUIETER)}[name]
     offline = Offline(profile, PARTITIONS, TIME, Days(), NOW)
     offline.feed(inputs())
     return offline
@@ -45,13 +50,13 @@ def alone(name: str) -> Offline:
 
 @cache
 def replayed(changed: str) -> Replay:
-    profile = {one.name: one for one in (STRICTER, OTHER)}[changed]
+    profile = {one.name: one for one in (STRICTER, OTHER, QUIETER)}[changed]
     replay = Replay((DEMO, profile), PARTITIONS, TIME, Days(), NOW)
     replay.feed(inputs())
     return replay
 
 
-@pytest.mark.parametrize("changed", [STRICTER, OTHER], ids=lambda profile: profile.name)
+@pytest.mark.parametrize("changed", [STRICTER, OTHER, QUIETER], ids=lambda profile: profile.name)
 def test_each_profile_says_what_it_says_alone(changed: Profile) -> None:
     for profile, track in zip((DEMO, changed), replayed(changed.name).tracks, strict=True):
         scores = [score for score in alone(profile.name).messages(HEALTH) if score.kind == "day"]
@@ -82,6 +87,19 @@ def test_higher_bounds_make_bands_worse_and_never_better() -> None:
     assert found.moved
     assert all(abs(factor.moved) < 1e-9 for moved in found.moved for factor in moved.factors)
     assert found.present.churns == found.changed.churns > 0
+
+
+def test_changed_alert_rules_change_alerts_and_how_good_they_were_but_no_band() -> None:
+    found = report(replayed("quieter"))
+    assert found.changed.bands == found.present.bands
+    assert found.moved == []
+    assert 0 < found.changed.alerts["health_red"] < found.present.alerts["health_red"]
+    before, after = (
+        next(one for one in side.foresight if one.signal == "health_red") for side in (found.present, found.changed)
+    )
+    assert (before.warnings, after.warnings) == (found.present.alerts["health_red"], found.changed.alerts["health_red"])
+    assert after.churns == before.churns
+    assert after.warned <= before.warned
 
 
 def test_two_replays_say_the_same() -> None:

@@ -22,6 +22,7 @@ from offline_rig import NOW, PARTITIONS, some_records
 
 from schemas import registry
 from schemas.codec import MessageDecoder
+from schemas.portfolio import PortfolioFigures
 from schemas.scores import ModelSnapshot
 from streams.alerts.machine import AlertMachine, Watch, Watched
 from streams.churn.labels import CustomerRecords
@@ -34,6 +35,7 @@ from streams.metrics.domain import DomainMachine, TimePolicy
 from streams.metrics.ledger import Ledger
 from streams.metrics.lifts import customer_shape
 from streams.metrics.partition import Emitted
+from streams.metrics.portfolio_machine import Page, PortfolioLedger, PortfolioMachine
 from streams.metrics.profile import load_profile
 from streams.offline import Input, Offline
 from streams.scoring.alignment import Alignment
@@ -80,10 +82,13 @@ class Tables(Offline):
 
     Attributes:
         tables: partitions by the name of the table.
+        figures: of many customers. They go around `metrics.v1` here: releases before 0.2 sent none, and offsets there
+            would tell the release.
     """
 
     def __init__(self) -> None:
         self.tables: dict[str, list[TablePartition]] = {}
+        self.figures: list[PortfolioFigures] = []
         super().__init__(load_profile("demo"), PARTITIONS, TimePolicy(dedup_days=1100), Days(), NOW)
         self.tables["delivered"] = [
             TablePartition(number, StateCodec(Delivered, Deliveries), None, lambda _: None)
@@ -94,6 +99,12 @@ class Tables(Offline):
         name, codec = codec_of(render.__self__)
         self.tables[name] = [TablePartition(n, codec, render, self._route) for n in range(number)]
         return self.tables[name]
+
+    def _route(self, emitted: Emitted) -> None:
+        if emitted.topic == registry.METRICS.name and (emitted.key or b"").startswith((b"_portfolio", b"_segment")):
+            self.figures.append(MessageDecoder[Any](registry.METRICS.message)(emitted.value or b""))
+        else:
+            super()._route(emitted)
 
     def fold(self, inputs: Iterable[Input]) -> None:
         """Takes records in, and publishes, as a worker does now and then, and before it saves."""
@@ -127,6 +138,8 @@ def codec_of(machine: Any) -> tuple[str, StateCodec[Any, Any]]:
             return "scoring", StateCodec(Card, Alignment)
         case TrainerMachine():
             return "trainer", StateCodec(CustomerRecords, TrainerLedger)
+        case PortfolioMachine():
+            return "portfolio", StateCodec(Page, PortfolioLedger)
         case AlertMachine():
             return "alerts", StateCodec(Watched, Watch)
         case _:

@@ -5,12 +5,17 @@ from typing import Any
 
 import pytest
 from changelog_rig import CHANGELOGS, Tables, codec_of, deliver, read, records, written
+from msgspec.structs import replace
 
 from schemas import registry
 from streams.app import changelog_specs
 from streams.config import Settings
+from streams.scoring.card import Card
+from streams.scoring.tallying import Past
 
 RELEASES = sorted(CHANGELOGS.glob("*.jsonl"))
+#: Tables that a release did not have: they begin with the upgrade.
+BEGUN_SINCE = {"0.1.0": {"portfolio"}}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +53,25 @@ def test_what_is_published_after_an_upgrade_is_what_a_fold_from_scratch_publishe
     expected, sent = folded_through(cut, scratch)
     assert {topic for topic, log in tables.log.items() if log} >= {registry.METRICS.name, registry.HEALTH.name}
     for topic in expected.log:
-        assert tables.log[topic] == expected.log[topic][sent.get(topic, 0) :], topic
+        here, there = tables.log[topic], expected.log[topic][sent.get(topic, 0) :]
+        if topic != registry.PORTFOLIO.name:  # see the next test
+            assert here == there, topic
+
+
+@pytest.mark.parametrize("path", RELEASES, ids=lambda path: path.stem)
+def test_figures_of_the_days_after_an_upgrade_are_those_of_a_fold_from_scratch(path: Path, scratch: Any) -> None:
+    tables, cut = upgraded(path)
+    expected, _ = folded_through(cut, scratch)
+    found, there = newest(tables), newest(expected)
+    first = min(day for day, _ in found)  # values of its end were sent by the release, without figures added since
+    assert len(found) > 20
+    assert {key: figures for key, figures in found.items() if key[0] > first} == {
+        key: figures for key, figures in there.items() if key[0] > first
+    }
+
+
+def newest(tables: Tables) -> dict[tuple[int, str], Any]:
+    return {(one.day, one.portfolio): (one.revision, one.reason, one.values) for one in tables.figures}
 
 
 @pytest.mark.parametrize("path", RELEASES, ids=lambda path: path.stem)
@@ -58,10 +81,18 @@ def test_every_state_after_an_upgrade_is_that_of_a_fold_from_scratch(path: Path,
     compared = 0
     for name, parts in expected.tables.items():
         for here, there in zip(tables.tables[name], parts, strict=True):
+            if name in BEGUN_SINCE[path.stem]:
+                continue
             assert here.meta == there.meta, (name, here.number)
-            assert here.states() == there.states(), (name, here.number)
+            assert known_then(here) == known_then(there), (name, here.number)
             compared += len(there)
     assert compared > 20
+
+
+def known_then(part: Any) -> dict[str, Any]:
+    """The states of a table, without what cards remember for figures of many customers."""
+    states = part.states()
+    return {key: replace(state, past=Past()) if isinstance(state, Card) else state for key, state in states.items()}
 
 
 @pytest.mark.parametrize("path", RELEASES, ids=lambda path: path.stem)
@@ -69,7 +100,7 @@ def test_the_changelog_of_a_release_has_every_table_it_had(path: Path) -> None:
     _, changelogs = read(path)
     defaults: dict[str, Any] = {}
     names = {spec.name.split("-")[2] for spec in changelog_specs(Settings(**defaults))}
-    assert {name for name, _ in changelogs} == names
+    assert {name for name, _ in changelogs} == names - BEGUN_SINCE[path.stem]
     assert set(Tables().tables) == names
 
 

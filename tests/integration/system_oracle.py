@@ -27,6 +27,7 @@ from streams.sinks.tables import (
     DEAD_LETTERS,
     HEALTH_CURRENT,
     HEALTH_DAILY,
+    PORTFOLIO_METRICS,
     TABLES,
     UPSELL_DAILY,
     Table,
@@ -40,7 +41,8 @@ __all__ = ["PARTITIONS", "Rows", "by_key", "differences", "oracle", "sample"]
 _OFFSETS = frozenset({"version", "row_version"})
 #: Columns that tell how the topics were interleaved on the way and not what is so; every other column must be equal.
 NOT_COMPARED: dict[Table, frozenset[str]] = {
-    # Offsets in metrics.v1, scores.*, observations.v1, which several agents write to by turns.
+    # Offsets in metrics.v1, scores.*, observations.v1, portfolio.v1, which several agents write to by turns.
+    PORTFOLIO_METRICS: _OFFSETS,
     HEALTH_DAILY: _OFFSETS,
     HEALTH_CURRENT: _OFFSETS,
     CHURN_CURRENT: _OFFSETS,

@@ -19,12 +19,14 @@ from schemas.metrics import (
     SupportValues,
     UsageValues,
 )
+from schemas.portfolio import PortfolioMessage
 from streams.churn.policy import ChurnPolicy
 from streams.churn.scoring import ChurnScorer
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.health import HealthScorer
 from streams.metrics.health_policy import HealthPolicy
 from streams.metrics.partition import Emitted, MemoryPartition
+from streams.metrics.portfolio_machine import Page, PortfolioLedger, PortfolioMachine
 from streams.metrics.upsell import UpsellScorer
 from streams.metrics.upsell_policy import UpsellPolicy
 from streams.scoring.alignment import Alignment
@@ -128,11 +130,24 @@ def scored(streams: Streams, order: list[Domain], flushes: set[int]) -> tuple[li
     read = MessageDecoder[Any](dict)
     for one in sent:
         message = None if one.value is None else {**read(one.value), "version": 0}
+        if one.topic == "portfolio.v1":
+            continue  # restatements are in a tally or in a change: what both come to is compared
         if message is not None and (one.topic == "churn" or message.get("kind") == "live"):
             live[f"{one.topic} {one.key!r}"] = message
         elif one.topic != "churn":
             dated.append((one.topic, message))
-    return sorted(dated, key=repr), live
+    return sorted([*dated, *portfolio(sent)], key=repr), live
+
+
+def portfolio(sent: list[Emitted]) -> list[tuple[str, Any]]:
+    """What the sums that were sent come to."""
+    figures: list[Emitted] = []
+    machine = PortfolioMachine(1, Days(), 90, "metrics")
+    part: MemoryPartition[Page, PortfolioLedger] = MemoryPartition(0, PortfolioLedger(), machine.render, figures.append)
+    read = MessageDecoder[PortfolioMessage](PortfolioMessage)
+    for offset, one in enumerate(one for one in sent if one.topic == "portfolio.v1"):
+        machine.step(part, offset, read(one.value))
+    return [(key, (sorted(page.sums.items()), page.restated)) for key, page in part.states.items()]
 
 
 @settings(max_examples=60)

@@ -10,7 +10,8 @@ from slack_sdk.models.blocks import Block
 
 from schemas.scores import FactorName
 from streams.alerts.amounts import lasted, minor_digits, money, number
-from streams.alerts.rules import RULES, Ending, NextStep
+from streams.alerts.policy import AlertPolicy
+from streams.alerts.rules import Ending, NextStep, rules_of
 from streams.alerts.texts import LOCALES, TEXTS, Locale
 from streams.alerts.untrusted import clean, cut, width
 from streams.metrics.days import DAY_MS, HOUR_MS
@@ -29,7 +30,7 @@ def test_every_factor_step_and_ending_has_its_text_and_no_text_is_left_over() ->
     endings = {"health_red": {"recovered", "left"}, "detractor": {"answered_better", "expired"}}
     assert set().union(*endings.values()) == set(get_args(Ending))
     needed = set(get_args(FactorName)) | set(get_args(NextStep))
-    for rule in RULES:
+    for rule in rules_of(AlertPolicy()):
         needed |= {f"{rule.rule}.{step}" for step in ("opened", "updated", "body")}
         needed |= {f"{rule.rule}.{end}{part}" for end in endings[rule.rule] for part in ("", ".body")}
     needed |= {"mrr", "owner", "no_owner", "respondent", "no_reason", "generated", "next"}

@@ -51,7 +51,7 @@ def test_the_default_profile_spells_out_exactly_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    "section", ["engagement", "onboarding", "sessions", "support", "revenue", "feedback", "health", "upsell"]
+    "section", ["engagement", "onboarding", "sessions", "support", "revenue", "feedback", "health", "upsell", "alerts"]
 )
 def test_the_default_profile_leaves_no_setting_out(section: str) -> None:
     written = msgspec.toml.decode((PROFILES / "default.toml").read_bytes())[section]

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import pytest
-from msgspec import Struct
+from msgspec import Struct, field
 
 from schemas.metrics import (
     AccountValues,
@@ -18,6 +18,7 @@ from streams.engine.states import ShapeCodec
 from streams.metrics.days import DAY_MS
 from streams.metrics.health import HealthMemory
 from streams.scoring.card import Card, as_of, together, trigger
+from streams.scoring.tallying import Past
 
 DAY = 19_700
 
@@ -40,6 +41,7 @@ class PlainCard(Struct):
     memory: HealthMemory | None = None
     paying: bool = False
     version: int = -1
+    past: Past = field(default_factory=Past)
 
 
 def message(

@@ -1,0 +1,154 @@
+"""Figures of all customers and of segments equal what their newest values add up to, whatever was late on the way."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cache
+
+import pytest
+from offline_rig import folded, interleaved, one_topic_after_the_other, some_records
+
+from schemas import registry
+from schemas.metrics import AccountValues, MetricValues, RevenueValues, Values
+from schemas.portfolio import PORTFOLIO, PortfolioFigures, PortfolioValues, TallyClosed, segment_key
+from schemas.scores import HealthScore, UpsellScore
+from streams.intake.ordering import Record
+from streams.metrics.sums import CUSTOMERS, Sums, add_health, add_upsell, add_values, figures, new_sums
+from streams.offline import Offline
+
+Found = dict[tuple[str, int], PortfolioFigures]
+
+
+@cache
+def with_late_ones() -> tuple[Record, ...]:
+    """The records of some customers, one in twenty of them up to 40 days late."""
+    turns = random.Random(7)
+
+    def arrives(record: Record) -> int:
+        late = record.key != b"_clock" and turns.random() < 0.05
+        return record.timestamp_ms + (turns.randrange(40 * 86_400_000) if late else 0)
+
+    timed = [(arrives(record), record) for record in some_records(8, 60)]
+    return tuple(record for _, record in sorted(timed, key=lambda pair: pair[0]))
+
+
+def published(offline: Offline) -> Found:
+    """The figures that hold: of a portfolio and day those of the greatest revision."""
+    found: Found = {}
+    for message in offline.messages(registry.METRICS):
+        if isinstance(message, PortfolioFigures):
+            key = message.portfolio, message.day
+            if key not in found or (message.revision, message.version) >= (found[key].revision, found[key].version):
+                found[key] = message
+    return found
+
+
+def said(found: Found) -> dict[tuple[str, int], tuple[int, str, PortfolioValues]]:
+    """What must not depend on how the topics were interleaved: all but offsets."""
+    return {key: (one.revision, one.reason, one.values) for key, one in found.items()}
+
+
+def added_up(offline: Offline) -> dict[tuple[str, int], PortfolioValues]:
+    """The same from the newest values of every customer and day, in one go."""
+    newest: dict[tuple[str, str, int], MetricValues] = {}
+    for message in offline.messages(registry.METRICS):
+        if isinstance(message, MetricValues) and message.kind == "day":
+            key = message.customer_id, str(message.values.__struct_config__.tag), message.day
+            if key not in newest or message.revision >= newest[key].revision:
+                newest[key] = message
+    scores = {(m.customer_id, m.day): m for m in offline.messages(registry.HEALTH) if m.kind == "day"}
+    ready = {(m.customer_id, m.day): m for m in offline.messages(registry.UPSELL)}
+    days, first = sorted({day for _, day in scores}), began(offline)
+    by_customer: defaultdict[tuple[str, int], list[Values]] = defaultdict(list)
+    accounts: defaultdict[str, dict[int, AccountValues]] = defaultdict(dict)
+    for (customer, domain, day), message in newest.items():
+        if isinstance(message.values, AccountValues):
+            accounts[customer][day] = message.values
+        elif domain != "spend" and first[customer] <= day <= days[-1]:
+            by_customer[customer, day].append(message.values)
+    return {key: figures(sums) for key, sums in _summed(by_customer, accounts, scores, ready, days).items()}
+
+
+def began(offline: Offline) -> dict[str, int]:
+    """The first aligned day of each customer's partition."""
+    days: dict[int, int] = {}
+    for marker in offline.messages(registry.PORTFOLIO):
+        if isinstance(marker, TallyClosed):
+            days.setdefault(marker.partition, marker.day)
+    sent = offline.log[registry.METRICS.name]
+    return {(one.key or b"").decode(): days[one.partition] for one in sent if one.partition in days}
+
+
+def _summed(
+    values: dict[tuple[str, int], list[Values]],
+    accounts: dict[str, dict[int, AccountValues]],
+    scores: dict[tuple[str, int], HealthScore],
+    ready: dict[tuple[str, int], UpsellScore],
+    days: Iterable[int],
+) -> dict[tuple[str, int], Sums]:
+    found: defaultdict[tuple[str, int], Sums] = defaultdict(new_sums)
+    for customer in sorted({customer for customer, _ in [*values, *scores]}):
+        for day in days:
+            place = customer, day
+            if place not in values and place not in scores:
+                continue
+            known = [accounts[customer][since] for since in sorted(accounts[customer]) if since <= day]
+            segment = known[-1].segment if known and place in scores else None
+            for name in [PORTFOLIO] if segment is None else [PORTFOLIO, segment_key(segment)]:
+                sums = found[name, day]
+                sums[CUSTOMERS] += 1
+                for one in values.get(place, []):
+                    add_values(sums, one)
+                if place in scores:
+                    red = [at_close for at_close in (_revenue_scored(scores[place]),) if at_close is not None]
+                    add_health(sums, scores[place].score, scores[place].band, red[0] if red else None)
+                    add_upsell(sums, ready[place].upsell_ready)
+    return found
+
+
+def _revenue_scored(score: HealthScore) -> RevenueValues | None:
+    """The MRR that a score was given with."""
+    return RevenueValues(mrr_minor=score.mrr_minor, currency=score.currency) if score.currency else None
+
+
+@pytest.fixture(scope="module")
+def in_order() -> Offline:
+    return folded(with_late_ones(), flush_every=1000)
+
+
+def test_figures_are_the_sum_of_the_newest_values(in_order: Offline) -> None:
+    found = {key: one.values for key, one in published(in_order).items()}
+    expected = added_up(in_order)
+    assert [key for key in expected if found.get(key) != expected[key]] == []
+    assert found.keys() == expected.keys()
+
+
+def test_late_events_restate_figures(in_order: Offline) -> None:
+    found = published(in_order)
+    assert sum(one.revision > 0 for one in found.values()) > 100
+    assert all((one.reason == "restated") == (one.revision > 0) for one in found.values())
+    assert {name for name, _ in found} == {PORTFOLIO, "_segment:Basic", "_segment:Enterprise", "_segment:Pro"}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_any_interleaving_gives_the_same_figures(in_order: Offline, seed: int) -> None:
+    assert said(published(folded(interleaved(with_late_ones(), seed), flush_every=300))) == said(published(in_order))
+
+
+def test_topics_one_after_the_other_give_the_same_figures(in_order: Offline) -> None:
+    assert said(published(folded(one_topic_after_the_other(with_late_ones(), 3)))) == said(published(in_order))
+
+
+def test_restated_values_say_what_they_were(in_order: Offline) -> None:
+    """What a restatement replaces is what was published last for the day."""
+    last: dict[tuple[str, str, int], Values] = {}
+    restated = 0
+    for message in in_order.messages(registry.METRICS):
+        if isinstance(message, MetricValues) and message.kind == "day":
+            key = message.customer_id, str(message.values.__struct_config__.tag), message.day
+            assert (message.revision > 0) == (message.restated_by is not None)
+            if message.revision:
+                restated += 1
+                assert message.before == last.get(key)
+            last[key] = message.values
+    assert restated > 100

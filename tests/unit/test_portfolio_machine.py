@@ -1,0 +1,181 @@
+"""Sums of partitions in; figures of all customers and of segments out, each day once all have closed it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.codec import MessageDecoder
+from schemas.metrics import MetricsMessage
+from schemas.portfolio import (
+    PORTFOLIO,
+    DayChange,
+    PortfolioFigures,
+    PortfolioMessage,
+    Tally,
+    TallyChanged,
+    TallyClosed,
+    segment_key,
+)
+from streams.metrics.days import DAY_MS, Days
+from streams.metrics.partition import Emitted, MemoryPartition
+from streams.metrics.portfolio_machine import METRICS_PARTITION, Page, PortfolioLedger, PortfolioMachine
+
+DAY = 20_000
+HORIZON = 5
+
+
+class Rig:
+    """A machine of two partitions."""
+
+    def __init__(self) -> None:
+        self.sent: list[Emitted] = []
+        self.machine = PortfolioMachine(2, Days(), HORIZON, "metrics")
+        self.part: MemoryPartition[Page, PortfolioLedger] = MemoryPartition(
+            0, PortfolioLedger(), self.machine.render, self.sent.append
+        )
+        self._next = 0
+
+    def step(self, *messages: PortfolioMessage) -> None:
+        for message in messages:
+            self.machine.step(self.part, self._next, message)
+            self._next += 1
+
+    def read(self) -> list[PortfolioFigures]:
+        self.part.flush()
+        read = MessageDecoder[Any](MetricsMessage)
+        return [read(one.value) for one in self.sent]
+
+    def said(self) -> list[tuple[int, str, int, int]]:
+        """Day, portfolio, revision and customers of what went out."""
+        return [(one.day, one.portfolio, one.revision, one.values.customers) for one in self.read()]
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        meta = self.part.meta
+        assert meta.read == meta.applied + meta.duplicate + meta.late + meta.dead
+        return (meta.applied, meta.duplicate, meta.late, meta.dead)
+
+
+def day(partition: int, customers: int, day: int = DAY, restated: int = 0, name: str = PORTFOLIO) -> Tally:
+    return Tally(partition=partition, day=day, portfolio=name, sums={"customers": customers}, restated=restated)
+
+
+def closed(partition: int, day: int = DAY) -> TallyClosed:
+    return TallyClosed(partition=partition, day=day)
+
+
+def changed(partition: int, version: int, customers: int, day: int = DAY, restated: int = 1) -> TallyChanged:
+    change = DayChange(day=day, portfolio=PORTFOLIO, sums={"customers": customers}, restated=restated)
+    return TallyChanged(partition=partition, version=version, changes=[change])
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def test_a_day_goes_out_when_every_partition_has_closed_it(rig: Rig) -> None:
+    rig.step(day(0, 3), day(0, 1, name=segment_key("smb")), closed(0), day(1, 4))
+    assert rig.said() == []
+    rig.step(closed(1))
+    assert rig.said() == [(DAY, PORTFOLIO, 0, 7), (DAY, "_segment:smb", 0, 1)]
+    everybody, smb = rig.read()
+    assert (everybody.segment, smb.segment) == (None, "smb")
+    assert (everybody.as_of, everybody.reason) == ((DAY + 1) * DAY_MS, "closed")
+    assert {(one.topic, one.partition, one.key) for one in rig.sent} == {
+        ("metrics", METRICS_PARTITION, b"_portfolio"),
+        ("metrics", METRICS_PARTITION, b"_segment:smb"),
+    }
+    assert rig.counts == (5, 0, 0, 0)
+
+
+def test_a_partition_that_began_later_had_no_customers_before(rig: Rig) -> None:
+    rig.step(day(0, 3), closed(0), day(0, 3, DAY + 1), closed(0, DAY + 1), day(1, 4, DAY + 1), closed(1, DAY + 1))
+    assert rig.said() == [(DAY, PORTFOLIO, 0, 3), (DAY + 1, PORTFOLIO, 0, 7)]
+
+
+def test_what_comes_again_counts_once(rig: Rig) -> None:
+    rig.step(day(0, 3), day(0, 3), closed(0), day(0, 3), closed(0), day(1, 1), closed(1))
+    rig.step(changed(0, 9, 1), changed(0, 9, 1), changed(0, 8, 1))
+    assert rig.said()[-1] == (DAY, PORTFOLIO, 1, 5)
+    assert rig.counts == (5, 5, 0, 0)
+
+
+def test_a_change_sends_a_day_again_with_its_reason(rig: Rig) -> None:
+    rig.step(day(0, 3), closed(0), day(1, 1), closed(1), changed(1, 5, 1), changed(0, 5, -1), changed(0, 6, 2))
+    assert rig.said() == [(DAY, PORTFOLIO, 0, 4), (DAY, PORTFOLIO, 3, 6)]
+    assert rig.read()[-1].reason == "restated"
+
+
+def test_a_change_of_a_day_that_has_not_gone_out_goes_out_with_it(rig: Rig) -> None:
+    rig.step(day(0, 3, restated=2), closed(0), changed(0, 5, 1))
+    assert rig.said() == []
+    rig.step(day(1, 1), closed(1))
+    assert rig.said() == [(DAY, PORTFOLIO, 3, 5)]
+
+
+def test_a_change_may_bring_a_portfolio(rig: Rig) -> None:
+    rig.step(closed(0), closed(1), changed(0, 5, 1))
+    assert rig.said() == [(DAY, PORTFOLIO, 1, 1)]
+
+
+def test_a_change_of_a_day_that_was_not_tallied_is_late(rig: Rig) -> None:
+    rig.step(changed(0, 1, 1), day(0, 3), closed(0), closed(1), changed(0, 2, 1, DAY - 1), changed(0, 3, 1, DAY + 1))
+    assert rig.said() == [(DAY, PORTFOLIO, 0, 3)]
+    assert rig.counts == (3, 0, 3, 0)
+
+
+def test_a_partition_that_cannot_be_is_dead(rig: Rig) -> None:
+    rig.step(closed(2), closed(-1))
+    rig.machine.dead(rig.part, 9)
+    assert rig.counts == (0, 0, 0, 3)
+    assert rig.part.offset == 9
+
+
+def test_days_behind_the_horizon_are_forgotten_but_not_before_they_are_told(rig: Rig) -> None:
+    for one in range(DAY, DAY + 20):
+        rig.step(day(0, 1, one), closed(0, one), day(1, 1, one), closed(1, one))
+        if one == DAY + 3:
+            rig.step(changed(0, 3, 1, DAY))
+    kept = sorted(int(key.partition("/")[0]) for key in rig.part.states)
+    assert kept == list(range(DAY + 19 - HORIZON - 2, DAY + 20))
+    assert [said for said in rig.said() if said[0] == DAY] == [(DAY, PORTFOLIO, 0, 2), (DAY, PORTFOLIO, 1, 3)]
+    rig.step(changed(0, 4, 1, DAY))
+    assert rig.counts[2] == 1
+    rig.machine.render(rig.part, f"{DAY:06d}/{PORTFOLIO}")
+    assert len(rig.sent) == 21
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(-3, 3)), max_size=4), min_size=4, max_size=4),
+    st.lists(st.booleans(), max_size=80),
+    st.booleans(),
+)
+def test_figures_do_not_depend_on_how_partitions_interleave(
+    changes: list[list[tuple[int, int]]], turns: list[bool], twice: bool
+) -> None:
+    """Each partition tallies four days with changes of earlier ones in between; some of it comes twice."""
+
+    def log(number: int) -> list[PortfolioMessage]:
+        found: list[PortfolioMessage] = []
+        for place, of_day in enumerate(changes):
+            found += [day(number, place + number, DAY + place), closed(number, DAY + place)]
+            for back, amount in of_day:
+                found.append(changed(number, len(found), amount, DAY + place - back))
+        return [*found, *found] if twice else found
+
+    def folded(take_first: Callable[[], bool]) -> tuple[dict[Any, Any], int]:
+        rig, logs = Rig(), [iter(log(0)), iter(log(1))]
+        left = [len(log(0)), len(log(1))]
+        while any(left):
+            number = 0 if left[0] and (not left[1] or take_first()) else 1
+            rig.step(next(logs[number]))
+            left[number] -= 1
+        found = {(one.portfolio, one.day): (one.revision, one.reason, one.values) for one in rig.read()}
+        return found, rig.counts[0]
+
+    order = iter(turns)
+    assert folded(lambda: next(order, True)) == folded(lambda: True)
