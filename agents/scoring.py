@@ -27,18 +27,22 @@ def register(zelo: Zelo) -> None:
     outputs = Outputs(*map(zelo.name, (HEALTH, CHURN, UPSELL, OBSERVATIONS, PORTFOLIO)))
     health = HealthScorer(profile.health, f"{profile.name}@{profile.version}")
     churn, upsell = ChurnScorer(profile.churn), UpsellScorer(profile.upsell)
-    pieces, horizon = zelo.settings.piece_customers, zelo.settings.horizon_days
-    machine = ScoringMachine(health, churn, upsell, zelo.days, outputs, pieces, horizon)
+    settings, pieces = zelo.settings, zelo.settings.piece_customers
+    machine = ScoringMachine(health, churn, upsell, zelo.days, outputs, pieces, settings.horizon_days, settings.locale)
     table = zelo.table("scoring", METRICS, Card, Alignment, machine.render)
     read = MessageDecoder[MetricsMessage](MetricsMessage)
     serve(zelo, METRICS, table, lambda record: read(record.value), machine.step)
 
-    rescoring = Rescoring(machine, zelo.settings.rescore_seconds)
+    rescoring = Rescoring(machine, settings.rescore_seconds)
 
     def on_model(key: bytes, value: bytes, offset: int) -> None:
+        before = churn.model_version
         refused = rescoring.offer(value)
         if refused is not None:
             _log.error("model_refused", offset=offset, reason=refused)
+        elif churn.model_version != before and (features := churn.unexpected()):
+            version = churn.model_version
+            _log.info("churn_weights_unexpected", model_version=version, count=len(features), features=features)
 
     Broadcast(zelo.app, zelo.name(MODELS), on_model)
 

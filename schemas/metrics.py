@@ -104,8 +104,8 @@ class SupportValues(Struct, frozen=True, kw_only=True, tag="support", tag_field=
 class RevenueValues(Struct, frozen=True, kw_only=True, tag="revenue", tag_field="domain"):
     """What the customer pays, from subscription facts.
 
-    `mrr_minor` is in `currency`, that of the customer's earliest subscription; others stand in
-    `mrr_other_minor` by currency and are never added up. Every other amount is in `currency` too.
+    `mrr_minor` is in `currency`, that of the customer's earliest subscription; `mrr_other_minor`: others by currency,
+    never added up. Other amounts are in `currency`. `renewal_period_days`: how long the contract is that renews next.
     """
 
     mrr_minor: int = 0
@@ -146,6 +146,7 @@ class RevenueValues(Struct, frozen=True, kw_only=True, tag="revenue", tag_field=
     margin_to_date_minor: int | None = None
     gross_margin: float | None = None
     billing_impossible: int = 0
+    renewal_period_days: int | None = None
 
 
 class NpsAnswer(Struct, frozen=True, kw_only=True):

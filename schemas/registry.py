@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from schemas import alerts, events, metrics, portfolio, scores
+from schemas import alerts, events, metrics, models, portfolio, scores
 
 Cleanup = Literal["delete", "compact"]
 
@@ -116,7 +116,7 @@ PORTFOLIO = Topic(
 MODELS = Topic(
     name="models.v1",
     key="model",
-    message=scores.ModelSnapshot,
+    message=models.ModelSnapshot,
     cleanup="compact",
     partitions=1,
     summary="Published churn models.",

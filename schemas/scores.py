@@ -1,16 +1,19 @@
-"""Scores and what they are made of: health, churn risk, upsell readiness (`scores.*`), observations, models."""
+"""Scores and what they are made of: health, churn risk, upsell readiness (`scores.*`), observations."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
 from schemas.metrics import NpsAnswer
+from schemas.models import Quality
 
 Band = Literal["red", "yellow", "green", "unknown"]
 FactorName = Literal["engagement", "adoption", "activation", "support", "relationship", "billing", "value", "trend"]
 
 ComponentName = Literal["features", "engagement", "tenure", "seats"]
 UpsellGate = Literal["payment_late", "not_paying"]
+
+CensorReason = Literal["deleted", "merged", "test"]
 
 
 class Factor(Struct, frozen=True, kw_only=True):
@@ -88,6 +91,7 @@ class Reason(Struct, frozen=True, kw_only=True):
         code: reason text in the catalogue, e.g. `usage_falling`.
         contribution: log-odds added (raising > 0); odds ratio = exp(contribution).
         values: numbers for the text, by METRICS.md id.
+        text: the same in words, in the score's `locale`; it says what goes with the risk, not what causes it.
     """
 
     code: str
@@ -95,32 +99,25 @@ class Reason(Struct, frozen=True, kw_only=True):
     contribution: float
     odds_ratio: float
     values: dict[str, float | int | None] = {}
-
-
-class Quality(Struct, frozen=True, kw_only=True):
-    """Test-then-train quality on mature labels; None until both classes were seen.
-
-    Attributes:
-        observations: snapshots scored; labelled: those whose label is known; positives: of these, churned.
-        customers_churned: distinct customers behind the positives, the honest sample size.
-        log_loss_constant: what a constant guess of the running base rate scores.
-    """
-
-    observations: int = 0
-    labelled: int = 0
-    positives: int = 0
-    customers_churned: int = 0
-    roc_auc: float | None = None
-    log_loss: float | None = None
-    log_loss_constant: float | None = None
-    mean_predicted: float | None = None
-    mean_observed: float | None = None
+    text: str = ""
 
 
 class ChurnScore(Struct, frozen=True, kw_only=True):
     """Probability that the customer's last subscription ends within the horizon.
 
-    `is_prior` says that the model has seen too few labels and the number rests on the expert prior.
+    Attributes:
+        is_prior: the model has seen too few labels, and the number rests on the expert prior.
+        horizons: probability by days, the `horizon_days` one among them.
+        calibrated: the probability was corrected by the model's calibration.
+        champion: name of the model that serves.
+        baseline: log-odds of the typical customer.
+        contributions: log-odds that each family of features adds; with `baseline` they sum to the log-odds of
+            `probability` (before it is kept off 0 and 1).
+        previous_day: of the customer's last weekly snapshot before this day; None before there was one.
+        previous_probability: given to that snapshot, by the model as it was then.
+        changed_by_customer, changed_by_model: log-odds; they sum to the change since then.
+        changes: `changed_by_customer` by family.
+        locale: language of the reasons' texts.
     """
 
     customer_id: str
@@ -140,6 +137,19 @@ class ChurnScore(Struct, frozen=True, kw_only=True):
     name: str | None = None
     trigger_event_id: str | None = None
     version: int = 0
+    horizons: dict[str, float] = {}
+    calibrated: bool = False
+    champion: str = "rls"
+    baseline: float | None = None
+    contributions: dict[str, float] = {}
+    previous_day: int | None = None
+    previous_probability: float | None = None
+    changed_by_customer: float | None = None
+    changed_by_model: float | None = None
+    changes: dict[str, float] = {}
+    owner: str | None = None
+    segment: str | None = None
+    locale: str | None = None
 
 
 class UpsellComponent(Struct, frozen=True, kw_only=True):
@@ -202,7 +212,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot"):
 
 
 class Outcome(Struct, frozen=True, kw_only=True, tag="outcome"):
-    """The customer's last subscription ended on `day`."""
+    """The customer was lost on `day`: it gave notice, or its last subscription ended without one."""
 
     customer_id: str
     day: int
@@ -230,24 +240,13 @@ class Labelled(Struct, frozen=True, kw_only=True, tag="labelled"):
     version: int = 0
 
 
-Observation = Snapshot | Outcome | ObservationsClosed | Labelled
+class Censored(Struct, frozen=True, kw_only=True, tag="censored"):
+    """From `day` on nothing can be said of the customer: its snapshots without a label never get one."""
 
-
-class ModelSnapshot(Struct, frozen=True, kw_only=True):
-    """A published model: everything a scorer needs, as plain JSON, and how good it has been.
-
-    Attributes:
-        model_version: rises with every day learned that changed the model.
-        trained_through: last day whose labels are in.
-        parameters: the model's own state (feature order, constants, weights).
-    """
-
-    model: str
-    model_version: int
-    trained_through: int
-    horizon_days: int
-    is_prior: bool
-    quality: Quality
-    parameters: dict[str, Any]
-    river_version: str
+    customer_id: str
+    day: int
+    reason: CensorReason
     version: int = 0
+
+
+Observation = Snapshot | Outcome | ObservationsClosed | Labelled | Censored

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from schemas import registry
 from schemas.codec import EventDecoder, MessageDecoder, SchemaError
 from schemas.metrics import MetricsMessage
+from schemas.models import ModelSnapshot
 from schemas.portfolio import PortfolioMessage
-from schemas.scores import HealthScore, ModelSnapshot, Observation
+from schemas.scores import HealthScore, Observation
 from streams.alerts.machine import AlertMachine, Watch
 from streams.churn.scoring import ChurnScorer
 from streams.churn.trainer import TrainerLedger, TrainerMachine

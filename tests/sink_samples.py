@@ -21,6 +21,7 @@ from schemas.metrics import (
     SupportValues,
     UsageValues,
 )
+from schemas.models import Calibration, Drift, DriftAlarm, ModelSnapshot, Quality, ReliabilityBin
 from schemas.portfolio import PortfolioFigures, PortfolioValues, Tally, TallyChanged, TallyClosed
 from schemas.registry import Topic
 from schemas.scores import (
@@ -29,10 +30,8 @@ from schemas.scores import (
     HealthScore,
     Labelled,
     Lift,
-    ModelSnapshot,
     ObservationsClosed,
     Outcome,
-    Quality,
     Reason,
     Snapshot,
     UpsellComponent,
@@ -274,6 +273,14 @@ MODEL = ModelSnapshot(
     quality=Quality(),
     parameters={"weights": {"bias": 0.1}},
     river_version="0.26.1",
+    champion="twin-19800",
+    champion_kind="twin",
+    champion_since_day=19_830,
+    calibration=Calibration(on=True, since_day=19_900, slope=0.9, labels=1_000, ratio=1.3),
+    reliability=[ReliabilityBin(n=20, predicted=0.03, observed=0.05)],
+    drift=Drift(alarms=[DriftAlarm(day=19_800, direction="more_leave", before=0.0, after=0.02, labels=300)], count=1),
+    horizons=[30, 60, 90],
+    counts={"refused": 1},
 )
 SPEND = SpendRecorded(event_id="m1", customer_id="_company", occurred_at=AT, amount_minor=10, currency="USD")
 RATE = ExchangeRateSet(event_id="x1", customer_id="_company", occurred_at=AT, currency="BRL", to="USD", rate=0.2)

@@ -77,6 +77,7 @@ UNITS: Mapping[str, Range] = {
     "probability": _SHARE,
     "points": _POINTS,
     "log loss": _COUNT,
+    "log-odds": _ANY,
     # money, in minor units
     "money": _COUNT,
     "money by currency": _COUNT,

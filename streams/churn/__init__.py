@@ -3,10 +3,16 @@
 Pure like the metrics: values in, values out; no runtime, network, environment or clock.
 
     readings, features   what the model sees of a customer, from metric values alone
-    exact, scale, rls    River estimators: fixed scaling, recursive logistic regression; same bits anywhere
-    model                both as one pipeline, and its parameters as plain JSON
-    labels, trainer      delayed labels; the machine that tests, then learns, day by day
-    evaluation           test-then-train quality on mature labels
+    exact, scale         fixed scaling as a River transformer; same bits anywhere
+    linear, rls, adagrad River classifiers: recursive logistic regression, gradient steps
+    model, parameters    both as one pipeline, and its state as plain JSON
+    labels, agenda       delayed labels, and who has something to do on a day
+    trainer, learner     the machine that tests, then learns, day by day; the models behind it
+    contest              champion and challengers: promotion, roll-back
+    calibration, drift   Platt scaling, dormant; ADWIN (adwin) on the residual
+    evaluation, curves   test-then-train quality on mature labels
+    publishing, news     the model as it is published; what people hear of it
+    horizons             probabilities for other windows
     explain, scoring     reasons in log-odds; a published model applied to a customer
     policy               every threshold and constant, with its source
 """

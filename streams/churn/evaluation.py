@@ -8,11 +8,9 @@ added up in a fixed order, so that replays give the same bits.
 import msgspec
 from msgspec import Struct
 
-from schemas.scores import Quality
+from schemas.models import Quality, ReliabilityBin
+from streams.churn import curves
 from streams.churn.exact import log, logit
-
-# Bins of equal width in log-odds: within one, ranks are not told apart.
-_BINS_PER_LOGIT = 250
 
 
 class Evaluation(Struct):
@@ -58,26 +56,26 @@ class Evaluation(Struct):
         self.log_loss_sum -= log(probability if churned else 1.0 - probability)
         self.constant_sum -= log(constant if churned else 1.0 - constant)
         bins = self.churned if churned else self.stayed
-        at = round(logit(probability) * _BINS_PER_LOGIT)
+        at = round(logit(probability) * curves.BINS_PER_LOGIT)
         bins[at] = bins.get(at, 0) + 1
         if churned:
             self.positives += 1
             self.customers_churned += new_customer
+
+    def ranking(self) -> list[curves.Bin]:
+        """The mature snapshots by the log-odds given, low risk first."""
+        return curves.ranked(self.stayed, self.churned)
+
+    def reliability(self) -> list[ReliabilityBin]:
+        """Mean predicted and observed in groups of equal mass; empty until there are mature labels."""
+        return curves.reliability(self.ranking())
 
     def roc_auc(self) -> float | None:
         """Probability that a leaver was ranked above a stayer, ties counted half; None until both were seen.
 
         From ranks of log-odds rounded to 0.004: off by at most `roc_auc_error`.
         """
-        pairs = self.positives * (self.labelled - self.positives)
-        if not pairs:
-            return None
-        won, below = 0.0, 0
-        for at in sorted(self.stayed.keys() | self.churned.keys()):
-            here = self.stayed.get(at, 0)
-            won += self.churned.get(at, 0) * (below + here / 2.0)
-            below += here
-        return won / pairs
+        return curves.roc_auc(self.ranking())
 
     def roc_auc_error(self) -> float:
         """How far at most `roc_auc` is from the AUC of exact ranks: half the pairs that share a bin."""
@@ -93,7 +91,8 @@ class Evaluation(Struct):
             positives=self.positives,
             customers_churned=self.customers_churned,
         )
-        auc = self.roc_auc()
+        bins = self.ranking()
+        auc = curves.roc_auc(bins)
         if auc is None:
             return counts
         return msgspec.structs.replace(
@@ -103,4 +102,8 @@ class Evaluation(Struct):
             log_loss_constant=self.constant_sum / self.labelled,
             mean_predicted=self.predicted_sum / self.labelled,
             mean_observed=self.positives / self.labelled,
+            ece=curves.ece(curves.reliability(bins)),
+            pr_auc=curves.pr_auc(bins),
+            brier=curves.brier(bins),
+            top_decile_recall=curves.top_decile_recall(bins),
         )

@@ -31,12 +31,14 @@ class Explanation(Struct, frozen=True, kw_only=True):
         raising: families that raise the risk, strongest first; protecting: that lower it.
         no_data: families of which nothing is known; they contribute nothing, which does not mean all is well.
         conflicts: features behind a reason whose weight points against the expert's expectation.
+        families: log-odds that each family of which something is known adds.
     """
 
     raising: list[Reason]
     protecting: list[Reason]
     no_data: list[str]
     conflicts: list[str]
+    families: dict[str, float]
 
 
 def explain(
@@ -55,17 +57,7 @@ def explain(
         policy: how many reasons, and how strong they must be.
         values: metric values, for the numbers in the reasons' texts.
     """
-    families: dict[str, list[tuple[float, str]]] = {}
-    family_of = _FAMILY_OF.get
-    for name, contribution in contributions.items():
-        family = family_of(name)
-        if family is None:  # a model of another release may know features that are gone
-            continue
-        parts = families.get(family)
-        if parts is None:
-            families[family] = [(contribution, name)]
-        else:
-            parts.append((contribution, name))
+    families = _members(contributions)
     totals: dict[str, float] = {family: math.fsum([part for part, _ in parts]) for family, parts in families.items()}
     ranked = sorted([f for f in FAMILIES if f in totals], key=totals.__getitem__, reverse=True)
     least = _threshold(policy.least_odds_ratio)
@@ -82,7 +74,34 @@ def explain(
         protecting=[reasons[f] for f in protecting],
         no_data=[f for f in FAMILIES if f not in families],
         conflicts=[feature.name for f, feature in named.items() if f not in agreeing],
+        families=totals,
     )
+
+
+def by_family(contributions: Mapping[str, float]) -> dict[str, float]:
+    """Contributions summed by family; families of which nothing is known are absent."""
+    return {family: math.fsum([part for part, _ in parts]) for family, parts in _members(contributions).items()}
+
+
+def unexpected(weights: Mapping[str, float]) -> list[str]:
+    """Features whose weight points against the expert's expectation, in the registry's order."""
+    return [feature.name for feature in FEATURES if weights.get(feature.name, 0.0) * feature.weight < 0.0]
+
+
+def _members(contributions: Mapping[str, float]) -> dict[str, list[tuple[float, str]]]:
+    """The contributions of each family, with their features."""
+    families: dict[str, list[tuple[float, str]]] = {}
+    family_of = _FAMILY_OF.get
+    for name, contribution in contributions.items():
+        family = family_of(name)
+        if family is None:  # a model of another release may know features that are gone
+            continue
+        parts = families.get(family)
+        if parts is None:
+            families[family] = [(contribution, name)]
+        else:
+            parts.append((contribution, name))
+    return families
 
 
 def _reason(

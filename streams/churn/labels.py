@@ -16,6 +16,8 @@ class Pending(Struct):
         features: as frozen there.
         probability: given by the model then, version `model_version`.
         churned_day: first outcome inside the window, None while there is none.
+        raw: probability before calibration, None when none was on.
+        others: what each challenger said then, by name.
     """
 
     day: int
@@ -23,6 +25,13 @@ class Pending(Struct):
     probability: float
     model_version: int
     churned_day: int | None = None
+    raw: float | None = None
+    others: dict[str, float] = {}
+
+    @property
+    def uncalibrated(self) -> float:
+        """The probability before calibration."""
+        return self.probability if self.raw is None else self.raw
 
 
 class CustomerRecords(Struct):
@@ -33,17 +42,19 @@ class CustomerRecords(Struct):
         outcomes: days on which the last subscription ended, not yet learned.
         pending: tested and waiting for a mature label, by day.
         churned: already counted among the customers that churned.
+        censored: days from which on nothing can be said of the customer, not yet taken.
     """
 
     snapshots: dict[int, dict[str, float]] = {}
     outcomes: list[int] = []
     pending: list[Pending] = []
     churned: bool = False
+    censored: list[int] = []
 
     @property
     def forgettable(self) -> bool:
         """True when nothing would be lost without it."""
-        return not (self.snapshots or self.outcomes or self.pending or self.churned)
+        return not (self.snapshots or self.outcomes or self.pending or self.churned or self.censored)
 
     def leave(self, day: int, horizon_days: int) -> list[Pending]:
         """Marks the snapshots an outcome on `day` makes positive; those not marked before, oldest first."""
@@ -51,6 +62,16 @@ class CustomerRecords(Struct):
         for snapshot in positive:
             snapshot.churned_day = day
         return positive
+
+    def censor(self, day: int) -> int:
+        """Forgets the snapshots up to `day` whose label is still open, when that day says so; how many it were."""
+        if day not in self.censored:
+            return 0
+        self.censored.remove(day)
+        before = len(self.snapshots) + len(self.pending)
+        self.snapshots = {of: features for of, features in self.snapshots.items() if of > day}
+        self.pending = [p for p in self.pending if p.churned_day is not None]
+        return before - len(self.snapshots) - len(self.pending)
 
     def mature(self, day: int, horizon_days: int) -> list[Pending]:
         """Takes out the snapshots whose window has passed with the end of `day`, oldest first."""

@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from river.__version__ import __version__ as river_version
 
+from schemas.models import ModelKind
 from streams.churn import parameters as state
+from streams.churn.adagrad import AdaGradLogit
 from streams.churn.exact import logistic, logit
 from streams.churn.features import CONSTANTS, PRIOR
-from streams.churn.parameters import Parameters
+from streams.churn.parameters import AnyParameters, Classifier
 from streams.churn.policy import ChurnPolicy
 from streams.churn.rls import RLSLogit
 from streams.churn.scale import Constants, Scale, number
@@ -41,7 +43,7 @@ class ChurnModel:
         0.03
     """
 
-    def __init__(self, scale: Scale, classifier: RLSLogit, policy: ChurnPolicy) -> None:
+    def __init__(self, scale: Scale, classifier: Classifier, policy: ChurnPolicy) -> None:
         self.scale = scale
         self.classifier = classifier
         self.policy = policy
@@ -52,28 +54,37 @@ class ChurnModel:
         return self.scale.constants or ()
 
     @classmethod
-    def prior(cls, policy: ChurnPolicy) -> "ChurnModel":
+    def prior(cls, policy: ChurnPolicy, kind: ModelKind = "rls") -> "ChurnModel":
         """The expert's model: no label seen; the typical customer gets the base rate."""
+        intercept = logit(policy.base_rate)
+        if kind == "adagrad":
+            return cls(Scale(CONSTANTS, policy.clip), AdaGradLogit(PRIOR, intercept, policy.learning_rate), policy)
         classifier = RLSLogit(
             prior=PRIOR,
-            intercept=logit(policy.base_rate),
-            forgetting=policy.forgetting,
+            intercept=intercept,
+            forgetting=policy.twin_forgetting if kind == "twin" else policy.forgetting,
             variance=policy.variance,
             variance_cap=policy.variance_cap,
         )
         return cls(Scale(CONSTANTS, policy.clip), classifier, policy)
 
     @classmethod
-    def published(cls, parameters: Parameters, policy: ChurnPolicy) -> "ChurnModel":
+    def published(cls, parameters: AnyParameters, policy: ChurnPolicy) -> "ChurnModel":
         """The model exactly as its parameters tell, with the features it was learned on."""
         return cls(*state.restored(parameters), policy)
 
     @classmethod
-    def resumed(cls, parameters: Parameters, policy: ChurnPolicy) -> "ChurnModel":
+    def resumed(cls, parameters: AnyParameters, policy: ChurnPolicy, kind: ModelKind = "rls") -> "ChurnModel":
         """The model to go on learning with: what was learned, under today's features and policy."""
-        model = cls.prior(policy)
+        model = cls.prior(policy, kind)
         state.taken_up(parameters, model.scale, model.classifier)
         return model
+
+    def stretched(self, slope: float, intercept: float) -> "ChurnModel":
+        """The model whose log-odds are slope * ours + intercept, as linear as this one; to score, not to learn."""
+        prior = tuple((name, slope * weight) for name, weight in self.weights().items())
+        classifier = RLSLogit(prior=prior, intercept=slope * self.classifier.weights[0] + intercept)
+        return ChurnModel(self.scale, classifier, self.policy)
 
     @cached_property
     def pipeline(self) -> Any:
@@ -123,7 +134,7 @@ class ChurnModel:
         probabilities: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))
         return np.clip(probabilities, floor, 1.0 - floor)
 
-    def parameters(self) -> Parameters:
+    def parameters(self) -> AnyParameters:
         """The model's state."""
         return state.captured(self.scale, self.classifier, RIVER_VERSION)
 

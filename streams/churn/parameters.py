@@ -6,27 +6,30 @@ checked on reading. Floats survive JSON and msgpack bit for bit.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from streams.churn.rls import LARGEST_WEIGHT, Prior, RLSLogit
+from streams.churn.adagrad import AdaGradLogit
+from streams.churn.linear import LARGEST_WEIGHT, Prior
+from streams.churn.rls import RLSLogit
 from streams.churn.scale import Constant, Constants, Scale
 from streams.errors import PoisonError
 
-SCHEMA: Literal["zelo.churn.rls/1"] = "zelo.churn.rls/1"
+SCHEMA = "zelo.churn.rls/1"
+ADAGRAD_SCHEMA = "zelo.churn.adagrad/1"
 _MOST_FEATURES = 1000
+Classifier = RLSLogit | AdaGradLogit
 
 
 class ForeignModelError(PoisonError):
     """A snapshot that is not a sound model of this schema."""
 
 
-class Parameters(Struct, frozen=True, kw_only=True):
-    """State of a model.
+class Parameters(Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
+    """State of a model of recursive least squares.
 
     Attributes:
         river: version of River it was learned with; told, not required: nothing here depends on it.
@@ -38,7 +41,6 @@ class Parameters(Struct, frozen=True, kw_only=True):
         learned, refused: examples taken in, and turned away because they would have broken the numbers.
     """
 
-    schema: Literal["zelo.churn.rls/1"] = SCHEMA
     river: str
     constants: list[Constant]
     clip: float
@@ -51,65 +53,101 @@ class Parameters(Struct, frozen=True, kw_only=True):
     refused: int
 
 
-def read(raw: Mapping[str, object]) -> Parameters:
+class AdaGradParameters(Struct, frozen=True, kw_only=True, tag_field="schema", tag=ADAGRAD_SCHEMA):
+    """State of a model of gradient steps; `squares` and `rate` as in `AdaGradLogit`, else as in `Parameters`."""
+
+    river: str
+    constants: list[Constant]
+    clip: float
+    weights: list[float]
+    squares: list[float]
+    rate: float
+    learned: int
+    refused: int
+
+
+AnyParameters = Parameters | AdaGradParameters
+
+
+def read(raw: Mapping[str, object]) -> AnyParameters:
     """Parameters from the JSON object of a snapshot.
 
     Raises:
         ForeignModelError: another schema, missing parts, sizes that do not fit, numbers that are not sound.
     """
     try:
-        parameters = msgspec.convert(raw, Parameters)
+        parameters: AnyParameters = msgspec.convert(raw, AnyParameters)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise ForeignModelError(f"expected churn model parameters of {SCHEMA}: {error}") from error
+        schemas = f"{SCHEMA} or {ADAGRAD_SCHEMA}"
+        raise ForeignModelError(f"expected churn model parameters of {schemas}: {error}") from error
     problem = _problem(parameters)
     if problem:
         raise ForeignModelError(f"expected sound churn model parameters, got {problem}")
     return parameters
 
 
-def builtins(parameters: Parameters) -> dict[str, object]:
+def builtins(parameters: AnyParameters) -> dict[str, object]:
     """The plain JSON object of parameters; `read` gives them back bit for bit."""
     plain: dict[str, object] = msgspec.json.decode(msgspec.json.encode(parameters))
     return plain
 
 
-def restored(parameters: Parameters) -> tuple[Scale, RLSLogit]:
+def restored(parameters: AnyParameters) -> tuple[Scale, Classifier]:
     """The estimators in the state of the parameters."""
     constants: Constants = tuple(parameters.constants)
     prior: Prior = tuple((name, 0.0) for name, *_ in constants)
-    classifier = RLSLogit(
-        prior=prior,
-        intercept=parameters.weights[0],
-        forgetting=parameters.forgetting,
-        variance=parameters.variance,
-        variance_cap=parameters.variance_cap,
-    )
+    classifier: Classifier
+    if isinstance(parameters, Parameters):
+        classifier = RLSLogit(
+            prior=prior,
+            intercept=parameters.weights[0],
+            forgetting=parameters.forgetting,
+            variance=parameters.variance,
+            variance_cap=parameters.variance_cap,
+        )
+        classifier.covariance = _square(parameters.covariance, len(parameters.weights))
+    else:
+        classifier = AdaGradLogit(prior=prior, intercept=parameters.weights[0], rate=parameters.rate)
+        classifier.squares = list(parameters.squares)
     classifier.weights = list(parameters.weights)
-    classifier.covariance = _square(parameters.covariance, len(parameters.weights))
     classifier.learned, classifier.refused = parameters.learned, parameters.refused
     return Scale(constants, parameters.clip), classifier
 
 
-def captured(scale: Scale, classifier: RLSLogit, river: str) -> Parameters:
+def captured(scale: Scale, classifier: Classifier, river: str) -> AnyParameters:
     """The parameters of estimators."""
-    return Parameters(
+    constants, weights = list(scale.constants or ()), list(classifier.weights)
+    learned, refused = classifier.learned, classifier.refused
+    if isinstance(classifier, RLSLogit):
+        return Parameters(
+            river=river,
+            constants=constants,
+            clip=scale.clip,
+            weights=weights,
+            covariance=_triangle(classifier.covariance),
+            forgetting=classifier.forgetting,
+            variance=classifier.variance,
+            variance_cap=classifier.variance_cap,
+            learned=learned,
+            refused=refused,
+        )
+    return AdaGradParameters(
         river=river,
-        constants=list(scale.constants or ()),
+        constants=constants,
         clip=scale.clip,
-        weights=list(classifier.weights),
-        covariance=_triangle(classifier.covariance),
-        forgetting=classifier.forgetting,
-        variance=classifier.variance,
-        variance_cap=classifier.variance_cap,
-        learned=classifier.learned,
-        refused=classifier.refused,
+        weights=weights,
+        squares=list(classifier.squares),
+        rate=classifier.rate,
+        learned=learned,
+        refused=refused,
     )
 
 
-def taken_up(parameters: Parameters, scale: Scale, classifier: RLSLogit) -> None:
+def taken_up(parameters: AnyParameters, scale: Scale, classifier: Classifier) -> None:
     """Carries what was learned over to estimators of another feature list or policy, in place.
 
-    Features whose constants are the same keep weight and covariances; changed and new ones stay at the prior.
+    Features whose constants are the same keep weight and certainty; changed and new ones stay at the prior.
+    Estimators of the other kind take the weights alone.
     """
     kept = {row[0]: (position, row) for position, row in enumerate(parameters.constants, start=1)}
     pairs = [(0, 0)] + [
@@ -120,8 +158,12 @@ def taken_up(parameters: Parameters, scale: Scale, classifier: RLSLogit) -> None
     here, there = [a for a, _ in pairs], [b for _, b in pairs]
     for a, b in pairs:
         classifier.weights[a] = parameters.weights[b]
-    learned = _square(parameters.covariance, len(parameters.weights))
-    classifier.covariance[np.ix_(here, here)] = learned[np.ix_(there, there)]
+    if isinstance(classifier, RLSLogit) and isinstance(parameters, Parameters):
+        learned = _square(parameters.covariance, len(parameters.weights))
+        classifier.covariance[np.ix_(here, here)] = learned[np.ix_(there, there)]
+    if isinstance(classifier, AdaGradLogit) and isinstance(parameters, AdaGradParameters):
+        for a, b in pairs:
+            classifier.squares[a] = parameters.squares[b]
     classifier.learned, classifier.refused = parameters.learned, parameters.refused
 
 
@@ -138,21 +180,32 @@ def _square(upper: Sequence[float], size: int) -> NDArray[np.float64]:
     return covariance
 
 
-def _problem(p: Parameters) -> str | None:
+def _problem(p: AnyParameters) -> str | None:
     """What makes parameters unusable, None when nothing does."""
     size = len(p.constants) + 1
     names = {name for name, *_ in p.constants}
+    spread = p.covariance if isinstance(p, Parameters) else p.squares
+    wanted = size * (size + 1) // 2 if isinstance(p, Parameters) else size
     if len(names) != len(p.constants) or size > _MOST_FEATURES:
         return f"{len(p.constants)} features, {len(names)} of them distinct, at most {_MOST_FEATURES} wanted"
-    if len(p.weights) != size or len(p.covariance) != size * (size + 1) // 2:
-        return f"{len(p.weights)} weights and {len(p.covariance)} covariances for {len(names)} features"
-    numbers = (*p.weights, *p.covariance, *(v for _, _, *pair in p.constants for v in pair))
+    if len(p.weights) != size or len(spread) != wanted:
+        return f"{len(p.weights)} weights with {len(spread)} numbers of their certainty for {len(names)} features"
+    numbers = (*p.weights, *spread, *(v for _, _, *pair in p.constants for v in pair))
     if not all(map(math.isfinite, numbers)):
         return "numbers that are not finite"
     if not max(map(abs, p.weights)) < LARGEST_WEIGHT:
         return f"a weight of {LARGEST_WEIGHT:g} or more"
-    variances = _square(p.covariance, size).diagonal().tolist()
-    positive = (*variances, *(spread for *_, spread in p.constants), p.clip, p.variance, p.variance_cap)
-    if not min(positive) > 0.0 or not max(positive) < math.inf or not 0.0 < p.forgetting <= 1.0:
-        return "a variance, scale, clip or forgetting out of range"
-    return None
+    if not all(0.0 < value < math.inf for value in (*(scale for *_, scale in p.constants), p.clip)):
+        return "a scale or clip out of range"
+    return _problem_of_rls(p, size) if isinstance(p, Parameters) else _problem_of_adagrad(p)
+
+
+def _problem_of_rls(p: Parameters, size: int) -> str | None:
+    variances = (*_square(p.covariance, size).diagonal().tolist(), p.variance, p.variance_cap)
+    if all(0.0 < variance < math.inf for variance in variances) and 0.0 < p.forgetting <= 1.0:
+        return None
+    return "a variance or forgetting out of range"
+
+
+def _problem_of_adagrad(p: AdaGradParameters) -> str | None:
+    return None if min(p.squares) >= 0.0 and 0.0 < p.rate < math.inf else "a sum of squares or rate out of range"

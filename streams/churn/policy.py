@@ -31,6 +31,23 @@ class ChurnPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         probability_floor: probabilities stay in [floor, 1 - floor], the model is never certain; chosen.
         least_odds_ratio: reasons under this odds ratio, either way, are not shown; chosen.
         max_raising, max_protecting: how many reasons are shown; chosen.
+        horizons: windows for which probabilities are told besides, days, by constant hazard; chosen.
+        learning_rate: first step of the AdaGrad challenger; measured: .05 the best of its kind.
+        twin_forgetting: `forgetting` of the challenger that a drift alarm starts; measured: the least that
+            does not diverge.
+        calibration_labels: the newest mature labels calibration is judged by; measured.
+        calibration_ratio: Platt scaling is switched on when mean predicted / observed there is at or beyond
+            this, or its inverse; measured: models within are only made worse by it.
+        calibration_back: and off again within this; chosen.
+        drift_delta: ADWIN's confidence; measured: no false alarm in 17 months.
+        drift_muted_days: after the first mature label no alarm is raised for so long; measured.
+        week_labels, week_positives: weeks of mature labels are judged together until they hold so many, and
+            so many churned among them; chosen.
+        promotion_margin: by which share a challenger's log loss must be lower; chosen.
+        promotion_weeks: in so many judged weeks in a row; chosen.
+        rollback_ratio: log loss over that of the constant guess from which on the champion goes; chosen.
+        least_standard_errors: a difference of fewer standard errors is chance: nothing is promoted, rolled back
+            or calibrated for it; measured: without it, weeks with few leavers throw a sound model away.
     """
 
     horizon_days: int = 30
@@ -46,6 +63,20 @@ class ChurnPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     least_odds_ratio: float = 1.15
     max_raising: int = 3
     max_protecting: int = 1
+    horizons: tuple[int, ...] = (30, 60, 90)
+    learning_rate: float = 0.05
+    twin_forgetting: float = 0.9998
+    calibration_labels: int = 1000
+    calibration_ratio: float = 1.25
+    calibration_back: float = 1.1
+    drift_delta: float = 0.002
+    drift_muted_days: int = 90
+    week_labels: int = 100
+    week_positives: int = 5
+    promotion_margin: float = 0.01
+    promotion_weeks: int = 4
+    rollback_ratio: float = 1.2
+    least_standard_errors: float = 3.0
 
     def __post_init__(self) -> None:
         """Refuses values the model cannot work with.
@@ -67,6 +98,20 @@ class ChurnPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             ("least_odds_ratio", self.least_odds_ratio >= 1, "at least 1"),
             ("max_raising", self.max_raising >= 0, "at least 0"),
             ("max_protecting", self.max_protecting >= 0, "at least 0"),
+            ("horizons", all(1 <= days <= 365 for days in self.horizons), "days from 1 to 365"),
+            ("learning_rate", 0 < self.learning_rate <= 1, "above 0 and at most 1"),
+            ("twin_forgetting", 0.99 <= self.twin_forgetting <= 1, "from 0.99 to 1"),
+            ("calibration_labels", 100 <= self.calibration_labels <= 10**6, "from 100 to 1000000"),
+            ("calibration_ratio", 1 < self.calibration_ratio <= 10, "above 1 and at most 10"),
+            ("calibration_back", 1 < self.calibration_back <= self.calibration_ratio, "above 1, up to the ratio"),
+            ("drift_delta", 0 < self.drift_delta < 1, "above 0 and under 1"),
+            ("drift_muted_days", self.drift_muted_days >= 0, "at least 0"),
+            ("week_labels", self.week_labels >= 1, "at least 1"),
+            ("week_positives", self.week_positives >= 1, "at least 1"),
+            ("promotion_margin", 0 <= self.promotion_margin < 1, "from 0 to under 1"),
+            ("promotion_weeks", self.promotion_weeks >= 1, "at least 1"),
+            ("least_standard_errors", self.least_standard_errors >= 0, "at least 0"),
+            ("rollback_ratio", self.rollback_ratio > 1, "above 1"),
         ):
             if not holds:
                 got = getattr(self, name)

@@ -13,6 +13,7 @@ from streams.churn.exact import log
 Number = float | int | None
 RENEWAL_DUE_DAYS = 30  # part of the features' definition: a model learned with 30 must be read with 30
 _ONBOARDING_DAYS = 120
+TYPICAL_USAGE = 200.0
 TYPICAL_USAGE_PER_USER = 50.0
 TYPICAL_MRR_PER_USER = 5_000.0
 
@@ -74,6 +75,20 @@ def not_activated(values: CustomerValues) -> Number:
     return float(usage.activated_at is None)
 
 
+def onboarding_progress(values: CustomerValues) -> Number:
+    """Share of the onboarding steps done by a customer in its first 120 days that is not through; None for others."""
+    usage, tenure = values.usage, None if values.revenue is None else values.revenue.tenure_days
+    if usage is None or usage.onboarded_at is not None or tenure is None or tenure > _ONBOARDING_DAYS:
+        return None
+    return usage.onboarding_progress
+
+
+def onboarding_overdue(values: CustomerValues) -> Number:
+    """1 for a customer that should be through its onboarding and is not, else 0; None where none is expected."""
+    overdue = None if values.usage is None else values.usage.onboarding_overdue
+    return None if overdue is None else float(overdue)
+
+
 def mrr_per_user(values: CustomerValues) -> Number:
     """What an active user of 28 days costs a month, minor units; None without users or payment."""
     users = None if values.usage is None else values.usage.active_users_28d
@@ -103,6 +118,11 @@ def renewal_due(values: CustomerValues) -> Number:
     return None if days is None else float(0 <= days <= RENEWAL_DUE_DAYS)
 
 
+def renewal_due_level(values: CustomerValues) -> Number:
+    """Renewal due times the log of the quantity of 28 days over the typical; 0 when nothing is due."""
+    return _if_due(values, None if values.usage is None else values.usage.quantity_28d, TYPICAL_USAGE)
+
+
 def renewal_due_use(values: CustomerValues) -> Number:
     """Renewal due times the log of quantity per user over the typical; 0 when nothing is due."""
     return _if_due(values, usage_per_user(values), TYPICAL_USAGE_PER_USER)
@@ -111,6 +131,12 @@ def renewal_due_use(values: CustomerValues) -> Number:
 def renewal_due_price(values: CustomerValues) -> Number:
     """Renewal due times the log of MRR per user over the typical; 0 when nothing is due."""
     return _if_due(values, mrr_per_user(values), TYPICAL_MRR_PER_USER)
+
+
+def renewal_due_term(values: CustomerValues) -> Number:
+    """Renewal due times the log of the contract's length over 30 days; 0 when nothing is due."""
+    days = None if values.revenue is None else values.revenue.renewal_period_days
+    return None if days is None else _if_due(values, days, RENEWAL_DUE_DAYS)
 
 
 def renewal_by_hand(values: CustomerValues) -> Number:
@@ -123,6 +149,15 @@ def renewal_by_hand(values: CustomerValues) -> Number:
 def cancellation_reported(values: CustomerValues) -> Number:
     """1 for a customer that has reported a cancellation and still pays, else 0."""
     return None if values.revenue is None else float(values.revenue.cancellation_reported_while_paying)
+
+
+def ending_share(values: CustomerValues) -> Number:
+    """Share of the running subscriptions that are announced to end; None when none runs."""
+    revenue = values.revenue
+    if revenue is None:
+        return None
+    running = revenue.subscriptions_active + revenue.trials_active + revenue.subscriptions_paused
+    return revenue.subscriptions_ending / running if running else None
 
 
 def first_response_hours(values: CustomerValues) -> Number:

@@ -15,31 +15,23 @@ Invariants:
 """
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from operator import mul
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from river import base
 
 from streams.churn.exact import logistic
-from streams.churn.scale import number
+from streams.churn.linear import LARGEST_WEIGHT, LinearLogit, Prior
 
-Prior = tuple[tuple[str, float], ...]
-# Far outside what scaled features reach: a belt for callers without a scaler, not a part of the model.
-_LARGEST = 1e3
-# Beyond all reason, and small enough that no sum over features can overflow.
-LARGEST_WEIGHT = 1e9
-# Under this an example would say nothing: keeps certain predictions correctable.
-_LEAST_CURVATURE = 1e-4
+# An example teaches at least as if the risk had been 1 %: hundreds that stayed would else leave the weights loose, and the
+# first few that leave would throw them far over the mark (measured: the first months of a new company).
+_LEAST_CURVATURE = 0.01
 
 
-class RLSLogit(base.Classifier):
+class RLSLogit(LinearLogit):
     """Binary logistic regression learned one example at a time, with the full covariance of its weights.
-
-    Features are expected to be scaled to a few units around 0. Unknown ones join when first learned, with
-    weight 0; missing ones count as 0, the typical customer.
 
     Args:
         prior: feature names with their initial weights, in the order of the covariance; None for none.
@@ -49,9 +41,7 @@ class RLSLogit(base.Classifier):
         variance_cap: largest variance of any weight; also the intercept's first.
 
     Attributes:
-        weights: intercept, then one per feature.
         covariance: of the weights, symmetric.
-        learned: examples taken in; refused: examples that would have broken the numbers.
 
     Example:
         >>> model = RLSLogit(prior=(("silent", 0.3),), intercept=-3.0)
@@ -74,34 +64,8 @@ class RLSLogit(base.Classifier):
         self.forgetting = forgetting
         self.variance = variance
         self.variance_cap = variance_cap
-        expected = prior or ()
-        self._index: dict[Hashable, int] = {name: i for i, (name, _) in enumerate(expected, start=1)}
-        self.weights: list[float] = [intercept, *(weight for _, weight in expected)]
-        self.covariance: NDArray[np.float64] = np.diag([variance_cap] + [variance] * len(expected))
-        self.learned = 0
-        self.refused = 0
-
-    def predict_proba_one(self, x: dict[Hashable, Any], **_kwargs: Any) -> dict[bool | str | int, float]:
-        """The probability of each class."""
-        probability = logistic(self.logit(x))
-        return {False: 1.0 - probability, True: probability}
-
-    def logit(self, x: Mapping[Any, Any]) -> float:
-        """Log-odds of the positive class; the same whatever the order of the features."""
-        return math.fsum(self.contributions(x).values()) + self.weights[0]
-
-    def contributions(self, x: Mapping[Any, Any]) -> dict[Any, float]:
-        """What each known feature adds to the log-odds; with the intercept they sum to `logit`."""
-        index, weights = self._index, self.weights
-        parts: dict[Any, float] = {}
-        for name, raw in x.items():
-            position = index.get(name)
-            if position is None:
-                continue
-            value = raw if type(raw) is float and -_LARGEST <= raw <= _LARGEST else _bounded(raw)
-            if value is not None:
-                parts[name] = weights[position] * value
-        return parts
+        self._begin(prior, intercept)
+        self.covariance: NDArray[np.float64] = np.diag([variance_cap] + [variance] * len(prior or ()))
 
     def learn_one(self, x: dict[Hashable, Any], y: Any, w: float = 1.0) -> None:
         """Takes an example in.
@@ -149,31 +113,11 @@ class RLSLogit(base.Classifier):
         capped: NDArray[np.float64] = covariance * np.multiply.outer(shrink, shrink)
         return capped
 
-    def _vector(self, x: Mapping[Any, Any]) -> list[float]:
-        index = self._index
-        if not x.keys() <= index.keys():
-            self._grow([name for name, raw in x.items() if name not in index and number(raw) is not None])
-        values = [0.0] * len(self.weights)
-        values[0] = 1.0
-        for name, raw in x.items():
-            value = raw if type(raw) is float and -_LARGEST <= raw <= _LARGEST else _bounded(raw)
-            if value is not None:
-                values[index[name]] = value
-        return values
-
-    def _grow(self, names: list[Any]) -> None:
-        size = len(self.weights)
-        for position, name in enumerate(sorted(names, key=repr), start=size):
-            self._index[name] = position
-        self.weights = self.weights + [0.0] * len(names)
-        covariance = np.diag([self.variance] * len(self.weights))
+    def _grown(self, by: int) -> None:
+        size = len(self.covariance)
+        covariance = np.diag([self.variance] * (size + by))
         covariance[:size, :size] = self.covariance
         self.covariance = covariance
-
-
-def _bounded(raw: Any) -> float | None:
-    value = number(raw)
-    return None if value is None else min(max(value, -_LARGEST), _LARGEST)
 
 
 def _sum_of_products(a: list[float], b: list[float]) -> float:

@@ -10,18 +10,30 @@ from numpy import float64
 from numpy.typing import NDArray
 
 from schemas.metrics import CustomerValues
-from schemas.scores import ModelSnapshot, Quality, Reason
-from streams.churn.explain import explain
+from schemas.models import Calibration, ModelSnapshot, Quality
+from schemas.scores import Reason
+from streams.churn.changes import Change, Weights, compared, weights_by_day
+from streams.churn.explain import explain, unexpected
+from streams.churn.horizons import at_horizon
 from streams.churn.model import MODEL_NAME, ChurnModel
+from streams.churn.parameters import ForeignModelError
 from streams.churn.policy import Band, ChurnPolicy
 
 _NOTHING = CustomerValues()
+_LARGEST_CALIBRATION = 100.0
+_LONGEST_HORIZON = 365
+_MOST_HORIZONS = 20
 
 
 class Risk(Struct, frozen=True, kw_only=True):
     """What the model says of a customer; `schemas.scores.ChurnScore` tells the fields.
 
-    `conflicts` names features behind a reason whose learned weight points against the expert's expectation.
+    Attributes:
+        conflicts: features behind a reason whose learned weight points against the expert's expectation.
+        baseline: log-odds of the typical customer; with `families`, what each family of features adds, they sum to
+            the log-odds of the probability.
+        horizons: probabilities by days, for other windows too; they rise with the days.
+        calibrated: Platt scaling is part of the probability.
     """
 
     probability: float
@@ -30,6 +42,10 @@ class Risk(Struct, frozen=True, kw_only=True):
     protecting: list[Reason]
     no_data: list[str]
     conflicts: list[str]
+    baseline: float
+    families: dict[str, float]
+    horizons: dict[str, float] = {}
+    calibrated: bool = False
 
 
 class ChurnScorer:
@@ -45,6 +61,7 @@ class ChurnScorer:
         horizon_days: the window the probability speaks of.
         is_prior: too few labels seen to call it learned.
         quality: of the model, test-then-train.
+        champion: which model serves; calibrated: whether Platt scaling is on; horizons: days told besides.
 
     Example:
         >>> scorer = ChurnScorer(ChurnPolicy())
@@ -61,6 +78,10 @@ class ChurnScorer:
         self.horizon_days = policy.horizon_days
         self.is_prior = True
         self.quality = Quality()
+        self.champion = "rls"
+        self.calibrated = False
+        self.horizons = policy.horizons
+        self._tested: dict[int, Weights] = {}
         self._use(ChurnModel.prior(policy))
         if snapshot is not None:
             self.load(snapshot)
@@ -69,16 +90,23 @@ class ChurnScorer:
         """Takes up a published model; False when it is another model's, or not newer than the present one.
 
         Raises:
-            ForeignModelError: the parameters are not a sound model; the present one stays.
+            ForeignModelError: not a sound model, calibration or horizon; the present model stays.
         """
         if snapshot.model != MODEL_NAME or snapshot.model_version <= self.model_version:
             return False
-        self._use(ChurnModel.from_parameters(snapshot.parameters, self.policy))
+        horizons = (snapshot.horizon_days, *snapshot.horizons)
+        if len(horizons) > _MOST_HORIZONS or not all(1 <= days <= _LONGEST_HORIZON for days in horizons):
+            raise ForeignModelError(f"expected up to {_MOST_HORIZONS} horizons of 1 to {_LONGEST_HORIZON} days")
+        self._use(_as_served(ChurnModel.from_parameters(snapshot.parameters, self.policy), snapshot.calibration))
         self.model_version = snapshot.model_version
         self.trained_through = snapshot.trained_through
         self.horizon_days = snapshot.horizon_days
         self.is_prior = snapshot.is_prior
         self.quality = snapshot.quality
+        self.champion = snapshot.champion
+        self.calibrated = snapshot.calibration.on
+        self.horizons = tuple(snapshot.horizons)
+        self._tested = weights_by_day(snapshot.tested)
         return True
 
     def score(self, features: Mapping[str, float], values: CustomerValues = _NOTHING) -> Risk:
@@ -98,7 +126,28 @@ class ChurnScorer:
             protecting=told.protecting,
             no_data=told.no_data,
             conflicts=told.conflicts,
+            baseline=self._model.classifier.weights[0],
+            families=told.families,
+            horizons={str(days): at_horizon(probability, self.horizon_days, days) for days in self.horizons},
+            calibrated=self.calibrated,
         )
+
+    def change(self, families: Mapping[str, float], day: int, then: Mapping[str, float]) -> Change | None:
+        """What changed since a snapshot; None when it is not known any more what served then.
+
+        Args:
+            families: of the risk now.
+            day: of the snapshot.
+            then: its features.
+        """
+        weights = self._tested.get(day)
+        if weights is None and self.trained_through is not None and day <= self.trained_through:
+            return None
+        return compared(self._model, families, then, weights)
+
+    def unexpected(self) -> list[str]:
+        """Features whose learned weight points against the expert's expectation."""
+        return unexpected(self._weights)
 
     def probability(self, features: Mapping[str, float]) -> float:
         """The probability alone, several times faster than `score`."""
@@ -111,3 +160,13 @@ class ChurnScorer:
     def _use(self, model: ChurnModel) -> None:
         self._model = model
         self._weights = model.weights()
+
+
+def _as_served(model: ChurnModel, calibration: Calibration) -> ChurnModel:
+    """The model with the calibration folded in, which keeps it linear and its reasons exact."""
+    if not calibration.on:
+        return model
+    slope, intercept = calibration.slope, calibration.intercept
+    if not (0.0 < slope <= _LARGEST_CALIBRATION and abs(intercept) <= _LARGEST_CALIBRATION):  # NaN is neither
+        raise ForeignModelError(f"expected a sound calibration, got slope {slope!r} and intercept {intercept!r}")
+    return model.stretched(slope, intercept)

@@ -3,8 +3,9 @@
 Theory of operation. Records are only buffered, per customer, until every scoring partition has closed a day.
 Then the days up to it are taken one after the other, each with its customers sorted by id:
 
-    1 test      new snapshots get the probability of the model as it is, before anything of the day is learned
-    2 label     outcomes make the pending snapshots positive in whose window they fall
+    0 open      a new week: champion, challengers and calibration are judged, what serves may change (`learner`)
+    1 label     outcomes make the pending snapshots positive in whose window they fall; the censored are forgotten
+    2 test      new snapshots get the probability of the models as they are, before anything of the day is learned
     3 evaluate  snapshots whose window has passed are mature: their probability of then enters the quality
     4 learn     first who left, then the new snapshots as staying (fake-negative weighting, `model`)
 
@@ -17,39 +18,46 @@ The table's keys and meta must come from one flush: the model in meta knows what
 """
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import assert_never
 
 from msgspec import Struct, field
 
 from schemas.codec import encode
+from schemas.envelope import LATEST_MS
+from schemas.models import ModelSnapshot
 from schemas.registry import MODELS, OBSERVATIONS
-from schemas.scores import Labelled, ModelSnapshot, Observation, ObservationsClosed, Outcome, Snapshot
+from schemas.scores import Censored, Labelled, Observation, ObservationsClosed, Outcome, Snapshot
+from streams.churn.agenda import Agenda
 from streams.churn.evaluation import Evaluation
 from streams.churn.features import known
 from streams.churn.labels import CustomerRecords, Pending
-from streams.churn.model import MODEL_NAME, RIVER_VERSION, ChurnModel
-from streams.churn.parameters import Parameters
+from streams.churn.learner import Learner, Learning
+from streams.churn.model import MODEL_NAME
+from streams.churn.parameters import AnyParameters
 from streams.churn.policy import ChurnPolicy
+from streams.churn.publishing import published
 from streams.metrics.days import DAY_MS
 from streams.metrics.partition import Partition
 
 MODEL_KEY = "\x00model"
+_LATEST_DAY = LATEST_MS // DAY_MS
 
 
 class TrainerLedger(Struct):
     """Partition-level state of the trainer's table.
 
     Attributes:
-        parameters: the model's state, None before anything was learned.
+        parameters: the champion's state, None before anything was learned; learning: all else of the models.
         model_version: rises with every day that changed the model or what is known of it.
         trained_through: last day taken; records of days up to it are late.
         closed: last day closed by each scoring partition.
         waiting: days with buffered records, sorted; pending: days of snapshots without mature label, sorted.
-        own: our own labels met again on the topic.
+        own: our own labels met again on the topic; dead: records that could not be read, or not be true.
+        censored: snapshots that will never have a label.
     """
 
-    parameters: Parameters | None = None
+    parameters: AnyParameters | None = None
     evaluation: Evaluation = field(default_factory=Evaluation)
     model_version: int = 0
     trained_through: int | None = None
@@ -62,6 +70,8 @@ class TrainerLedger(Struct):
     late: int = 0
     dead: int = 0
     own: int = 0
+    learning: Learning = field(default_factory=Learning)
+    censored: int = 0
 
 
 TrainerPartition = Partition[CustomerRecords, TrainerLedger]
@@ -87,8 +97,7 @@ class TrainerMachine:
         self._partitions = partitions
         self._observations_topic = observations_topic
         self._models_topic = models_topic
-        self._model = ChurnModel.prior(policy)
-        self._model_of: Parameters | None = None
+        self._of: TrainerLedger | None = None
 
     def step(self, part: TrainerPartition, offset: int, observation: Observation) -> None:
         """Takes the observation at `offset` in."""
@@ -100,7 +109,7 @@ class TrainerMachine:
                 ledger.own += 1
             case ObservationsClosed():
                 self._close(part, observation)
-            case Snapshot() | Outcome():
+            case Snapshot() | Outcome() | Censored():
                 self._buffer(part, observation)
             case _:
                 assert_never(observation)
@@ -118,39 +127,47 @@ class TrainerMachine:
     def snapshot(self, part: TrainerPartition) -> ModelSnapshot:
         """The model as it is now."""
         ledger = part.meta
-        return ModelSnapshot(
-            model=MODEL_NAME,
-            model_version=ledger.model_version,
-            trained_through=-1 if ledger.trained_through is None else ledger.trained_through,
-            horizon_days=self.policy.horizon_days,
-            is_prior=ledger.evaluation.customers_churned < self.policy.min_customers_churned,
-            quality=ledger.evaluation.quality(),
-            parameters=self._current(ledger).to_parameters(),
-            river_version=RIVER_VERSION,
-            version=part.offset,
+        counts = {name: getattr(ledger, name) for name in ("late", "duplicate", "dead", "censored")}
+        return published(
+            self._learner(part).champion,
+            ledger.learning,
+            ledger.evaluation,
+            self.policy,
+            counts,
+            ledger.model_version,
+            ledger.trained_through,
+            part.offset,
         )
 
-    def _buffer(self, part: TrainerPartition, observation: Snapshot | Outcome) -> None:
+    def _buffer(self, part: TrainerPartition, observation: Snapshot | Outcome | Censored) -> None:
         ledger, key, day = part.meta, observation.customer_id, observation.day
         if ledger.trained_through is not None and day <= ledger.trained_through:
             ledger.late += 1
             return
+        if not 0 <= day <= _LATEST_DAY:
+            ledger.dead += 1
+            return
         records = part.get(key) or CustomerRecords()
-        held = records.snapshots if isinstance(observation, Snapshot) else records.outcomes
-        if part.ahead(key, part.offset) or day in held:
+        if part.ahead(key, part.offset) or day in _held(records, observation):
             ledger.duplicate += 1
             return
-        if isinstance(observation, Snapshot):
-            records.snapshots[day] = known(observation.features)
-        else:
-            insort(records.outcomes, day)
+        match observation:
+            case Snapshot():
+                records.snapshots[day] = known(observation.features)
+            case Outcome():
+                insort(records.outcomes, day)
+            case Censored():
+                insort(records.censored, day)
+            case _:
+                assert_never(observation)
         part.put(key, records)
+        self._agenda_of(part).add(day, key)
         _insert(ledger.waiting, day)
         ledger.applied += 1
 
     def _close(self, part: TrainerPartition, marker: ObservationsClosed) -> None:
         ledger = part.meta
-        if not 0 <= marker.partition < self._partitions:
+        if not (0 <= marker.partition < self._partitions and marker.day <= _LATEST_DAY):
             ledger.dead += 1
             return
         if marker.day <= ledger.closed.get(marker.partition, marker.day - 1):
@@ -174,28 +191,30 @@ class TrainerMachine:
             yield min(days)
 
     def _take(self, part: TrainerPartition, day: int) -> None:
-        ledger, model = part.meta, self._current(part.meta)
-        touched = list(self._touched(part, day))
-        taken = [(key, p) for key, records in touched for p in _test(records, day, model, ledger)]
+        ledger, learner = part.meta, self._learner(part)
+        learner.open(day)
+        touched = [(key, part.get(key) or CustomerRecords()) for key in self._agenda_of(part).take(day)]
         left = [(key, p) for key, records in touched for p in self._leave(records, day)]
+        ledger.censored += sum(records.censor(day) for _, records in touched)
+        taken = [p for key, records in touched for p in self._test(part, key, records, day)]
         mature = [(key, records, records.mature(day, self.policy.horizon_days)) for key, records in touched]
         self._evaluate(part, day, mature)
         for key, pending in left:
             self._label(part, key, pending, day)
-            model.learn_leaving(pending.features)
-        for _, pending in taken:
-            model.learn_staying(pending.features, pending.probability)
+        learner.learn_leaving(pending for _, pending in left)
+        learner.learn_staying(taken)
         self._finish(part, day, touched, bool(taken))
 
-    def _touched(self, part: TrainerPartition, day: int) -> Iterator[tuple[str, CustomerRecords]]:
-        """Customers with something to do on `day`, by id."""
-        over = day - self.policy.horizon_days
-        for key in sorted(part.keys()):
-            records = part.get(key)
-            if records is not None and (
-                day in records.snapshots or day in records.outcomes or any(p.day <= over for p in records.pending)
-            ):
-                yield key, records
+    def _test(self, part: TrainerPartition, key: str, records: CustomerRecords, day: int) -> list[Pending]:
+        """The snapshot of `day`, if there is one, with what the models say of it; now pending."""
+        features = records.snapshots.pop(day, None)
+        if features is None:
+            return []
+        pending = self._learner(part).test(day, features, part.meta.model_version)
+        records.pending.append(pending)
+        part.meta.evaluation.observations += 1
+        self._agenda_of(part).add(day + self.policy.horizon_days, key)
+        return [pending]
 
     def _leave(self, records: CustomerRecords, day: int) -> list[Pending]:
         if day not in records.outcomes:
@@ -208,13 +227,16 @@ class TrainerMachine:
     ) -> None:
         evaluation = part.meta.evaluation
         constant = evaluation.constant_guess(self.policy.base_rate)
+        labels: list[tuple[Pending, bool]] = []
         for key, records, snapshots in mature:
             for pending in snapshots:
                 churned = pending.churned_day is not None
                 evaluation.add(pending.probability, churned, constant, not records.churned)
+                labels.append((pending, churned))
                 records.churned |= churned
                 if not churned:
                     self._label(part, key, pending, day)
+        self._learner(part).mature(day, labels, constant)
 
     def _label(self, part: TrainerPartition, key: str, pending: Pending, day: int) -> None:
         labelled = Labelled(
@@ -241,31 +263,31 @@ class TrainerMachine:
         ledger.pending = [d for d in ledger.pending if d + self.policy.horizon_days > day]
         if took:
             _insert(ledger.pending, day)
-        ledger.parameters = self._model_of = self._model.parameters()
+        ledger.parameters = self._learner(part).close(day)
         ledger.model_version += 1
         part.publish(MODEL_KEY)
 
-    def _current(self, ledger: TrainerLedger) -> ChurnModel:
-        """The model of the ledger, kept built as long as the ledger is the one it was built from."""
-        if ledger.parameters is not self._model_of:
-            self._model_of = ledger.parameters
-            self._model = (
-                ChurnModel.prior(self.policy)
-                if ledger.parameters is None
-                else ChurnModel.resumed(ledger.parameters, self.policy)
-            )
-        return self._model
+    def _learner(self, part: TrainerPartition) -> Learner:
+        """The models of the ledger, kept built as long as the table has not been recovered anew."""
+        self._follow(part)
+        return self._models
+
+    def _agenda_of(self, part: TrainerPartition) -> Agenda:
+        self._follow(part)
+        return self._agenda
+
+    def _follow(self, part: TrainerPartition) -> None:
+        if part.meta is not self._of:
+            self._of = part.meta
+            self._models = Learner(self.policy, part.meta.learning, part.meta.parameters)
+            self._agenda = Agenda(part, self.policy.horizon_days)
 
 
-def _test(records: CustomerRecords, day: int, model: ChurnModel, ledger: TrainerLedger) -> list[Pending]:
-    """The snapshot of `day`, if there is one, with the probability the model gives it; now pending."""
-    features = records.snapshots.pop(day, None)
-    if features is None:
-        return []
-    pending = Pending(day, features, model.probability(features), ledger.model_version)
-    records.pending.append(pending)
-    ledger.evaluation.observations += 1
-    return [pending]
+def _held(records: CustomerRecords, observation: Snapshot | Outcome | Censored) -> Container[int]:
+    """The days of which such observations wait already."""
+    if isinstance(observation, Snapshot):
+        return records.snapshots
+    return records.outcomes if isinstance(observation, Outcome) else records.censored
 
 
 def _insert(days: list[int], day: int) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import orjson
 from aiokafka.errors import KafkaError
 from rich.markup import escape
 
@@ -20,6 +22,15 @@ def shown(text: str) -> str:
         'a\\x1b[2J'
     """
     return escape("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))
+
+
+def print_json(content: Any) -> None:
+    """Prints an object, instants in UTC."""
+    print(
+        orjson.dumps(
+            content, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+        ).decode()
+    )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 Nothing is computed again here; what is read is what analysts have.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -148,10 +149,9 @@ class Archive:
 
     def _nothing(self, metric: Metric, table: Table, customer_id: str, day: date | None) -> str:
         """Why there is no value."""
-        if not self._rows(_KNOWN, customer=customer_id)[0]["known"]:
-            alike = [row["customer_id"] for row in self._rows(_ALIKE, customer=customer_id)]
-            hint = f"; there is {', '.join(alike)}" if alike else ""
-            return f"no event of a customer {customer_id!r} is known{hint}"
+        unknown = stranger(self._rows, customer_id)
+        if unknown is not None:
+            return unknown
         null = f"; the figure is null {metric.null}" if metric.null else ""
         if day is None:
             events = f": nothing of {', '.join(metric.events)} is known of it" if metric.events else ""
@@ -167,6 +167,20 @@ class Archive:
     def _rows(self, sql: str, **parameters: Any) -> list[Row]:
         result = self._client.query(sql, parameters=parameters)
         return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+
+
+def stranger(rows: Callable[..., list[Row]], customer_id: str) -> str | None:
+    """That no event of a customer is known, with the names that are like it; None when there are events.
+
+    Args:
+        rows: asks ClickHouse: a query, and its parameters by name.
+        customer_id: whose events.
+    """
+    if rows(_KNOWN, customer=customer_id)[0]["known"]:
+        return None
+    alike = [row["customer_id"] for row in rows(_ALIKE, customer=customer_id)]
+    hint = f"; there is {', '.join(alike)}" if alike else ""
+    return f"no event of a customer {customer_id!r} is known{hint}"
 
 
 def _date(day: int) -> date:

@@ -1,17 +1,23 @@
-"""`zelo import ...`: files to events on any broker."""
+"""`zelo import ...`: files to events on any broker, or to a file of events."""
 
 import asyncio
+import gzip
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated, cast
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from schemas.codec import encode
 from streams.cli.answers import shown
 from streams.cli.folding import AS_ARRIVED
 from streams.config import load_settings
-from streams.intake.importer import Importer, ImportReport
+from streams.errors import ConfigurationError
+from streams.intake.crm5 import Crm5
+from streams.intake.importer import Importer, ImportReport, Item, Produced, Tally
 from streams.intake.jsonl import JsonLines
 from streams.intake.produce import Target, import_into
 from streams.intake.ravenstack import Ravenstack
@@ -19,6 +25,7 @@ from streams.kafka import client_options, require_access
 from streams.metrics.days import Days
 
 app = typer.Typer(help="Read files and send them as events.", no_args_is_help=True)
+_COMPRESSION = 6
 Rate = Annotated[float | None, typer.Option(help="events per second; default: as fast as it goes")]
 
 
@@ -38,6 +45,51 @@ def jsonl(
 ) -> None:
     """Import a file of events."""
     _import(JsonLines(), file, rate, as_arrived)
+
+
+@app.command("crm5")
+def crm5(
+    directory: Annotated[Path, typer.Argument(help="folder with the two CSV files and the Parquet file")],
+    share: Annotated[float, typer.Option(help="of the customers, above 0 and at most 1; always the same ones")] = 1.0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="write the events to this file instead; .gz compresses")
+    ] = None,
+    rate: Rate = None,
+) -> None:
+    """Import the crm5 churn benchmark."""
+    importer = Crm5(share)
+    if output is None:
+        _import(importer, directory, rate)
+    else:
+        print_report(Console(), write_events(importer.read(directory), Tally(importer.rules), output))
+
+
+def write_events(items: Iterable[Item], tally: Tally, path: Path) -> ImportReport:
+    """Writes the events among `items` to a file that `zelo import jsonl` reads, one a line, as they come.
+
+    Raises:
+        ConfigurationError: the file cannot be written.
+    """
+    try:
+        with _written(path) as file:
+            for item in items:
+                tally.add(item)
+                if isinstance(item, Produced):
+                    file.write(encode(item.event) + b"\n")
+    except OSError as error:
+        raise ConfigurationError(f"expected a file that can be written at {path}: {error}") from error
+    return tally.report()
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write; a compressed one holds no name and no time, so that the same events are the same bytes."""
+    with path.open("wb") as file:
+        if not path.name.endswith(".gz"):
+            yield file
+            return
+        with gzip.GzipFile("", "wb", _COMPRESSION, file, mtime=0) as compressed:
+            yield cast("IO[bytes]", compressed)
 
 
 def _import(importer: Importer, path: Path, rate: float | None, as_arrived: bool = False) -> None:

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from streams.cli import (
     backtest,
+    churn,
     dead_letters,
     demo,
     folding,
@@ -36,6 +37,7 @@ app.command("worker")(worker.command)
 app.add_typer(importing.app, name="import")
 app.add_typer(metrics.app, name="metrics")
 app.add_typer(revenue.app, name="revenue")
+app.add_typer(churn.app, name="churn")
 app.command("fold")(folding.command)
 app.command("generate")(generate.command)
 app.command("backtest")(backtest.command)

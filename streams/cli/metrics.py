@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
-import orjson
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from msgspec import structs
@@ -17,6 +16,7 @@ from streams.catalogue.policies import setting
 from streams.catalogue.registry import catalogue
 from streams.catalogue.sources import topic_of
 from streams.cli import explained
+from streams.cli.answers import print_json
 from streams.cli.explaining import Archive, Explanation
 from streams.config import Settings, load_settings
 from streams.errors import ConfigurationError
@@ -37,7 +37,7 @@ def list_command(context: typer.Context, lang: Lang = "en", as_json: AsJson = Fa
     if context.invoked_subcommand is not None:
         return
     if as_json:
-        _print_json([definition(metric) for metric in catalogue().metrics])
+        print_json([definition(metric) for metric in catalogue().metrics])
         return
     table = Table("domain", "id", "name", "unit", box=None)
     for metric in catalogue().metrics:
@@ -50,7 +50,7 @@ def show_command(name: Id, lang: Lang = "en", as_json: AsJson = False) -> None:
     """Show the whole definition of a figure."""
     found = _named(name)
     if as_json:
-        _print_json([definition(metric) for metric in found])
+        print_json([definition(metric) for metric in found])
         return
     for metric in found:
         explained.print_definition(Console(), metric, lang)
@@ -77,7 +77,7 @@ def explain_command(
     profile, doubt = made_with(profile_of(settings), found.made_by)
     policy = {path: setting(profile, path) for path in metric.policy}
     if as_json:
-        _print_json(explained.to_json(found, definition(metric), label(profile), policy, doubt))
+        print_json(explained.to_json(found, definition(metric), label(profile), policy, doubt))
         return
     explained.print_explanation(Console(), found, lang, label(profile), policy, doubt)
 
@@ -126,7 +126,7 @@ def _explain_view(
     with _Archive(settings) as archive:
         rows = archive.of_view(metric, catalogue().key(metric), customer, limit)
     if as_json:
-        _print_json({"metric": definition(metric), "rows": rows})
+        print_json({"metric": definition(metric), "rows": rows})
         return
     explained.print_definition(Console(), metric, lang)
     explained.print_rows(Console(), rows)
@@ -186,11 +186,3 @@ def _one(name: str, customer: str | None) -> Metric:
 
 def _either(words: Iterable[str]) -> str:
     return " or ".join(words)
-
-
-def _print_json(content: Any) -> None:
-    print(
-        orjson.dumps(
-            content, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
-        ).decode()
-    )

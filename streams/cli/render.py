@@ -8,12 +8,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from streams.alerts.amounts import money
+from streams.churn.reasons.words import reason_text
 from streams.cli.board import Board
 from streams.intake.importer import ImportReport
 from streams.metrics.nps import nps_interval
 
 _BAND_COLOURS = {"red": "red", "yellow": "yellow", "green": "green", "unknown": "dim"}
 _FACTORS_SHOWN = 2
+_REASONS_SHOWN = 2
 
 
 def print_board(console: Console, board: Board, report: ImportReport, seconds: float) -> None:
@@ -88,14 +90,21 @@ def _nps(nps: dict[str, Any]) -> str:
 def _print_churn(console: Console, board: Board) -> None:
     _head(console, "Highest churn risk within 30 days")
     for risk in board.risks:
-        raising = [f"{r['code'].replace('_', ' ')} ×{r['odds_ratio']:.2f}" for r in risk["raising"]]
-        reasons = ", ".join(raising) or "nothing stands out"
-        customer = f"  {risk['customer_id']}  {risk['name'] or '':<14}{risk['probability']:>7.1%}  {reasons}"
-        console.print(escape(customer))
+        customer = f"  {risk['customer_id']}  {risk['name'] or '':<14}{risk['probability']:>7.1%}"
+        console.print(escape(f"{customer}  {_why_at_risk(risk)}"))
     if not board.risks:
         console.print("  nobody pays")
     for line in _quality(board.quality):
         console.print(line)
+
+
+def _why_at_risk(risk: dict[str, Any]) -> str:
+    """The strongest reasons, in the board's language whatever the customer's is."""
+    raising = [
+        f"{reason_text(r['code'], r['values'], 'en', risk['currency'])} ×{r['odds_ratio']:.2f}"
+        for r in risk["raising"][:_REASONS_SHOWN]
+    ]
+    return "; ".join(raising) or "nothing stands out"
 
 
 def _quality(quality: dict[str, Any]) -> list[str]:

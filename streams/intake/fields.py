@@ -12,6 +12,7 @@ from functools import lru_cache
 from streams.metrics.days import DAY_MS, HOUR_MS, MINUTE_MS, from_date
 
 _DAY_FIRST = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4})")
+_YEAR_FIRST = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _WHOLE = re.compile(r"[0-9]{1,15}")
 _MONEY = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2}))?")
@@ -99,6 +100,18 @@ class Fields:
         """The day number of a date, or None when the field is empty."""
         return self.day(column) if self._values[column] else None
 
+    def iso_day(self, column: str) -> int:
+        """The day number of a yyyy-mm-dd date."""
+        text = self._values[column]
+        try:
+            return _iso_day(text)
+        except ValueError as error:
+            raise FieldError(column, f"expected a date yyyy-mm-dd, got {_shown(text)}") from error
+
+    def optional_iso_day(self, column: str) -> int | None:
+        """The day number of a yyyy-mm-dd date, or None when the field is empty."""
+        return self.iso_day(column) if self._values[column] else None
+
     def optional_minute(self, column: str) -> int | None:
         """Epoch ms of `dd-mm-yyyy HH:MM` in UTC, or None when the field is empty."""
         text = self._values[column]
@@ -127,6 +140,13 @@ def _day(text: str) -> int:
     if not found:
         raise ValueError(text)
     return from_date(date(int(found[3]), int(found[2]), int(found[1])))
+
+
+@lru_cache(maxsize=4096)
+def _iso_day(text: str) -> int:
+    if not _YEAR_FIRST.fullmatch(text):
+        raise ValueError(text)
+    return from_date(date.fromisoformat(text))
 
 
 def _shown(text: str) -> str:

@@ -9,7 +9,8 @@ nothing, it only raises `cancellation_reported_while_paying` while the customer 
   paid ones, of the trials when none is paid.
 - Renewal: `term_ends_at` of the largest. Passed without an end, the term is taken as renewed by billing
   periods, or with `auto_renews` False as due now (0). Without a term, the billing period counted from the
-  start of the run of service when `auto_renews` is True, else unknown.
+  start of the run of service when `auto_renews` is True, else unknown. The contract that ends then is as long as its
+  term, at least a billing period.
 - Days (tenure, to renewal, overdue) are differences of calendar days of the company.
 
 Forgetting drops superseded terms, ended subscriptions and settled invoices that were so 90 days before
@@ -43,7 +44,7 @@ from streams.metrics.movements import Step, flows, merge_gaps, mrr_at, name_move
 from streams.metrics.revenue_policy import RevenuePolicy
 from streams.metrics.revenue_state import RevenueState, take_mark, take_payment
 from streams.metrics.roll import Running, call_roll
-from streams.metrics.subscriptions import Change, next_renewal, terms_of
+from streams.metrics.subscriptions import Change, next_renewal, period_days, terms_of
 
 LONGEST_WINDOW_DAYS = 90
 
@@ -159,6 +160,7 @@ class RevenueFold:
             margin_to_date_minor=None if revenue is None or margin is None else round(revenue * margin),
             gross_margin=margin,
             billing_impossible=impossible,
+            renewal_period_days=None if largest is None else self._renewal_period_days(largest, day),
         )
 
     def forget(self, state: RevenueState, before: int) -> None:
@@ -201,6 +203,22 @@ class RevenueFold:
             return None
         start = self._days.of(largest.subscription.run_start(largest.index))
         return next_renewal(start, terms.interval, terms.interval_count, max(day, start + 1)) - day
+
+    def _renewal_period_days(self, largest: Running, day: int) -> int | None:
+        """Length of the contract that the next renewal ends: its term, at least a billing period (months of 30.4375).
+
+        Terms that were set anew inside a term count from there.
+        """
+        if self._days_to_renewal(largest, day) is None:
+            return None
+        terms = largest.terms
+        billing = period_days(terms.interval, terms.interval_count)
+        if terms.term_ends_at is None:
+            return billing
+        ends = self._days.of(terms.term_ends_at)
+        is_over = ends < day and terms.auto_renews is not False
+        began = self._days.of(largest.subscription.changes[largest.index].at)
+        return billing if is_over else max(billing, ends - began)
 
     def _payments(
         self, state: RevenueState, day: int, as_of: int

@@ -16,6 +16,7 @@ by rule:
 from bisect import insort
 from calendar import monthrange
 from datetime import date
+from fractions import Fraction
 from operator import attrgetter
 from typing import Literal
 
@@ -197,6 +198,17 @@ def monthly_minor(amount_minor: int, quantity: int, interval: Interval, interval
     divisor = interval_count * months
     whole, rest = divmod(dividend, divisor)
     return whole + (2 * rest > divisor or (2 * rest == divisor and whole % 2 == 1))
+
+
+def period_days(interval: Interval, interval_count: int) -> int:
+    """Length of a billing period in whole days, a month being 30.4375 days; half to even.
+
+    Example:
+        >>> period_days("month", 12), period_days("week", 2), period_days("day", 1)
+        (365, 14, 1)
+    """
+    months, per = _MONTHS[interval]
+    return round(Fraction(months * interval_count * 487, per * 16))
 
 
 def next_renewal(anchor: int, interval: Interval, interval_count: int, not_before: int) -> int:

@@ -49,6 +49,18 @@ class Held(Struct, frozen=True, dict=True):
 _DECODE_HELD: Decoder[dict[str, Held]] = Decoder(dict[str, Held])
 
 
+class Observed(Struct, frozen=True, array_like=True):
+    """Churn features of the end of a day, as in the snapshot of that day."""
+
+    day: int
+    features: dict[str, float]
+
+
+_DECODE_OBSERVED: Decoder[list[Observed]] = Decoder(list[Observed])
+_OBSERVED_KEPT = 2  # a score of the last snapshot's own day is compared with the one before
+_NONE_OBSERVED = Raw(b"\x90")
+
+
 class Card(Struct, dict=True):
     """State of one customer.
 
@@ -60,6 +72,8 @@ class Card(Struct, dict=True):
         paying: on the last aligned day.
         version: offset of the newest record included.
         past: what restatements of days gone by need.
+        at_risk: could still be lost on the last aligned day; None in cards from before there was such a thing.
+        weekly: `observed` in msgpack, stored under that name.
     """
 
     newest: dict[str, Held] = {}
@@ -69,6 +83,8 @@ class Card(Struct, dict=True):
     paying: bool = False
     version: int = -1
     past: Past = field(default_factory=Past)
+    at_risk: bool | None = None
+    weekly: Raw = field(name="observed", default=_NONE_OBSERVED)
 
     @property
     def aligned(self) -> dict[str, Held]:
@@ -77,6 +93,16 @@ class Card(Struct, dict=True):
         if decoded is None:
             decoded = vars(self)["decoded"] = _DECODE_HELD.decode(self.packed)
         return decoded
+
+    @property
+    def observed(self) -> list[Observed]:
+        """The newest snapshots of churn features, newest first."""
+        return [] if self.weekly == _NONE_OBSERVED else _DECODE_OBSERVED.decode(self.weekly)
+
+    def observe(self, snapshot: Observed | None) -> None:
+        """Notes the snapshot of a day, or that none was taken on a day for it: what was before is of no use then."""
+        kept = [] if snapshot is None else [snapshot, *self.observed][:_OBSERVED_KEPT]
+        self.weekly = Raw(_ENCODE(kept))
 
     def take(self, message: MetricValues, aligned: int | None) -> None:
         """Takes values in; older ones change nothing. `aligned` is the partition's last aligned day."""

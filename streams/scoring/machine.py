@@ -10,27 +10,30 @@ way (tallying.py).
 
 Invariants:
  S1 aligned scores, snapshots and outcomes do not depend on how topics, batches and workers interleave;
- S2 the live score of a customer at rest is a function of its newest values, its last aligned day and the newest model.
+ S2 the live score of a customer at rest is a function of its newest values, its last aligned day, its last weekly
+    snapshots and the newest model.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from schemas.codec import encode
 from schemas.envelope import CLOCK_CUSTOMER
-from schemas.metrics import CustomerValues, DayClosed, MetricsMessage, MetricValues, SpendValues
+from schemas.metrics import DayClosed, MetricsMessage, MetricValues, SpendValues
 from schemas.registry import PORTFOLIO
-from schemas.scores import ChurnScore, HealthScore, ObservationsClosed, Outcome, Snapshot, UpsellScore
-from streams.churn.features import features
+from schemas.scores import Censored, HealthScore, ObservationsClosed, Outcome, Snapshot, UpsellScore
+from streams.alerts.texts import Locale
 from streams.churn.scoring import ChurnScorer
 from streams.metrics.days import Days, is_sunday
 from streams.metrics.derived import license_utilization, tickets_per_active_user, time_to_activate_days
-from streams.metrics.health import Health, HealthMemory, HealthScorer
+from streams.metrics.health import HealthScorer
 from streams.metrics.health_factors import seats, started_at
 from streams.metrics.partition import Partition
 from streams.metrics.upsell import Upsell, UpsellScorer
 from streams.scoring.alignment import Alignment
-from streams.scoring.card import Card, Held, as_of, together, trigger
+from streams.scoring.card import Card, Held, Observed, as_of, together, trigger
+from streams.scoring.observing import at_risk, observe
+from streams.scoring.risk import View, churn_score
 from streams.scoring.tallying import DayTally, Tallying
 
 OBSERVATIONS_PARTITION = 0
@@ -54,6 +57,9 @@ class ScoringMachine:
 
     Attributes:
         model: the churn model in force; replaced when a newer one is published.
+
+    Args:
+        locale: language of the churn reasons of customers that have none.
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class ScoringMachine:
         outputs: Outputs,
         piece: int | None = None,
         horizon_days: int = 90,
+        locale: Locale = "en",
     ) -> None:
         self._health = health
         self.model = model
@@ -73,6 +80,7 @@ class ScoringMachine:
         self._outputs = outputs
         self._piece = piece
         self._tallying = Tallying(outputs.portfolio, horizon_days)
+        self._locale: Locale = locale
 
     def step(self, part: Partition[Card, Alignment], offset: int, message: MetricsMessage) -> Iterator[None] | None:
         """Takes the message at `offset` in.
@@ -103,12 +111,12 @@ class ScoringMachine:
             return
         view = self._view(card, card.newest, as_of(card.newest))
         self._send_health(part, key, view, "live", card.version)
-        self._send_churn(part, key, view, card.version)
+        self._send_churn(part, key, card, view)
 
-    def _view(self, card: Card, held: dict[str, Held], at: int) -> "_View":
+    def _view(self, card: Card, held: dict[str, Held], at: int) -> View:
         values, day = together(held), self._days.of(at - 1)
         health = self._health.score(values, at, day, card.memory)
-        return _View(values, health, card.memory, at, day, trigger(held))
+        return View(values, health, card.memory, at, day, trigger(held))
 
     def _take(self, part: Partition[Card, Alignment], message: MetricValues) -> None:
         key = message.customer_id
@@ -161,23 +169,26 @@ class ScoringMachine:
         part.put(key, card)
         part.publish(key)
 
-    def _observe(self, part: Partition[Card, Alignment], key: str, card: Card, view: "_View") -> None:
-        revenue, day = view.values.revenue, view.day
+    def _observe(self, part: Partition[Card, Alignment], key: str, card: Card, view: View) -> None:
+        revenue = view.values.revenue
         paying = revenue is not None and revenue.paying
+        was_at_risk = card.paying if card.at_risk is None else card.at_risk
+        snapshot: Observed | None = None
+        for observation in observe(key, was_at_risk, view.values, view.day, part.offset):
+            self._send_observation(part, key, observation, view.as_of)
+            if isinstance(observation, Snapshot):
+                snapshot = Observed(view.day, observation.features)
+        if is_sunday(view.day):
+            card.observe(snapshot)
         if card.paying and not paying:
-            self._send_observation(part, key, Outcome(customer_id=key, day=day, version=part.offset), view.as_of)
-            part.emit(self._outputs.churn, key.encode(), None, timestamp_ms=view.as_of)  # no longer at risk
-        card.paying = paying
-        if paying and is_sunday(day):
-            observed = features(view.values)
-            snapshot = Snapshot(customer_id=key, day=day, features=observed, version=part.offset)
-            self._send_observation(part, key, snapshot, view.as_of)
+            part.emit(self._outputs.churn, key.encode(), None, timestamp_ms=view.as_of)  # nothing left to score
+        card.paying, card.at_risk = paying, at_risk(view.values)
 
     def _send_observation(
         self,
         part: Partition[Card, Alignment],
         key: str,
-        observation: Snapshot | Outcome | ObservationsClosed,
+        observation: Snapshot | Outcome | Censored | ObservationsClosed,
         at: int,
     ) -> None:
         value = encode(observation)
@@ -188,7 +199,7 @@ class ScoringMachine:
         self,
         part: Partition[Card, Alignment],
         key: str,
-        view: "_View",
+        view: View,
         kind: Literal["live", "day"],
         version: int,
     ) -> None:
@@ -221,7 +232,7 @@ class ScoringMachine:
         )
         part.emit(self._outputs.health, key.encode(), encode(message), timestamp_ms=view.as_of)
 
-    def _send_upsell(self, part: Partition[Card, Alignment], key: str, view: "_View") -> Upsell:
+    def _send_upsell(self, part: Partition[Card, Alignment], key: str, view: View) -> Upsell:
         account, revenue = view.values.account, view.values.revenue
         usage, support = view.values.usage, view.values.support
         users = usage.active_users_28d if usage else None
@@ -249,39 +260,7 @@ class ScoringMachine:
         part.emit(self._outputs.upsell, key.encode(), encode(message), timestamp_ms=view.as_of)
         return upsell
 
-    def _send_churn(self, part: Partition[Card, Alignment], key: str, view: "_View", version: int) -> None:
-        revenue, account = view.values.revenue, view.values.account
-        if revenue is None or not revenue.paying:
-            return
-        risk = self.model.score(features(view.values), view.values)
-        message = ChurnScore(
-            customer_id=key,
-            as_of=view.as_of,
-            horizon_days=self.model.horizon_days,
-            probability=risk.probability,
-            band=risk.band,
-            raising=risk.raising,
-            protecting=risk.protecting,
-            no_data=risk.no_data,
-            model=self.model.model,
-            model_version=self.model.model_version,
-            is_prior=self.model.is_prior,
-            quality=self.model.quality,
-            mrr_minor=revenue.mrr_minor,
-            currency=revenue.currency,
-            name=account.name if account else None,
-            trigger_event_id=view.trigger,
-            version=version,
-        )
-        part.emit(self._outputs.churn, key.encode(), encode(message), timestamp_ms=view.as_of)
-
-
-class _View(NamedTuple):
-    """A customer at an instant, scored."""
-
-    values: CustomerValues
-    health: Health
-    previous: HealthMemory | None
-    as_of: int
-    day: int
-    trigger: str | None
+    def _send_churn(self, part: Partition[Card, Alignment], key: str, card: Card, view: View) -> None:
+        score = churn_score(self.model, key, view, card.observed, card.version, self._locale)
+        if score is not None:
+            part.emit(self._outputs.churn, key.encode(), encode(score), timestamp_ms=view.as_of)

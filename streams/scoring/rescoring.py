@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from schemas.codec import MessageDecoder, SchemaError
-from schemas.scores import ModelSnapshot
+from schemas.models import ModelSnapshot
 from streams.errors import PoisonError
 from streams.metrics.partition import Partition
 from streams.scoring.alignment import Alignment

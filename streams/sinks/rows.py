@@ -11,13 +11,14 @@ from schemas.alerts import Alert, DeadLetter
 from schemas.codec import EventDecoder, MessageDecoder
 from schemas.envelope import Event, Heartbeat
 from schemas.metrics import AccountValues, DayClosed, MetricValues, Movement, Progress
+from schemas.models import ModelSnapshot
 from schemas.portfolio import PortfolioFigures, Tally, TallyChanged, TallyClosed
 from schemas.registry import Topic
 from schemas.scores import (
+    Censored,
     ChurnScore,
     HealthScore,
     Labelled,
-    ModelSnapshot,
     ObservationsClosed,
     Outcome,
     Snapshot,
@@ -161,6 +162,7 @@ _TABLES: dict[type, Table | None] = {
     Snapshot: tables.CHURN_OBSERVATIONS,
     Labelled: tables.CHURN_OBSERVATIONS,
     Outcome: None,  # stands in mrr_movements, and in the labels
+    Censored: None,  # of whom nothing is learned nothing is stored
     ObservationsClosed: None,  # a marker
     ModelSnapshot: tables.CHURN_MODELS,
     Alert: tables.ALERTS,

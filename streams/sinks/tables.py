@@ -32,8 +32,9 @@ from schemas.metrics import (
     SupportValues,
     UsageValues,
 )
+from schemas.models import ModelSnapshot
 from schemas.portfolio import PortfolioValues
-from schemas.scores import ChurnScore, Factor, HealthScore, ModelSnapshot, UpsellComponent, UpsellScore
+from schemas.scores import ChurnScore, Factor, HealthScore, UpsellComponent, UpsellScore
 from streams.sinks.columns import INSTANT, Column, as_json, column, struct_columns
 from streams.sinks.record import Entry, headers, payload, person
 

@@ -82,6 +82,7 @@ def test_every_churn_feature_is_documented_as_it_is() -> None:
         [
             f"`{f.name}`",
             f.unit,
+            _range(*f.bounds),
             f.family,
             f.transform,
             f"{f.typical:g}",
@@ -94,6 +95,12 @@ def test_every_churn_feature_is_documented_as_it_is() -> None:
     ]
 
 
+def _range(least: float | None, most: float | None) -> str:
+    if least is None:
+        return "any"
+    return f"from {least:g}" if most is None else f"{least:g} to {most:g}"
+
+
 def test_the_numbers_of_the_churn_page_are_those_of_the_policy() -> None:
     text, policy = " ".join(page("docs/churn.md").split()), ChurnPolicy()
     for said in (
@@ -103,6 +110,17 @@ def test_the_numbers_of_the_churn_page_are_those_of_the_policy() -> None:
         f"until {policy.min_customers_churned} churned customers",
         f"an odds ratio of at least {policy.least_odds_ratio:g}",
         f"cut at {policy.clip:g}",
+        f"newest {policy.calibration_labels} mature labels",
+        f"is {policy.calibration_ratio:g} or more, or {1 / policy.calibration_ratio:g} or less",
+        f"back within {policy.calibration_back:g}",
+        f"confidence {policy.drift_delta:g}",
+        f"For {policy.drift_muted_days} days after",
+        f"steps of {policy.learning_rate:g}",
+        f"faster ({policy.twin_forgetting:g}",
+        f"hold {policy.week_labels} labels and {policy.week_positives} leavers",
+        f"by more than {policy.promotion_margin * 100:g} %",
+        f"more than {policy.least_standard_errors:g} standard errors",
+        f"more than {policy.rollback_ratio:g} times",
     ):
         assert said in text, said
 

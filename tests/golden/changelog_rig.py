@@ -22,8 +22,8 @@ from offline_rig import NOW, PARTITIONS, some_records
 
 from schemas import registry
 from schemas.codec import MessageDecoder
+from schemas.models import ModelSnapshot
 from schemas.portfolio import PortfolioFigures
-from schemas.scores import ModelSnapshot
 from streams.alerts.machine import AlertMachine, Watch, Watched
 from streams.churn.labels import CustomerRecords
 from streams.churn.trainer import TrainerLedger, TrainerMachine

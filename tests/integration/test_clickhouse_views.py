@@ -13,6 +13,7 @@ import pytest_asyncio
 from clickhouse_connect.driver.client import Client
 from clickhouse_server import running
 from sink_samples import (
+    DAY,
     Rec,
     alert,
     churn,
@@ -221,6 +222,31 @@ def test_churn_quality_is_recomputed_from_the_observations(put: Put, view: View)
     assert row["log_loss"] == pytest.approx(-(log(0.8) + log(0.9) + log(0.3) + log(0.7)) / 4)
     assert row["log_loss_base_rate"] == pytest.approx(log(2))
     assert (row["mean_predicted"], row["mean_observed"]) == (pytest.approx(0.375), 0.5)
+
+
+def test_who_left_at_once_is_not_counted_before_those_who_stayed_can_be(put: Put, view: View) -> None:
+    put(labelled(0.1, False, customer="a"), labelled(0.2, True, customer="b"))
+    put(snapshot(DAY + 7, customer="a"), labelled(0.3, True, DAY + 7, customer="c"))  # a's window is not over
+    (row,) = view("v_churn_quality")
+    assert (row["observations"], row["labelled"], row["positives"], row["mean_observed"]) == (4, 2, 1, 0.5)
+    early, late = view("v_churn_quality_weekly")
+    assert (early["labelled"], early["positives"], early["roc_auc"]) == (2, 1, 1.0)
+    assert (late["observations"], late["labelled"], late["positives"], late["mean_observed"]) == (2, 0, 0, None)
+    put(labelled(0.4, False, DAY + 7, customer="a"))
+    late = view("v_churn_quality_weekly")[1]
+    assert (late["labelled"], late["positives"], late["roc_auc"]) == (2, 1, 0.0)
+    (model,) = view("v_churn_quality_models")
+    assert (model["model_version"], model["labelled"], model["customers_churned"]) == (2, 4, 2)
+
+
+def test_reliability_has_bins_of_equal_size_by_the_probability_given(put: Put, view: View) -> None:
+    put(*(labelled(n / 100, n >= 25, customer=f"c{n:02}") for n in range(30)))
+    bins = view("v_churn_reliability")
+    assert [row["snapshots"] for row in bins] == [2] * 15
+    assert (bins[0]["lowest"], bins[0]["highest"], bins[0]["observed"]) == (pytest.approx(0, abs=1e-9), 0.01, 0)
+    assert bins[12]["predicted"] == pytest.approx(0.245)
+    last = [(row["bin"], row["observed"], row["churned"]) for row in bins[12:]]
+    assert last == [(13, 0.5, 1), (14, 1, 2), (15, 1, 2)]
 
 
 def test_churn_quality_is_not_defined_before_both_outcomes_were_seen(put: Put, view: View) -> None:

@@ -11,8 +11,8 @@ from system_oracle import differences, oracle, sample
 from system_rig import System, running, until
 
 from schemas.codec import MessageDecoder, encode
+from schemas.models import ModelSnapshot
 from schemas.registry import MODELS
-from schemas.scores import ModelSnapshot
 from streams.embedded import EmbeddedStack
 from streams.metrics.days import to_date
 from streams.sinks.tables import DEAD_LETTERS, TABLES

@@ -25,6 +25,8 @@ USAGE = UsageValues(
     usage_trend=0.7,
     days_since_last_use=3,
     activated_at=1,
+    onboarding_progress=0.25,
+    onboarding_overdue=True,
 )
 REVENUE = RevenueValues(
     mrr_minor=30_000,
@@ -38,6 +40,10 @@ REVENUE = RevenueValues(
     days_overdue=14,
     payment_state="late",
     cancellation_reported_while_paying=True,
+    subscriptions_ending=1,
+    trials_active=1,
+    subscriptions_paused=1,
+    renewal_period_days=365,
 )
 SUPPORT = SupportValues(tickets_open=2, tickets_opened_28d=3, first_response_minutes_28d=120.0)
 FEEDBACK = FeedbackValues(nps=-20.0, csat=0.5, follow_ups_open=1)
@@ -60,6 +66,8 @@ def test_every_feature_is_named_once_scaled_and_expected_to_point_somewhere() ->
         assert feature.family in FAMILIES
         assert feature.transform in ("linear", "log")
         assert math.isfinite(feature.typical)
+        least, most = feature.bounds
+        assert (-math.inf if least is None else least) <= feature.typical <= (math.inf if most is None else most)
         assert feature.unit
 
 
@@ -98,6 +106,10 @@ def test_readings_of_a_known_customer() -> None:
     assert read["renewal_due"] == read["renewal_by_hand"] == 1.0
     assert read["renewal_due_use"] == pytest.approx(math.log(101 / 51))
     assert read["renewal_due_price"] == 0.0
+    assert read["renewal_due_level"] == pytest.approx(math.log(601 / 201))
+    assert read["renewal_due_term"] == pytest.approx(math.log(366 / 31))
+    assert read["ending_share"] == 0.25
+    assert (read["onboarding_progress"], read["onboarding_overdue"]) == (0.25, 1.0)
     assert read["cancellation_reported"] == 1.0
     assert read["not_activated"] == 0.0
     assert read["first_response_hours"] == 2.0
@@ -128,15 +140,27 @@ def test_readings_of_a_known_customer() -> None:
         (with_usage(days_since_last_use=None), {"days_since_last_use"}),
         (with_revenue(seats=None), {"seats_used"}),
         (with_revenue(seats=0), {"seats_used"}),
-        (with_revenue(tenure_days=None), {"tenure_days", "not_activated"}),
-        (with_revenue(tenure_days=400), {"not_activated"}),
+        (with_revenue(tenure_days=None), {"tenure_days", "not_activated", "onboarding_progress"}),
+        (with_revenue(tenure_days=400), {"not_activated", "onboarding_progress"}),
         (with_revenue(mrr_28d_ago_minor=0), {"mrr_change"}),
         (with_revenue(mrr_minor=0), {"mrr_change", "mrr_per_user", "renewal_due_price"}),
         (with_revenue(payment_state=None), {"days_overdue"}),
         (
             with_revenue(days_to_renewal=None),
-            {"renewal_due", "renewal_due_use", "renewal_due_price", "renewal_by_hand"},
+            {
+                "renewal_due",
+                "renewal_due_level",
+                "renewal_due_use",
+                "renewal_due_price",
+                "renewal_due_term",
+                "renewal_by_hand",
+            },
         ),
+        (with_revenue(renewal_period_days=None), {"renewal_due_term"}),
+        (with_revenue(subscriptions_active=0, trials_active=0, subscriptions_paused=0), {"ending_share"}),
+        (with_usage(onboarded_at=5), {"onboarding_progress"}),
+        (with_usage(onboarding_progress=None), {"onboarding_progress"}),
+        (with_usage(onboarding_overdue=None), {"onboarding_overdue"}),
         (with_revenue(renewal_automatic=None), {"renewal_by_hand"}),
     ],
 )

@@ -1,5 +1,8 @@
 """The churn policy refuses what the model cannot work with."""
 
+import re
+from typing import Any
+
 import pytest
 
 from streams.churn.policy import ChurnPolicy
@@ -23,10 +26,24 @@ from streams.errors import ConfigurationError
         ("max_raising", -1),
         ("max_protecting", -1),
         ("base_rate", float("nan")),
+        ("horizons", (30, 0)),
+        ("learning_rate", 0.0),
+        ("twin_forgetting", 1.1),
+        ("calibration_labels", 99),
+        ("calibration_ratio", 1.0),
+        ("calibration_back", 1.3),
+        ("drift_delta", 1.0),
+        ("drift_muted_days", -1),
+        ("week_labels", 0),
+        ("week_positives", 0),
+        ("promotion_margin", 1.0),
+        ("promotion_weeks", 0),
+        ("rollback_ratio", 1.0),
+        ("least_standard_errors", -0.1),
     ],
 )
-def test_an_impossible_setting_is_refused_by_name(field: str, value: float) -> None:
-    with pytest.raises(ConfigurationError, match=f"{field} must be .*, got {value!r}"):
+def test_an_impossible_setting_is_refused_by_name(field: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"{field} must be .*, got {re.escape(repr(value))}"):
         ChurnPolicy(**{field: value})
 
 

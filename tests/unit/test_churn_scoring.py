@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from schemas.metrics import CustomerValues, RevenueValues, UsageValues
-from schemas.scores import ModelSnapshot, Quality
+from schemas.models import ModelSnapshot, Quality
 from streams.churn.explain import explain
 from streams.churn.features import BY_NAME, FAMILIES, REASON_CODES, UNDIRECTED, features
 from streams.churn.model import MODEL_NAME, RIVER_VERSION, ChurnModel
@@ -81,7 +81,7 @@ def test_the_expert_ranks_the_worst_customer_over_the_best() -> None:
 
 def test_reasons_are_at_most_three_strongest_first_and_protection_at_most_one() -> None:
     worst, best = ChurnScorer(POLICY).score(WORST), ChurnScorer(POLICY).score(BEST)
-    assert [r.family for r in worst.raising] == ["usage", "billing", "feedback"]
+    assert [r.family for r in worst.raising] == ["billing", "usage", "feedback"]
     assert [r.contribution for r in worst.raising] == sorted((r.contribution for r in worst.raising), reverse=True)
     assert worst.protecting == []
     assert [r.family for r in best.protecting] == ["feedback"]

@@ -57,7 +57,8 @@ RISK: dict[str, Any] = {
     "customer_id": "A-3",
     "name": "Core",
     "probability": 0.1234,
-    "raising": [{"code": "usage_silent", "odds_ratio": 1.402}],
+    "raising": [{"code": "usage_silent", "odds_ratio": 1.402, "values": {"days_since_last_use": 17.0}}],
+    "currency": "USD",
 }
 EMPTY = Board(
     as_of=None,
@@ -125,7 +126,7 @@ def test_a_full_board_says_everything() -> None:
         "NPS +12.5 (95 %: -5 to +29) from 80 answers in 90 days; those of 78 customers are made up",
         "MRR $11,345.67",
         "churn 3 × -$99.00",
-        "A-3 Core 12.3% usage silent ×1.40",
+        "A-3 Core 12.3% not used for 17 days ×1.40",
         "model v209, still the expert prior: too few labels",
         "8 customers are the sample size",
         "23 were followed by churn, of 8 customers",

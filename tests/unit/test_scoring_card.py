@@ -17,7 +17,7 @@ from schemas.metrics import (
 from streams.engine.states import ShapeCodec
 from streams.metrics.days import DAY_MS
 from streams.metrics.health import HealthMemory
-from streams.scoring.card import Card, as_of, together, trigger
+from streams.scoring.card import Card, Observed, as_of, together, trigger
 from streams.scoring.tallying import Past
 
 DAY = 19_700
@@ -42,6 +42,8 @@ class PlainCard(Struct):
     paying: bool = False
     version: int = -1
     past: Past = field(default_factory=Past)
+    at_risk: bool | None = None
+    observed: list[tuple[int, dict[str, float]]] = []
 
 
 def message(
@@ -170,14 +172,26 @@ def test_values_that_stay_packed_are_stored_as_they_always_were() -> None:
         card.take(message(used(day), day=day, event=(5, "usage")), None)
         card.take(message(AccountValues(name="n"), day=day), None)
     card.align(DAY)
+    card.observe(Observed(DAY, {"nps": -3.0}))
     packed, plain = ShapeCodec[Card](Card, "a card"), ShapeCodec[PlainCard](PlainCard, "a card")
     stored = packed.encode(card)
     known = plain.decode(stored)
     assert known.aligned["usage"].values == used(DAY)
+    assert known.observed == [(DAY, {"nps": -3.0})]
     assert known.waiting[DAY + 1]["usage"].values == known.newest["usage"].values == used(DAY + 1)
     assert plain.encode(known) == stored
     assert packed.encode(packed.decode(stored)) == stored
     assert packed.encode(Card()) == plain.encode(PlainCard())
+
+
+def test_the_two_newest_snapshots_are_kept_until_none_is_taken() -> None:
+    card = Card()
+    assert card.observed == []
+    for day in (DAY, DAY + 7, DAY + 14):
+        card.observe(Observed(day, {"mrr": float(day)}))
+    assert card.observed == [Observed(day, {"mrr": float(day)}) for day in (DAY + 14, DAY + 7)]
+    card.observe(None)
+    assert (card.observed, card) == ([], Card())
 
 
 def test_what_is_read_of_a_stored_card_is_decoded_once() -> None:

@@ -1,5 +1,6 @@
 """Metric values in; live and daily scores, observations and outcomes out."""
 
+from math import log
 from typing import Any
 
 import pytest
@@ -301,3 +302,61 @@ def test_a_card_recovered_from_further_on_takes_nothing_twice(rig: Rig) -> None:
     rig.day(SUNDAY + 1, PAYING)
     assert [sent.key for sent in rig.sent[len(before) :]] == [b"3", b"_clock"]  # the markers alone
     assert rig.part.states["c"].version == version
+
+
+def test_a_risk_is_compared_with_the_last_weekly_snapshot_before_its_day(rig: Rig) -> None:
+    used, silent = UsageValues(days_since_last_use=0), UsageValues(days_since_last_use=40)
+    rig.day(SUNDAY, PAYING, used)
+    rig.part.flush()
+    first = rig.churn()[-1]
+    assert (first.previous_day, first.previous_probability, first.changes) == (None, None, {})
+    for day in range(SUNDAY + 1, SUNDAY + 7):
+        rig.day(day)
+    rig.day(SUNDAY + 7, silent)
+    rig.part.flush()
+    score = rig.churn()[-1]
+    assert (score.previous_day, score.previous_probability) == (SUNDAY, first.probability)  # not its own day's
+    assert list(score.changes) == ["usage", "billing"]
+    assert (score.changes["usage"], score.changes["billing"]) == (score.changed_by_customer, 0.0)
+    assert score.changed_by_model == 0.0
+    assert score.contributions["usage"] - first.contributions["usage"] == pytest.approx(score.changed_by_customer)
+    rig.step(live(used, (SUNDAY + 9) * DAY_MS, "e"))
+    rig.part.flush()
+    again = rig.churn()[-1]
+    assert (again.previous_day, again.previous_probability) == (SUNDAY + 7, score.probability)
+    assert again.changed_by_customer == pytest.approx(-(score.changed_by_customer or 0.0))
+
+
+def test_a_sunday_without_a_snapshot_leaves_nothing_to_compare_with(rig: Rig) -> None:
+    rig.day(SUNDAY, PAYING)
+    for day in range(SUNDAY + 1, SUNDAY + 7):
+        rig.day(day)
+    ending = RevenueValues(paying=True, subscriptions_active=1, subscriptions_ending=1)
+    rig.day(SUNDAY + 7, ending)
+    rig.part.flush()
+    assert rig.churn()[-1].previous_day is None
+    card = rig.part.get("c")
+    assert card is not None
+    assert card.observed == []
+
+
+def test_reasons_are_told_in_the_customers_language_else_in_the_companys(rig: Rig) -> None:
+    silent = UsageValues(days_since_last_use=40)
+    rig.step(live(silent, 1, "u"), live(PAYING, 2, "p"))
+    rig.part.flush()
+    (score,) = rig.churn()
+    assert (score.locale, score.raising[0].text) == ("en", "not used for 40 days")
+    rig.step(live(AccountValues(name="Ana", locale="pt", owner="bo", segment="smb"), 3, "a"))
+    rig.part.flush()
+    score = rig.churn()[-1]
+    assert (score.locale, score.raising[0].text) == ("pt", "sem uso há 40 dias")
+    assert (score.owner, score.segment) == ("bo", "smb")
+
+
+def test_a_risk_is_the_sum_of_its_parts(rig: Rig) -> None:
+    rig.step(live(UsageValues(days_since_last_use=40), 1, "u"), live(PAYING, 2, "p"))
+    rig.part.flush()
+    (score,) = rig.churn()
+    log_odds = log(score.probability / (1.0 - score.probability))
+    assert (score.baseline or 0.0) + sum(score.contributions.values()) == pytest.approx(log_odds)
+    assert score.no_data == ["lifecycle", "support", "feedback"]

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from schemas.codec import encode
-from schemas.scores import ModelSnapshot, Quality
+from schemas.models import ModelSnapshot, Quality
 from streams.churn.model import MODEL_NAME, RIVER_VERSION, ChurnModel
 from streams.churn.policy import ChurnPolicy
 from streams.churn.scoring import ChurnScorer

@@ -19,7 +19,8 @@ from schemas.metrics import (
     SupportValues,
     UsageValues,
 )
-from schemas.scores import ChurnScore, HealthScore, ModelSnapshot, Snapshot, UpsellScore
+from schemas.models import ModelSnapshot
+from schemas.scores import ChurnScore, HealthScore, Snapshot, UpsellScore
 from streams.sinks import rows as routes
 from streams.sinks.columns import INSTANT, struct_columns
 from streams.sinks.tables import (

@@ -1,0 +1,1 @@
+"""Why the churn model is what it is: other online learners and batch models on the same snapshots, and what each costs."""

@@ -1,0 +1,60 @@
+"""What the model promises of itself, held against what was measured."""
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from streams.backtest.churn.baselines import CONSTANT
+from streams.backtest.churn.figures import Against, Figure, Part
+
+MODEL = "model"
+
+
+class Target(Struct, frozen=True):
+    """A promise: `value` must lie in [least, most], where None sets no bound; `met` None where nothing was measured."""
+
+    name: str
+    least: float | None
+    most: float | None
+    measured: Figure
+    met: bool | None
+
+
+def targets(judged: Part | None, start: Part | None) -> list[Target]:
+    """All of them; those that need an opponent only where one was there.
+
+    Args:
+        judged: what follows the first months.
+        start: the first months.
+    """
+    found: list[Target] = []
+    if judged is not None:
+        model = judged.models[MODEL]
+        found += _against(judged.against)
+        found.append(_target("ECE", None, 0.01, model.ece))
+        found.append(_target("predicted / observed", 0.9, 1.15, model.ratio))
+        found.append(_target("churners in the riskiest tenth", 0.30, None, model.top_decile))
+    if start is not None:
+        found.append(_target("predicted / observed, first 120 days", 0.7, 1.4, start.models[MODEL].ratio))
+    return found
+
+
+def _against(against: Mapping[str, Against]) -> Iterator[Target]:
+    """Against the better opponent, for each figure the one that is better there."""
+    learned = [one for name, one in against.items() if name != CONSTANT]
+    if learned:
+        ranked = min((one.roc_auc for one in learned), key=_value)
+        sized = max((one.log_loss for one in learned), key=_value)
+        yield _target("ROC AUC less the better opponent's", -0.010, None, ranked)
+        yield _target("log loss over the better opponent's", None, 0.02, sized)
+
+
+def _value(figure: Figure) -> float:
+    return 0.0 if figure.value is None else figure.value
+
+
+def _target(name: str, least: float | None, most: float | None, measured: Figure) -> Target:
+    met = None
+    if (value := measured.value) is not None:
+        met = (least is None or value >= least) and (most is None or value <= most)
+    return Target(name, least, most, measured, met)

@@ -1,0 +1,215 @@
+"""The models behind the trainer: champion, challengers and calibration, tested and taught together.
+
+Everything that must survive is in `Learning`, which the trainer's table keeps; the models are built from it once
+and written back at the end of each day taken. Changes of what serves happen only as the first day of a new week is
+opened, so every snapshot of a day is tested by the same models.
+"""
+
+from collections.abc import Iterable
+from math import ceil
+
+from msgspec import Struct, field
+
+from schemas.models import ModelChange, ModelChangeKind, Served, WeekQuality
+from streams.churn.adwin import Adwin
+from streams.churn.calibration import Platt
+from streams.churn.contest import Contender, Contest, Saved
+from streams.churn.drift import DriftWatch
+from streams.churn.evaluation import Evaluation
+from streams.churn.labels import Pending
+from streams.churn.model import ChurnModel
+from streams.churn.parameters import AnyParameters
+from streams.churn.policy import ChurnPolicy
+
+WEEKS_KEPT = 26
+_TESTED_KEPT = 2
+_SAVES_PER_HORIZON = 5
+
+
+class Learning(Struct):
+    """What is known besides the champion's own numbers.
+
+    Attributes:
+        contest, platt, drift: states of the three.
+        alarmed: drift was seen on the day being taken.
+        monday: of the week whose mature labels `week` evaluates; weeks: those before it, the newest.
+        tested: what served on the two newest days with snapshots, newest first.
+    """
+
+    contest: Contest = field(default_factory=Contest)
+    platt: Platt = field(default_factory=Platt)
+    drift: DriftWatch = field(default_factory=DriftWatch)
+    alarmed: bool = False
+    monday: int | None = None
+    week: Evaluation = field(default_factory=Evaluation)
+    weeks: list[WeekQuality] = []
+    tested: list[Served] = []
+
+
+class Learner:
+    """The models of a state.
+
+    Args:
+        policy: constants of the models and rules.
+        learning: the state; kept up to date.
+        parameters: of the champion, None before it learned.
+    """
+
+    def __init__(self, policy: ChurnPolicy, learning: Learning, parameters: AnyParameters | None) -> None:
+        self._policy = policy
+        self._learning = learning
+        seat = learning.contest.seat
+        self.champion = (
+            ChurnModel.prior(policy, seat.kind)
+            if parameters is None
+            else ChurnModel.resumed(parameters, policy, seat.kind)
+        )
+        self._others: list[tuple[Contender, ChurnModel]] = []
+        self._seated()
+
+    def open(self, day: int) -> None:
+        """Begins a day: at a new week the one before is judged, and what serves may change."""
+        learning, contest = self._learning, self._learning.contest
+        if not contest.entered:
+            contest.enter("adagrad", "adagrad", day)
+            contest.entered = True
+        monday = day - (day - 4) % 7  # 1970-01-05, the first Monday, is day 4
+        if learning.monday != monday:
+            self._close_week()
+            learning.monday = monday
+            self._judge(day)
+            self._calibrate(day)
+            contest.retire_old_twins(day)
+            spacing = 7 * ceil(self._policy.horizon_days / 7 / _SAVES_PER_HORIZON)
+            contest.save(day, self.champion.parameters(), spacing)
+        self._seated()
+
+    def test(self, day: int, features: dict[str, float], model_version: int) -> Pending:
+        """A new snapshot with what the models say of it."""
+        raw = self.champion.probability(features)
+        calibrated = self._served is not self.champion
+        self._remember(day)
+        return Pending(
+            day,
+            features,
+            self._served.probability(features) if calibrated else raw,
+            model_version,
+            raw=raw if calibrated else None,
+            others={contender.name: model.probability(features) for contender, model in self._others},
+        )
+
+    def _remember(self, day: int) -> None:
+        """Notes what serves on a day with snapshots, so that a scorer can tell what changed since."""
+        known = self._learning.tested
+        if not known or known[0].day != day:
+            served = Served(day=day, intercept=self._served.classifier.weights[0], weights=self._served.weights())
+            self._learning.tested = [served, *known][:_TESTED_KEPT]
+
+    def mature(self, day: int, labels: Iterable[tuple[Pending, bool]], constant: float) -> None:
+        """Takes the mature labels of a day in; `constant` is what the constant guess was before them."""
+        learning, contest = self._learning, self._learning.contest
+        current: list[tuple[float, bool]] = []
+        for pending, churned in labels:
+            learning.week.add(pending.probability, churned, constant, new_customer=False)
+            contest.count(pending, churned, constant)
+            if contest.current(pending):
+                current.append((pending.uncalibrated, churned))
+        learning.platt.learn(day, current, self._policy)
+        learning.alarmed = learning.drift.learn(day, [churned - raw for raw, churned in current], self._policy)
+
+    def learn_leaving(self, left: Iterable[Pending]) -> None:
+        """Snapshots whose customers left; a model that never learned one as staying leaves it out."""
+        seat = self._learning.contest.seat
+        for pending in left:
+            if seat.learned(pending.day):
+                self.champion.learn_leaving(pending.features)
+            for contender, model in self._others:
+                if contender.learned(pending.day):
+                    model.learn_leaving(pending.features)
+
+    def learn_staying(self, taken: Iterable[Pending]) -> None:
+        """New snapshots, as staying until the contrary is seen."""
+        for pending in taken:
+            self.champion.learn_staying(pending.features, pending.uncalibrated)
+            for contender, model in self._others:
+                model.learn_staying(pending.features, pending.others[contender.name])
+
+    def close(self, day: int) -> AnyParameters:
+        """Ends a day: writes the models back, starts a challenger after an alarm; the champion's parameters."""
+        contest = self._learning.contest
+        for contender, model in self._others:
+            contender.parameters = model.parameters()
+        if self._learning.alarmed:
+            self._learning.alarmed = False
+            contest.retire_twins(day)
+            contest.enter(f"twin-{day}", "twin", day + 1)
+            self._seated()
+        return self.champion.parameters()
+
+    def _seated(self) -> None:
+        """Builds what is not built yet: challengers that entered, the champion as it is served."""
+        platt, built = self._learning.platt, {id(contender): model for contender, model in self._others}
+        self._others = [
+            (contender, built.get(id(contender)) or self._challenger(contender))
+            for contender in self._learning.contest.challengers
+        ]
+        if platt.on:
+            self._served = self.champion.stretched(*platt.slope_and_intercept())
+        else:
+            self._served = self.champion
+
+    def _challenger(self, contender: Contender) -> ChurnModel:
+        if contender.parameters is None:
+            return ChurnModel.prior(self._policy, contender.kind)
+        return ChurnModel.resumed(contender.parameters, self._policy, contender.kind)
+
+    def _close_week(self) -> None:
+        learning, week = self._learning, self._learning.week
+        if learning.monday is not None and week.labelled:
+            n = week.labelled
+            told = WeekQuality(
+                day=learning.monday,
+                labelled=n,
+                positives=week.positives,
+                log_loss=week.log_loss_sum / n,
+                log_loss_constant=week.constant_sum / n,
+                mean_predicted=week.predicted_sum / n,
+                mean_observed=week.positives / n,
+                roc_auc=week.roc_auc(),
+            )
+            learning.weeks = [*learning.weeks, told][-WEEKS_KEPT:]
+        learning.week = Evaluation()
+
+    def _judge(self, day: int) -> None:
+        learning, contest = self._learning, self._learning.contest
+        verdict = contest.judge(day, self._policy)
+        if verdict is None:
+            return
+        change, successor = verdict
+        parameters = self.champion.parameters()
+        if isinstance(successor, Contender):
+            self.champion = next(model for contender, model in self._others if contender is successor)
+            contest.promote(successor, day, parameters)
+        else:
+            contest.roll_back(successor, day)
+            self.champion = self._restored(successor)
+        contest.record(change)
+        # Both speak of the champion that was.
+        learning.platt = Platt()
+        learning.drift.window = Adwin()
+
+    def _restored(self, saved: Saved | None) -> ChurnModel:
+        if saved is None:
+            return ChurnModel.prior(self._policy)
+        return ChurnModel.resumed(saved.parameters, self._policy, saved.kind)
+
+    def _calibrate(self, day: int) -> None:
+        platt, name = self._learning.platt, self._learning.contest.seat.name
+        on = platt.should_be_on(self._policy)
+        if on == platt.on:
+            return
+        platt.on, platt.since = on, day
+        slope, intercept = platt.slope_and_intercept()
+        kind: ModelChangeKind = "calibration_on" if on else "calibration_off"
+        figures = {"ratio": platt.ratio() or 0.0, "slope": slope, "intercept": intercept}
+        self._learning.contest.record(ModelChange(day=day, kind=kind, before=name, after=name, figures=figures))

@@ -1,0 +1,35 @@
+"""What people should hear of the model: drift, changes of what serves, examples that were refused; each once.
+
+A worker that takes the trainer over says nothing of what was before: the one before it did.
+"""
+
+from typing import Any
+
+from msgspec import structs
+
+from schemas.models import ModelSnapshot
+
+Item = tuple[str, dict[str, Any]]
+
+
+class News:
+    """Remembers what was told of a model."""
+
+    def __init__(self) -> None:
+        self._through: int | None = None
+        self._refused = 0
+
+    def of(self, snapshot: ModelSnapshot) -> list[Item]:
+        """What is new since the snapshot before: names of log events with their fields."""
+        since = snapshot.trained_through - 1 if self._through is None else self._through
+        if self._through is None:
+            self._refused = snapshot.counts["refused"]
+        alarms: list[Item] = [("churn_drift", structs.asdict(one)) for one in snapshot.drift.alarms if one.day > since]
+        changes: list[Item] = [
+            ("churn_model_changed", structs.asdict(one)) for one in snapshot.changes if one.day > since
+        ]
+        refused = snapshot.counts["refused"] - self._refused
+        # A roll-back may bring an older, smaller count.
+        told: list[Item] = [("churn_examples_refused", {"count": refused})] if refused > 0 else []
+        self._through, self._refused = snapshot.trained_through, snapshot.counts["refused"]
+        return alarms + changes + told
