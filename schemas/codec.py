@@ -8,12 +8,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, Generic, TypeVar, cast
+from operator import attrgetter
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 import orjson
 
+from schemas.cloudevents import Headers, flatten_cloudevent
 from schemas.envelope import CLOCK_CUSTOMER, COMPANY_CUSTOMER, EARLIEST_MS, LATEST_MS, Event, Heartbeat, epoch_ms
+from schemas.errors import SchemaError
 from schemas.events import (
     AccountSet,
     CancellationScheduled,
@@ -25,15 +28,25 @@ from schemas.events import (
     SurveyAnswered,
 )
 
+__all__ = ("MAX_EVENT_BYTES", "EventDecoder", "MessageDecoder", "SchemaError", "encode")
+
 MAX_EVENT_BYTES = 1_000_000
 _RESERVED = frozenset({CLOCK_CUSTOMER, COMPANY_CUSTOMER})
-Headers = Sequence[tuple[str, bytes]]
+_BACKSLASH, _DELETE = b"\\\x7f"
+_headers = attrgetter("headers")
 E = TypeVar("E", bound=Event)
 M = TypeVar("M")
 
 
-class SchemaError(ValueError):
-    """A message that can never be read: what was expected, what came, at which field."""
+class Keyed(Protocol):
+    """What of a record makes an event."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Any: ...
 
 
 class EventDecoder(Generic[E]):
@@ -57,26 +70,62 @@ class EventDecoder(Generic[E]):
         """
         if value is None:
             raise SchemaError("expected an event, got a record without value")
-        if len(value) > MAX_EVENT_BYTES:
-            raise SchemaError(f"expected at most {MAX_EVENT_BYTES} bytes, got {len(value)}")
+        _check_sizes((value,))
         event = self._read(value, headers)
         if key != event.customer_id.encode() or event.customer_id in _RESERVED:
             _check_key(key, event)
-        at, latest = epoch_ms(event.occurred_at), now_ms + self._max_future_ms
-        if at < EARLIEST_MS or at > LATEST_MS:
-            raise SchemaError("expected a time between 2000 and 2100 - at `$.occurred_at`")
-        if at > latest:
-            raise SchemaError(f"expected a time not after {latest} (now + allowance), got {at} - at `$.occurred_at`")
+        at = epoch_ms(event.occurred_at)
+        self._check_times(at, at, now_ms)
         check = _MEANING.get(type(event))
         if check is not None:
             check(event)
         return event
 
+    def many(self, records: Sequence[Keyed], now_ms: int) -> list[E]:
+        """The events of records as `__call__` gives them, at half the cost: what all have in common is checked once.
+
+        Raises:
+            SchemaError: one of the records cannot be read; which one is found by `__call__`.
+        """
+        values = [record.value for record in records]
+        if None in values or any(map(_headers, records)):
+            return [self(record.key, record.value, record.headers, now_ms) for record in records]
+        events = self._read_many(cast(list[bytes], values))
+        _check_keys(records, events)
+        times = [*map(epoch_ms, [event.occurred_at for event in events])]
+        if times:
+            self._check_times(min(times), max(times), now_ms)
+        if not _MEANING.keys().isdisjoint(map(type, events)):
+            for event in events:
+                _MEANING.get(type(event), _no_rule)(event)
+        return events
+
+    def _check_times(self, first: int, last: int, now_ms: int) -> None:
+        if first < EARLIEST_MS or last > LATEST_MS:
+            raise SchemaError("expected a time between 2000 and 2100 - at `$.occurred_at`")
+        latest = now_ms + self._max_future_ms
+        if last > latest:
+            raise SchemaError(f"expected a time not after {latest} (now + allowance), got {last} - at `$.occurred_at`")
+
+    def _read_many(self, values: Sequence[bytes]) -> list[E]:
+        text = b"".join(values)
+        if len(text) > MAX_EVENT_BYTES:
+            _check_sizes(values)
+        try:
+            events: list[E] = list(map(self._decode, values))
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise SchemaError(str(error)) from error
+        if _may_hold_control(text):
+            for value, event in zip(values, events, strict=True):
+                if _may_hold_control(value):
+                    _check_text(event)
+        return events
+
     def _read(self, value: bytes, headers: Headers) -> E:
         try:
-            flat = _flatten_cloudevent(value, headers) if headers else None
+            flat = flatten_cloudevent(value, headers) if headers else None
             event: E = self._decode(value) if flat is None else msgspec.convert(flat, self._union)
-            if flat is not None or b"\\" in value or b"\x7f" in value:  # else JSON holds no control characters
+            if flat is not None or _may_hold_control(value):
                 _check_text(event)
         except msgspec.ValidationError as error:
             raise SchemaError(str(error)) from error
@@ -118,6 +167,21 @@ class MessageDecoder(Generic[M]):
 _ENCODER = msgspec.json.Encoder()
 
 
+def _check_sizes(values: Sequence[bytes]) -> None:
+    largest = max(map(len, values))
+    if largest > MAX_EVENT_BYTES:
+        raise SchemaError(f"expected at most {MAX_EVENT_BYTES} bytes, got {largest}")
+
+
+def _may_hold_control(text: bytes) -> bool:
+    """False when JSON that was read can hold no control character; a number is found faster than bytes."""
+    return _BACKSLASH in text or _DELETE in text
+
+
+def _no_rule(event: Event) -> None:
+    """Most types have none that spans fields."""
+
+
 def _check_text(event: Event) -> None:
     for name, pattern in _patterns(type(event)):
         text = getattr(event, name)
@@ -136,6 +200,13 @@ def _patterns(kind: type[Event]) -> list[tuple[str, re.Pattern[str]]]:
 def _of(schema: Mapping[str, Any], word: str) -> list[str]:
     """The values of a word in a field's schema, also in one of its alternatives."""
     return [one[word] for one in (schema, *schema.get("anyOf", ())) if word in one]
+
+
+def _check_keys(records: Sequence[Keyed], events: Sequence[Event]) -> None:
+    customers = [event.customer_id for event in events]
+    if [record.key for record in records] != [*map(str.encode, customers)] or not _RESERVED.isdisjoint(customers):
+        for record, event in zip(records, events, strict=True):
+            _check_key(record.key, event)
 
 
 def _check_key(key: bytes | None, event: Event) -> None:
@@ -197,40 +268,3 @@ _MEANING: Mapping[type, Callable[[Any], None]] = {
     AccountSet: lambda event: _check_time("signed_up_at", event.signed_up_at),
     ExchangeRateSet: _check_rate,
 }
-
-
-def _flatten_cloudevent(value: bytes, headers: Headers) -> dict[str, Any] | None:
-    """The flat event in a CloudEvent of either mode, None for a plain record."""
-    known = {name.lower(): content for name, content in headers}
-    if known.get("content-type", b"").lower().startswith(b"application/cloudevents"):
-        outer = _object(value)
-        return _flat(outer, outer.get("data"))
-    if "ce_specversion" in known:
-        attributes = {name[3:]: _text(content) for name, content in known.items() if name.startswith("ce_")}
-        return _flat(attributes, _object(value))
-    return None
-
-
-def _flat(attributes: Mapping[str, Any], data: Any) -> dict[str, Any]:
-    if not isinstance(data, dict):
-        raise SchemaError("expected an object - at `$.data`")
-    subject = str(attributes.get("subject", ""))
-    envelope = {
-        "type": attributes.get("type"),
-        "event_id": attributes.get("id"),
-        "occurred_at": attributes.get("time"),
-        "source": attributes.get("source"),
-        "customer_id": subject.removeprefix("customer/") or attributes.get("partitionkey"),
-    }
-    return {**data, **{name: content for name, content in envelope.items() if content is not None}}
-
-
-def _object(value: bytes) -> dict[str, Any]:
-    loaded: dict[str, Any] | Any = orjson.loads(value)
-    if not isinstance(loaded, dict):
-        raise SchemaError("expected an object - at `$`")
-    return cast(dict[str, Any], loaded)
-
-
-def _text(content: bytes) -> str:
-    return content.decode("utf-8")

@@ -34,8 +34,11 @@ def serve_domain(zelo: Zelo, topic: Topic, fold: Fold[Any, Any]) -> None:
     def decoder(record: Any) -> Any:
         return decode(record.key, record.value, record.headers, zelo.clock.now_ms())
 
+    def many(records: Any) -> Any:
+        return decode.many(records, zelo.clock.now_ms())
+
     def done(tp: Any, part: Any) -> None:
         if part.meta.watermark is not None:
             zelo.gate.advance(tp, part.meta.watermark)
 
-    serve(zelo, topic, table, decoder, machine.step, machine.dead, done)
+    serve(zelo, topic, table, decoder, machine.step, machine.dead, done, many)

@@ -3,7 +3,7 @@
 Decides nothing: decoding is the guard's, everything else the machine's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from streams.engine.guard import Poison, decode
 from streams.engine.table import StateTable
 
 Step = Callable[[Any, int, Any], Iterator[None] | None]
+Many = Callable[[Sequence[Any]], list[Any]]
 Dead = Callable[[Any, int], None]
 Done = Callable[[Any, Any], None]
 _THROUGH = object()
@@ -38,6 +39,7 @@ def serve(
     step: Step,
     dead: Dead = ignore,
     done: Done = ignore,
+    many: Many | None = None,
 ) -> None:
     """Declares the agent of a topic.
 
@@ -49,6 +51,7 @@ def serve(
         step: `step(partition, offset, message)`; gives pieces of work to be done before it takes the message in.
         dead: `dead(partition, offset)`, told of every record that could not be read.
         done: `done(topic-partition, partition)`, told after every run of a batch.
+        many: what `decoder` does with all records of a run, at less cost (engine/guard.py).
     """
     engine = zelo.app.engine
     server = _Server(
@@ -60,6 +63,7 @@ def serve(
         engine.counters,
         zelo.name(DEAD_LETTERS),
         engine.settings.producer_request_bytes,
+        many,
     )
     zelo.app.agent(zelo.source(topic), name=f"zelo.{table.name}")(server.agent)
 
@@ -76,6 +80,7 @@ class _Server:
     counters: Counters
     letters: str
     largest: int
+    many: Many | None = None
 
     async def agent(self, stream: Any) -> None:
         async for event in stream.noack().events():
@@ -88,7 +93,7 @@ class _Server:
 
     def _take(self, event: Any, run: Any) -> _Pieces | None:
         with self.table.batch(event, run) as (part, records):
-            for place, (record, found) in enumerate(decode(records, self.decoder)):
+            for place, (record, found) in enumerate(decode(records, self.decoder, many=self.many)):
                 if isinstance(found, Poison):
                     self._bury(part, record, found)
                 elif (work := self.step(part, record.offset, found)) is not None:

@@ -78,6 +78,7 @@ class SkewGate:
         self.patience_seconds = patience_seconds
         self._clock = clock
         self._siblings: dict[TP, _Sibling] = {}
+        self._others: dict[TP, list[tuple[TP, _Sibling]]] = {}
         self._standing: Callable[[TP], Standing] | None = None
         self._activity: Callable[[], int] = int
         self._seen = 0
@@ -95,7 +96,11 @@ class SkewGate:
     def assigned(self, tps: Iterable[TP]) -> None:
         """Called by the consumer: the partitions of this worker; others are forgotten."""
         ours = [tp for tp in tps if tp.topic in self.topics]
-        self._siblings = {tp: self._siblings.get(tp) or self._new() for tp in ours}
+        self._siblings = siblings = {tp: self._siblings.get(tp) or self._new() for tp in ours}
+        self._others = {
+            tp: [(other, siblings[other]) for other in ours if other.partition == tp.partition and other != tp]
+            for tp in ours
+        }
 
     def advance(self, tp: TP, watermark_ms: int) -> None:
         """Called by the agent after each batch with the partition's watermark; it never moves back."""
@@ -109,17 +114,10 @@ class SkewGate:
         if own is None or standing is None:
             return True
         self._look_at_worker()
-        slow = [sibling for other, sibling in self._others(tp) if self._is_busy(sibling, standing(other))]
+        slow = [sibling for other, sibling in self._others[tp] if self._is_busy(sibling, standing(other))]
         if slow and standing(tp).in_flight >= _BATCHES_AHEAD:
             return False
         return all(self._is_near(own, sibling) for sibling in slow)
-
-    def _others(self, tp: TP) -> Iterable[tuple[TP, _Sibling]]:
-        return (
-            (other, sibling)
-            for other, sibling in self._siblings.items()
-            if other.partition == tp.partition and other.topic != tp.topic
-        )
 
     def _look_at_worker(self) -> None:
         activity = self._activity()

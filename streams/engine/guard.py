@@ -76,7 +76,10 @@ class Poison(NamedTuple):
 
 
 def decode(
-    records: Sequence[Any], decoder: Callable[[Any], E], stage: str = "decode"
+    records: Sequence[Any],
+    decoder: Callable[[Any], E],
+    stage: str = "decode",
+    many: Callable[[Sequence[Any]], list[E]] | None = None,
 ) -> Iterable[tuple[Any, E | Poison]]:
     """Decodes each record, in order; pairs it with its event, or with a `Poison` in its place.
 
@@ -85,12 +88,14 @@ def decode(
         decoder: from a `Record` to an event; raises for what it cannot read. It is asked again for every record of
             a batch in which it cannot read one.
         stage: named in the dead letter.
+        many: gives the events of all records at less cost, and raises when `decoder` would for one of them.
 
     Raises:
         TransientError, ConfigurationError: as raised by the decoder.
     """
     try:
-        return zip(records, [decoder(record) for record in records], strict=True)  # a clean batch, by far the most
+        clean = [decoder(record) for record in records] if many is None else many(records)  # by far the most are
+        return zip(records, clean, strict=True)
     except (TransientError, ConfigurationError):
         raise
     except Exception:  # noqa: BLE001 - looked for, one by one

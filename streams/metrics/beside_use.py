@@ -64,10 +64,13 @@ class BesideUse:
         """Takes in that a person used the product; `first_used_at` knows of it."""
         if state.first_used_at is not None and at - state.first_used_at >= self._after_onboarding_ms:
             return  # nearly always
+        beginning = state.beginning
+        if beginning is not None and beginning.users.get(user, day + 1) <= day:
+            return  # most of the others
         if day < self.onboarded_by(state, at):
-            if state.beginning is None:
-                state.beginning = Beginning()
-            state.beginning.used(user, day)
+            if beginning is None:
+                beginning = state.beginning = Beginning()
+            beginning.used(user, day)
 
     def _email(self, state: UsageState, event: EmailSent | EmailOpened, at: int) -> None:
         beginning = state.beginning = state.beginning or Beginning()

@@ -74,9 +74,12 @@ class Seen(Packed):
     def has(self, day: int, mark: bytes) -> bool:
         """Whether a fingerprint was added on that day."""
         runs = self._runs
-        place, there, end = self._find(day)
-        if place == len(runs) or there != day:
-            return False
+        if runs and runs[0] == day:  # nearly always
+            place, end = 0, len(self._marks)
+        else:
+            place, there, end = self._find(day)
+            if place == len(runs) or there != day:
+                return False
         start = end - runs[place + 1] * MARK_BYTES
         at = self._marks.find(mark, start, end)
         while at >= 0 and (at - start) % MARK_BYTES:  # it lies across two others
@@ -86,6 +89,10 @@ class Seen(Packed):
     def add(self, day: int, mark: bytes) -> None:
         """Adds a fingerprint that the day does not have."""
         runs = self._runs
+        if runs and runs[0] == day:  # nearly always
+            self._marks += mark
+            runs[1] += 1
+            return
         place, there, end = self._find(day)
         self._marks[end:end] = mark
         if place < len(runs) and there == day:

@@ -97,7 +97,7 @@ class DomainMachine(Generic[S]):
             return self._beat(part, offset, at)
         key = event.customer_id
         day, mark = self._days.of(at), fingerprint(event.event_id)
-        ahead, customer = part.ahead(key, offset), part.get(key)
+        ahead, customer, closed = part.ahead(key, offset), part.get(key), ledger.closed_day
         known = not ahead and customer is not None and customer.seen.has(day, mark)
         late = not ahead and not known and ledger.is_late(at, self._horizon_ms)
         if not known and not late and (pieces := self._advance(part, offset, at - self._lateness_ms)) is not None:
@@ -114,7 +114,9 @@ class DomainMachine(Generic[S]):
             self._changed(part, key)
         else:
             ledger.applied += 1
-            self._apply(part, event, part.get(key), at, day, mark)  # closing a day may have changed it
+            if ledger.closed_day != closed:
+                customer = part.get(key)  # closing a day may have changed it
+            self._apply(part, event, customer, at, day, mark)
         return None
 
     def _beat(self, part: Partition[Customer[S], Ledger], offset: int, at: int) -> Iterator[None] | None:
@@ -194,8 +196,8 @@ class DomainMachine(Generic[S]):
         return {day: self._values_at_end(customer, day) for day in days if self._days.start(day + 1) > first}
 
     def _changed(self, part: Partition[Customer[S], Ledger], key: str) -> None:
-        if not self.fold.daily and key not in part.meta.changed:
-            part.meta.changed.append(key)
+        if not self.fold.daily:
+            part.meta.note(key)
 
     def _values_at_end(self, customer: Customer[S], day: int) -> Values:
         return self.fold.values(customer.facts, day, self._days.start(day + 1))
@@ -244,7 +246,7 @@ class DomainMachine(Generic[S]):
                 if not self._close_customer(part, key, day, as_of, offset):
                     still_open.append(key)
                 done += 1
-            ledger.changed = still_open
+            ledger.keep(still_open)
             ledger.closed_day = day
             marker = DayClosed(domain=self.fold.domain, day=day, version=offset)
             part.emit(self._topic, _CLOCK_KEY, encode(marker), timestamp_ms=as_of)

@@ -7,13 +7,13 @@ an event moves it to its own time less the allowed lateness, a heartbeat to its 
 from msgspec import Struct
 
 
-class Ledger(Struct):
+class Ledger(Struct, dict=True):
     """Partition-level state of a domain's table.
 
     Attributes:
         watermark: no event older than this is expected, epoch ms; None before the first record.
         closed_day: last day whose values were published as revision 0.
-        changed: customers changed since the last close (domains that publish changes only).
+        changed: customers changed since the last close (domains that publish changes only); set by `note` and `keep`.
     """
 
     read: int = 0
@@ -24,6 +24,20 @@ class Ledger(Struct):
     watermark: int | None = None
     closed_day: int | None = None
     changed: list[str] = []
+
+    def note(self, key: str) -> None:
+        """Notes that a customer changed."""
+        noted: set[str] | None = vars(self).get("noted")
+        if noted is None:  # not stored: looking through the list would take as long as there are customers
+            noted = vars(self)["noted"] = set(self.changed)
+        if key not in noted:
+            noted.add(key)
+            self.changed.append(key)
+
+    def keep(self, changed: list[str]) -> None:
+        """Forgets the noted changes but these."""
+        self.changed = changed
+        vars(self).pop("noted", None)
 
     def is_late(self, at: int, horizon_ms: int) -> bool:
         """True for an event so old that its days are restated no more."""

@@ -10,19 +10,23 @@ from streams.metrics.usage_state import UsageState
 
 
 class SessionDays:
-    """Keeps a state's sessions by a policy and the company's calendar; none at all where it does not count them."""
+    """Keeps a state's sessions by a policy and the company's calendar; none at all where it does not count them.
+
+    Attributes:
+        counted: whether it does.
+    """
 
     def __init__(self, policy: SessionPolicy, days: Days) -> None:
-        self._counted = policy.counted
+        self.counted = policy.counted
         self._gap_seconds = policy.gap_minutes * 60
         self._days = days
 
     def begin(self, state: UsageState) -> None:
         """Counts from here on; sessions of the days known already, and of forgotten ones, are not known."""
-        if self._counted and state.sessions is None:
+        if self.counted and state.sessions is None:
             forgotten = state.forgotten_last_at is not None
             state.sessions = Sessions(Column([0] * len(state.days)), onboarding=None if forgotten else 0)
-        elif not self._counted:
+        elif not self.counted:
             state.sessions = None
 
     def used(self, state: UsageState, event: FeatureUsed, day: int, at: int) -> None:

@@ -71,25 +71,25 @@ class UsageFold:
 
     def _use(self, state: UsageState, event: FeatureUsed, at: int) -> None:
         day, user = self._days.of(at), event.user_id
-        self._sessions.begin(state)
+        sessions = self._sessions if self._sessions.counted or state.sessions is not None else None
+        if sessions is not None:
+            sessions.begin(state)
         i = column_of(state, day)
-        state.events[i] += 1
-        state.more[i] += event.quantity - 1
-        if event.duration_seconds is not None:
-            state.duration_ms[i] += round(event.duration_seconds * 1000)
-        state.errors[i] += event.errors
+        _count(state, event, i)
         state.last_ms[i] = max(state.last_ms[i], at - last_ms_from(day))
         if state.first_used_at is None or at < state.first_used_at:
             state.first_used_at = at
-        if event.feature is not None:
-            state.features.add(i, bit_of(state.feature_bits, event.feature))
+        feature = event.feature
+        if feature is not None:
+            state.features.add(i, bit_of(state.feature_bits, feature))
         if user is not None:
             state.users.add(i, bit_of(state.user_bits, user))
             if state.first_named_user_at is None or at < state.first_named_user_at:
                 state.first_named_user_at = at
             self._beside.used(state, user, day, at)
-        self._criteria.used(state.progress, event.feature, user, day, at)
-        self._sessions.used(state, event, day, at)
+        self._criteria.used(state.progress, feature, user, day, at)
+        if sessions is not None:
+            sessions.used(state, event, day, at)
 
     def values(self, state: UsageState, day: int, as_of: int) -> UsageValues:
         """Figures of the 28 days that end with `day`, and of the history before `as_of`."""
@@ -174,6 +174,17 @@ class UsageFold:
     def movements(self, customer_id: str, state: UsageState) -> list[Movement]:
         """None: use moves no money."""
         return []
+
+
+def _count(state: UsageState, event: FeatureUsed, i: int) -> None:
+    """Adds an event to the sums of its day; a column to which it would add nothing is not even touched."""
+    state.events[i] += 1
+    if event.quantity != 1:
+        state.more[i] += event.quantity - 1
+    if event.duration_seconds is not None:
+        state.duration_ms[i] += round(event.duration_seconds * 1000)
+    if event.errors:
+        state.errors[i] += event.errors
 
 
 def usage_trend(recent: int, before: int, tenure_days: int) -> float | None:

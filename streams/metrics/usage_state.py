@@ -57,7 +57,7 @@ class UsageState(Struct, kw_only=True, array_like=True):
 def column_of(state: UsageState, day: int) -> int:
     """Position of a day in the columns, made when it is not there."""
     days, place = state.days, day - state.first_day
-    if days and days[-1] == place:
+    if days and days[-1] == place:  # nearly always
         return len(days) - 1
     i = bisect_left(days, place)
     if i == len(days) or days[i] != place:

@@ -12,6 +12,8 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
+from itertools import groupby
+from operator import attrgetter
 from random import Random
 from time import monotonic
 from typing import NamedTuple
@@ -26,6 +28,8 @@ from streams.sinks.rows import Row
 _log = structlog.get_logger()
 
 Announce = Callable[[str], AbstractContextManager[object]]
+
+_source = attrgetter("topic", "partition")
 
 # When so many rows are refused and none is taken, it is the table that is wrong, not the rows. Chosen.
 _HOPELESS = 20
@@ -183,12 +187,12 @@ def token(rows: Sequence[Row]) -> str:
     or the mapping changed, and a block taken for a repetition would be lost.
     """
     spans: dict[tuple[str, int], tuple[int, int, int]] = {}
-    for row in rows:
-        record = row.record
-        source = (record.topic, record.partition)
-        offset = record.offset
-        first, last, digest = spans.get(source, (offset, offset, 0))
-        spans[source] = (min(first, offset), max(last, offset), crc32(record.value or b"", digest))
+    for source, run in groupby([row.record for row in rows], _source):
+        records = list(run)
+        offsets = [record.offset for record in records]
+        first, last, digest = spans.get(source, (offsets[0], offsets[0], 0))
+        text = b"".join([record.value or b"" for record in records])
+        spans[source] = (min(first, *offsets), max(last, *offsets), crc32(text, digest))
     content = repr((len(rows), rows[0].table.fingerprint, sorted(spans.items())))
     return f"{rows[0].table.name}:{blake2b(content.encode(), digest_size=16).hexdigest()}"
 

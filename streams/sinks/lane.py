@@ -1,9 +1,11 @@
 """The rows of one table that wait, and when they go: enough of them, or the oldest waited long enough."""
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from time import monotonic
 
 from streams.sinks.rows import Row
@@ -32,23 +34,41 @@ class Ticket:
         self._left = rows
         self._done = done
 
-    def settle(self) -> None:
-        """One row of the batch needs no more attention."""
-        self._left -= 1
+    def settle(self, rows: int) -> None:
+        """So many rows of the batch need no more attention."""
+        self._left -= rows
         if self._left == 0:
             self._done()
 
 
 class Waiting:
-    """A row in a lane, with its size and the ticket of its batch."""
+    """Rows of one batch in a lane that follow one another, with their size and the batch's ticket."""
 
-    __slots__ = ("row", "size", "ticket")
+    __slots__ = ("bytes", "rows", "ticket")
 
-    def __init__(self, row: Row, ticket: Ticket) -> None:
-        self.row = row
+    def __init__(self, rows: Sequence[Row], ticket: Ticket) -> None:
+        self.rows = rows
         self.ticket = ticket
-        # The record's bytes stand for the row's: both live as long as the row does.
-        self.size = len(row.record.value or b"") + 1
+        self.bytes = sum([size_of(row) for row in rows])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def first(self, rows: int, size: int) -> int:
+        """How many of at most so many rows take at most so many bytes together."""
+        if len(self.rows) <= rows and self.bytes <= size:
+            return len(self.rows)
+        sums = accumulate(map(size_of, self.rows[:rows]))
+        return bisect_right(list(sums), size)
+
+    def cut(self, rows: int) -> "tuple[Waiting, Waiting]":
+        """Its first so many rows, and the rest."""
+        return Waiting(self.rows[:rows], self.ticket), Waiting(self.rows[rows:], self.ticket)
+
+
+def size_of(row: Row) -> int:
+    """Bytes a row takes: the record's stand for the row's, since both live as long as the row does."""
+    return len(row.record.value or b"") + 1
 
 
 class Lane:
@@ -63,20 +83,22 @@ class Lane:
         self.added = 0
         self.settled = 0
         self._policy = policy
-        self._rows: deque[Waiting] = deque()
+        self._waiting: deque[Waiting] = deque()
+        self._rows = 0
         self._bytes = 0
         self._oldest_at = 0.0
         self._urgent_until = 0
         self._changed = asyncio.Event()
 
-    def add(self, row: Waiting) -> None:
-        """Puts a row at the end."""
-        if not self._rows:
+    def add(self, waiting: Waiting) -> None:
+        """Puts rows at the end."""
+        if not self._waiting:
             self._oldest_at = monotonic()
             self._changed.set()
-        self._rows.append(row)
-        self._bytes += row.size
-        self.added += 1
+        self._waiting.append(waiting)
+        self._rows += len(waiting)
+        self._bytes += waiting.bytes
+        self.added += len(waiting)
         if self._full():
             self._changed.set()
 
@@ -93,13 +115,13 @@ class Lane:
 
     def settle(self, block: list[Waiting]) -> None:
         """The rows of a block are stored or reported."""
-        self.settled += len(block)
         for waiting in block:
-            waiting.ticket.settle()
+            self.settled += len(waiting)
+            waiting.ticket.settle(len(waiting))
 
     async def _due(self) -> None:
-        while not (self._rows and (self._full() or self._urgent_until > self.settled)):
-            left = self._oldest_at + self._policy.age_seconds - monotonic() if self._rows else None
+        while not (self._waiting and (self._full() or self._urgent_until > self.settled)):
+            left = self._oldest_at + self._policy.age_seconds - monotonic() if self._waiting else None
             if left is not None and left <= 0:
                 return
             self._changed.clear()
@@ -109,18 +131,24 @@ class Lane:
                 return
 
     def _full(self) -> bool:
-        return len(self._rows) >= self._policy.rows or self._bytes >= self._policy.bytes
+        return self._rows >= self._policy.rows or self._bytes >= self._policy.bytes
 
     def _take(self) -> list[Waiting]:
         block: list[Waiting] = []
-        size = 0
-        while self._rows and len(block) < self._policy.rows:
-            if block and size + self._rows[0].size > self._policy.bytes:
+        rows, size = self._policy.rows, self._policy.bytes
+        while self._waiting and rows:
+            waiting = self._waiting[0]
+            count = waiting.first(rows, size) or (0 if block else 1)  # a larger row goes alone
+            if count == 0:
                 break
-            row = self._rows.popleft()
-            size += row.size
-            block.append(row)
-        self._bytes -= size
+            if count < len(waiting):
+                waiting, self._waiting[0] = waiting.cut(count)
+            else:
+                self._waiting.popleft()
+            rows, size = rows - len(waiting), size - waiting.bytes
+            block.append(waiting)
+        self._rows -= sum(map(len, block))
+        self._bytes -= sum(waiting.bytes for waiting in block)
         # What stays behind came later than what goes; its age counts from now, at most one interval too late.
         self._oldest_at = monotonic()
         return block

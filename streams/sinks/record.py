@@ -1,6 +1,7 @@
 """A Kafka record with the message in it, as the columns of a table read it. Pure."""
 
 from contextlib import suppress
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from schemas.alerts import DeadLetter
@@ -56,11 +57,18 @@ class Entry(NamedTuple):
 
 def person(message: Any) -> str | None:
     """The user an input event is about, under whichever name its type has for one."""
-    for name in _PERSONS:
-        found: str | None = getattr(message, name, None)
+    kind: type = type(message)
+    for name in person_fields(kind):
+        found: str | None = getattr(message, name)
         if found is not None:
             return found
     return None
+
+
+@cache
+def person_fields(kind: type) -> tuple[str, ...]:
+    """The fields of a type of message that name a user."""
+    return tuple(name for name in _PERSONS if name in kind.__struct_fields__)  # type: ignore[attr-defined]
 
 
 def payload(record: Record, message: Any) -> bytes:

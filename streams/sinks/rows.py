@@ -3,7 +3,8 @@
 Which message goes where stands in `_tables`; what has no table is named there too, with the reason.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from schemas import registry
@@ -27,12 +28,14 @@ from schemas.scores import (
 from streams.errors import ConfigurationError
 from streams.metrics.days import Days
 from streams.sinks import tables
+from streams.sinks.event_rows import event_rows
 from streams.sinks.record import Entry, Record, dead_letter
 from streams.sinks.tables import Table
 
 #: Input topics whose own agent dead-letters what cannot be read; the archive leaves those records to it.
 JUDGED = frozenset(topic.name for topic in registry.INPUT_TOPICS)
 _Decode = Callable[[Record, int], Any]
+_new: Any = tuple.__new__  # Row's own, in Python, takes three times as long
 
 
 class Row(NamedTuple):
@@ -80,10 +83,35 @@ class RowMapper:
     def __init__(self, prefix: str, days: Days, max_future_ms: int = 86_400_000) -> None:
         self._prefix = prefix
         self._days = days
-        self._topics = {prefix + topic.name: (topic.name, _decoder(topic, max_future_ms)) for topic in registry.TOPICS}
+        self._events: dict[str, EventDecoder[Event]] = {
+            topic.name: EventDecoder(topic.message, max_future_ms) for topic in registry.INPUT_TOPICS
+        }
+        self._topics = {prefix + topic.name: (topic.name, self._decoder(topic)) for topic in registry.TOPICS}
 
-    def rows(self, records: Iterable[Record], now_ms: int) -> Mapped:
+    def rows(self, records: Sequence[Record], now_ms: int) -> Mapped:
         """The rows of a batch; `now_ms` judges times in the future."""
+        return self._events_of_one_topic(records, now_ms) or self._one_by_one(records, now_ms)
+
+    def _events_of_one_topic(self, records: Sequence[Record], now_ms: int) -> Mapped | None:
+        """The rows of readable input events, at a third of the cost; None for anything else."""
+        names = {record.topic for record in records}
+        topic = self._topic(names.pop())[0] if len(names) == 1 else ""
+        decoder = self._events.get(topic)
+        if decoder is None:
+            return None
+        try:
+            events = decoder.many(records, now_ms)
+        except Exception:  # noqa: BLE001 - looked for, one by one
+            return None
+        read = len(records)
+        if Heartbeat in set(map(type, events)):
+            records = [record for record, event in zip(records, events, strict=True) if type(event) is not Heartbeat]
+            events = [event for event in events if type(event) is not Heartbeat]
+        values = event_rows(records, events, topic, self._days)
+        rows = map(_new, repeat(Row), zip(repeat(tables.EVENTS), values, records, strict=False))
+        return Mapped(list(rows), [], read - len(records))
+
+    def _one_by_one(self, records: Sequence[Record], now_ms: int) -> Mapped:
         mapped = Mapped([], [], 0)
         without_row = 0
         for record in records:
@@ -116,17 +144,16 @@ class RowMapper:
                 f"expected a topic of the registry behind {self._prefix!r}, got {name!r}"
             ) from None
 
-
-def _decoder(topic: Topic, max_future_ms: int) -> _Decode:
-    if topic.message is None:
-        return lambda record, _: dead_letter(record)
-    if topic.input:
-        read_event: EventDecoder[Event] = EventDecoder(topic.message, max_future_ms)
-        return lambda record, now_ms: read_event(record.key, record.value, record.headers, now_ms)
-    read: MessageDecoder[Any] = MessageDecoder(topic.message)
-    # A tombstone on our own compacted topics says that the key is gone from the topic; the history here
-    # stays.
-    return lambda record, _: None if record.value is None else read(record.value)
+    def _decoder(self, topic: Topic) -> _Decode:
+        if topic.message is None:
+            return lambda record, _: dead_letter(record)
+        if topic.input:
+            read_event = self._events[topic.name]
+            return lambda record, now_ms: read_event(record.key, record.value, record.headers, now_ms)
+        read: MessageDecoder[Any] = MessageDecoder(topic.message)
+        # A tombstone on our own compacted topics says that the key is gone from the topic; the history here
+        # stays.
+        return lambda record, _: None if record.value is None else read(record.value)
 
 
 def _table(message: Any) -> Table | None:

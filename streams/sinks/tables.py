@@ -78,12 +78,19 @@ class Table:
         return blake2b(repr([(one.name, one.type) for one in self.columns]).encode(), digest_size=8).digest()
 
     @cached_property
-    def _readers(self) -> list[Callable[[Entry], object]]:
-        return [one.read for one in self.columns]
+    def _paths(self) -> Callable[[Entry], tuple[object, ...]]:
+        return attrgetter(*[one.path for one in self.columns if one.path is not None])
+
+    @cached_property
+    def _others(self) -> list[tuple[int, Callable[[Entry], object]]]:
+        return [(place, one.read) for place, one in enumerate(self.columns) if one.path is None]
 
     def row(self, entry: Entry) -> tuple[object, ...]:
         """The values of one row."""
-        return tuple([read(entry) for read in self._readers])
+        values = list(self._paths(entry))
+        for place, read in self._others:
+            values.insert(place, read(entry))
+        return tuple(values)
 
 
 def revised(revision: int, offset: int) -> int:
@@ -134,8 +141,12 @@ def _daily(name: str, struct: Any) -> Table:
 def _part(of: str, name: str, type_name: str, convert: Callable[[Any], object] | None = None) -> Column:
     """A column of a Nested: one field of all the structs in a list."""
     parts, part = attrgetter(f"message.{of}"), attrgetter(name)
-    read = part if convert is None else lambda one: convert(part(one))
-    return Column(f"{of}.{name}", f"Array({type_name})", lambda entry: [read(one) for one in parts(entry)])
+
+    def read(entry: Entry) -> list[object]:
+        found = map(part, parts(entry))
+        return list(found if convert is None else map(convert, found))
+
+    return Column(f"{of}.{name}", f"Array({type_name})", read)
 
 
 _FACTORS = (

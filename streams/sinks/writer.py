@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from random import Random
 
 from streams.errors import ZeloError
@@ -24,6 +26,7 @@ from streams.sinks.rows import Row
 from streams.sinks.tables import Table
 
 Reject = Callable[[Sequence[Rejected]], Awaitable[None]]
+_table_name = attrgetter("table.name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +99,10 @@ class Writer:
             await self._progress.wait_for(self._has_room)
         self._raise_failure()
         ticket = Ticket(len(rows), done)
-        for row in rows:
-            waiting = Waiting(row, ticket)
-            self.waiting_bytes += waiting.size
-            self._lane(row.table).add(waiting)
+        for _, run in groupby(rows, _table_name):
+            waiting = Waiting(list(run), ticket)
+            self.waiting_bytes += waiting.bytes
+            self._lane(waiting.rows[0].table).add(waiting)
         self.waiting_rows += len(rows)
 
     async def flush(self) -> None:
@@ -147,11 +150,11 @@ class Writer:
 
     async def _bring(self, lane: Lane, delivery: Delivery) -> None:
         block = await lane.block()
-        rejected = await delivery.deliver([waiting.row for waiting in block])
+        rejected = await delivery.deliver([row for waiting in block for row in waiting.rows])
         if rejected:
             await self._reject(rejected)
-        self.waiting_rows -= len(block)
-        self.waiting_bytes -= sum(waiting.size for waiting in block)
+        self.waiting_rows -= sum(map(len, block))
+        self.waiting_bytes -= sum(waiting.bytes for waiting in block)
         lane.settle(block)
         async with self._progress:
             self._progress.notify_all()
