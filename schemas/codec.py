@@ -247,6 +247,9 @@ def _check_rate(event: ExchangeRateSet) -> None:
 
 def _check_answer(event: SurveyAnswered) -> None:
     low, high = (0.0, 10.0) if event.survey == "nps" else (event.scale_min, event.scale_max)
+    if low is None or high is None:
+        missing = "scale_min" if low is None else "scale_max"
+        raise SchemaError(f"expected the ends of the scale on a {event.survey} answer, got none - at `$.{missing}`")
     if not low < high:
         raise SchemaError(f"expected scale_min under scale_max, got {low} and {high} - at `$.scale_max`")
     if not low <= event.score <= high:

@@ -201,7 +201,7 @@ class SurveyAnswered(Event, frozen=True, kw_only=True, tag="survey_answered"):
     """An answer, or a later update of it: the newest event of a `response_id` is the answer.
 
     Attributes:
-        score: on the scale from `scale_min` to `scale_max`; NPS is 0 to 10 always.
+        score: on the scale from `scale_min` to `scale_max`, which must be said; NPS is 0 to 10 always.
         polarity: must be said for CES, whose vendors disagree; the others are higher_is_better.
         reason: what the respondent wrote; may come in a later update.
         invitation_id: the invitation it answers; without it the respondent's newest one to this survey is taken.
@@ -211,8 +211,8 @@ class SurveyAnswered(Event, frozen=True, kw_only=True, tag="survey_answered"):
     survey: SurveyKind
     score: Annotated[float, Meta(ge=-1000, le=1000)]
     respondent_id: Id | None = None
-    scale_min: float = 0.0
-    scale_max: float = 10.0
+    scale_min: float | None = None
+    scale_max: float | None = None
     polarity: Polarity | None = None
     reason: Text | None = None
     channel: Channel | None = None

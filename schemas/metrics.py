@@ -146,6 +146,7 @@ class RevenueValues(Struct, frozen=True, kw_only=True, tag="revenue", tag_field=
     margin_to_date_minor: int | None = None
     gross_margin: float | None = None
     billing_impossible: int = 0
+    currency_change_28d_minor: int = 0
     renewal_period_days: int | None = None
 
 
@@ -269,7 +270,7 @@ class Movement(Struct, frozen=True, kw_only=True, tag="movement"):
     customer_id: str
     effective_at: int
     currency: str
-    movement: Literal["new", "expansion", "contraction", "churn", "reactivation"]
+    movement: Literal["new", "expansion", "contraction", "churn", "reactivation", "currency_change"]
     amount_minor: int
     mrr_before_minor: int
     mrr_after_minor: int
@@ -281,10 +282,7 @@ class Movement(Struct, frozen=True, kw_only=True, tag="movement"):
 
 
 class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
-    """Accounting of one input topic-partition: read = applied + duplicate + late + dead.
-
-    Heartbeats are records too: applied when they move the watermark, duplicate when they do not.
-    """
+    """Accounting of an input partition: read = applied + duplicate + late + dead; a heartbeat applied moves the watermark."""
 
     topic: str
     partition: int

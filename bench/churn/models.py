@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from river import compose, forest, linear_model, naive_bayes, optim, preprocessing
 from river import base as river
+from river import compose, forest, linear_model, naive_bayes, optim, preprocessing
 
 from streams.churn.features import CONSTANTS
 from streams.churn.scale import Scale

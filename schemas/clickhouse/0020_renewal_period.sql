@@ -143,6 +143,7 @@ SELECT
     revenue.margin_to_date_minor AS margin_to_date_minor,
     revenue.gross_margin AS gross_margin,
     revenue.billing_impossible AS billing_impossible,
+    revenue.currency_change_28d_minor AS currency_change_28d_minor,
     revenue.renewal_period_days AS renewal_period_days,
     feedback.day AS feedback_day,
     feedback.nps AS nps,

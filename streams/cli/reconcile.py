@@ -1,6 +1,6 @@
 """`zelo reconcile`: figures counted again from the raw events, by SQL that shares nothing with the folds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -15,6 +15,17 @@ from streams.catalogue.registry import catalogue
 from streams.cli.answers import shown
 from streams.config import Settings, load_settings
 from streams.errors import ConfigurationError
+from streams.metrics.activation import (
+    ActiveDays,
+    AllOf,
+    AnyCriterion,
+    AnyOf,
+    DistinctFeatures,
+    FeatureUse,
+    Leaf,
+    Milestone,
+    UsersDid,
+)
 from streams.metrics.days import DAY_MS
 from streams.reconcile.comparing import Difference
 from streams.reconcile.policy import Policy
@@ -58,21 +69,64 @@ def policy_of(settings: Settings) -> Policy:
     """What SQL must know of the settings and their profile."""
     profile = profile_of(settings)
     available, revenue, feedback = profile.engagement.features_available, profile.revenue, profile.feedback
+    leaves, programs = spelled_out(
+        (profile.activation.criterion, *(step.criterion for step in profile.onboarding.steps))
+    )
     return Policy(
         zone=settings.timezone,
         lateness_ms=round(settings.lateness_seconds * 1000),
         horizon_ms=settings.horizon_days * DAY_MS,
         features=available if isinstance(available, tuple) else None,
         features_available=len(set(available)) if isinstance(available, tuple) else available,
+        leaves=leaves,
+        programs=programs,
+        onboarding_days=profile.onboarding.limit_days,
         list_prices=revenue.discounts == "gross",
         metered_counts=revenue.metered == "included",
-        mrr_follows_service=(revenue.churn_date, revenue.past_due_days, revenue.allowed_gap_days)
-        == ("end_of_service", 0, 0),
+        churn_date=revenue.churn_date,
+        refunds_count=revenue.refunds == "negative",
+        time_moves_nothing=(revenue.past_due_days, revenue.allowed_gap_days) == (0, 0),
+        urgent=profile.support.urgent_priorities,
         csat_from=feedback.csat_positive_from,
         smiley_from=feedback.smiley_positive_from,
         thumbs_from=feedback.thumbs_positive_from,
         ces_from=feedback.ces_top_from,
     )
+
+
+def spelled_out(
+    criteria: Sequence[AnyCriterion],
+) -> tuple[tuple[tuple[str, int, str, int], ...], tuple[tuple[tuple[str, int], ...], ...]]:
+    """Criteria as `Policy` has them: leaves and programs."""
+    leaves: list[tuple[str, int, str, int]] = []
+
+    def program(criterion: AnyCriterion) -> Iterator[tuple[str, int]]:
+        if isinstance(criterion, AllOf | AnyOf):
+            for inner in criterion.of:
+                yield from program(inner)
+            yield "all" if isinstance(criterion, AllOf) else "any", len(criterion.of)
+        else:
+            leaves.append(_leaf(criterion))
+            yield "leaf", len(leaves)
+
+    programs = tuple([tuple(program(criterion)) for criterion in criteria])
+    return tuple(leaves), programs
+
+
+def _leaf(criterion: Leaf) -> tuple[str, int, str, int]:
+    match criterion:
+        case FeatureUse():
+            return "feature_used", 1, criterion.feature, 0
+        case Milestone():
+            return "milestone", 1, criterion.milestone, 0
+        case UsersDid():
+            within = 0 if criterion.within_days is None else criterion.within_days * DAY_MS
+            rule = "users_did" if criterion.feature is None else "users_did_it"
+            return rule, criterion.n, criterion.feature or "", within
+        case DistinctFeatures():
+            return "distinct_features", criterion.n, "", 0
+        case ActiveDays():
+            return "active_days", criterion.n, "", 0
 
 
 def behind(domain: str) -> dict[str, Behind]:

@@ -131,6 +131,8 @@ def _answer(response_id: str, customer_id: str, day: int, score: int, reason: st
         response_id=response_id,
         survey="nps",
         score=float(score),
+        scale_min=0.0,
+        scale_max=10.0,
         reason=reason,
     )
     return Produced(registry.SURVEYS.name, event)

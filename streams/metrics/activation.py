@@ -6,10 +6,12 @@ smallest is therefore enough, is bounded, and comes out the same in any order; a
 to where it always was.
 
 Criteria that ask for the same facts (three features, five features) share them. State is kept for the profile's
-criteria alone: one added later, or one that asks for more than before, starts empty until the log is replayed.
+criteria alone: one added later, or one that asks for more than before, starts empty until the log is replayed. Facts
+of which fewer were kept before a criterion asked for more go on being kept, so the others that share them lose nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Annotated, assert_never
 
 from msgspec import Meta, Struct
@@ -95,6 +97,7 @@ class Criteria:
     def __init__(self, criteria: Sequence[AnyCriterion]) -> None:
         leaves = [leaf for criterion in criteria for leaf in _leaves(criterion)]
         self._needed = _needed(leaves)
+        self._keys = frozenset(map(self._key, leaves))
         self.instants: tuple[Instant, ...] = tuple(self._compile(criterion) for criterion in criteria)
         self._features = {leaf.feature: self._key(leaf) for leaf in leaves if isinstance(leaf, FeatureUse)}
         self._milestones = {leaf.milestone: self._key(leaf) for leaf in leaves if isinstance(leaf, Milestone)}
@@ -118,6 +121,25 @@ class Criteria:
             for key, (wanted, n) in self._users.items():
                 if wanted is None or wanted == feature:
                     _keep_smallest(progress, key, user, at, n)
+        self._used_too(progress, feature, user, day, at)
+
+    def _used_too(self, progress: Progress, feature: str | None, user: str | None, day: int, at: int) -> None:
+        """The same for facts that were kept for criteria as they were."""
+        for kind, n, key in self._former(progress):
+            if kind == "active_days":
+                _keep_smallest(progress, key, str(day), at, n)
+            elif kind == "distinct_features":
+                if feature is not None:
+                    _keep_smallest(progress, key, feature, at, n)
+            elif user is not None and kind in ("users_did/any", f"users_did/={feature}"):
+                _keep_smallest(progress, key, user, at, n)
+
+    def _former(self, progress: Progress) -> list[tuple[str, int, str]]:
+        """Kind, number and key of the facts that were kept for criteria of today's kinds as they were."""
+        if self._keys.issuperset(progress):
+            return []  # nearly always
+        former = [(*_kind_of(key), key) for key in progress if key not in self._keys]
+        return [one for one in former if one[0] in self._needed]
 
     def reached(self, progress: Progress, milestone: str, at: int) -> None:
         """Takes in that a milestone was reached."""
@@ -149,14 +171,29 @@ class Criteria:
             case AnyOf():
                 return _first(tuple(map(self._compile, criterion.of)))
             case FeatureUse() | Milestone():
-                return _nth(self._key(criterion), 1, None)
+                return self._nth(criterion, 1, None)
             case DistinctFeatures() | ActiveDays():
-                return _nth(self._key(criterion), criterion.n, None)
+                return self._nth(criterion, criterion.n, None)
             case UsersDid():
                 days = criterion.within_days
-                return _nth(self._key(criterion), criterion.n, None if days is None else days * DAY_MS)
+                return self._nth(criterion, criterion.n, None if days is None else days * DAY_MS)
             case _:
                 assert_never(criterion)
+
+    def _nth(self, leaf: Leaf, n: int, within_ms: int | None) -> Instant:
+        kind, own = _kind(leaf), self._key(leaf)
+
+        def instant(progress: Progress, first_used_at: int | None) -> int | None:
+            at = _smallest(progress.get(own), n)
+            # Facts kept since later only miss some, so of several the earliest is the nearest.
+            for its, _, key in self._former(progress):
+                found = _smallest(progress[key], n) if its == kind else None
+                at = found if at is None or (found is not None and found < at) else at
+            if at is None or (within_ms is not None and first_used_at is not None and at >= first_used_at + within_ms):
+                return None
+            return at
+
+        return instant
 
 
 def _needed(leaves: Iterable[Leaf]) -> dict[str, int]:
@@ -166,6 +203,16 @@ def _needed(leaves: Iterable[Leaf]) -> dict[str, int]:
         n = 1 if isinstance(leaf, FeatureUse | Milestone) else leaf.n
         needed[_kind(leaf)] = max(n, needed.get(_kind(leaf), 1))
     return needed
+
+
+@lru_cache(maxsize=1024)
+def _kind_of(key: str) -> tuple[str, int]:
+    """The kind of facts under a key, and how many are kept."""
+    rule, _, rest = key.partition("/")
+    n, _, feature = rest.partition("/")
+    if rule == "users_did":
+        return f"{rule}/{feature}", int(n)
+    return (rule, int(n)) if rule in ("distinct_features", "active_days") else (key, 1)
 
 
 def _keep_smallest(progress: Progress, key: str, member: str, at: int, n: int) -> None:
@@ -236,14 +283,8 @@ def _first(parts: tuple[Instant, ...]) -> Instant:
     return instant
 
 
-def _nth(key: str, n: int, within_ms: int | None) -> Instant:
-    def instant(progress: Progress, first_used_at: int | None) -> int | None:
-        members = progress.get(key)
-        if members is None or len(members) < n:
-            return None
-        at = max(members.values()) if len(members) == n else sorted(members.values())[n - 1]
-        if within_ms is not None and first_used_at is not None and at >= first_used_at + within_ms:
-            return None
-        return at
-
-    return instant
+def _smallest(members: dict[str, int] | None, n: int) -> int | None:
+    """The n-th of the first times, None where there are fewer."""
+    if members is None or len(members) < n:
+        return None
+    return max(members.values()) if len(members) == n else sorted(members.values())[n - 1]

@@ -171,6 +171,8 @@ class DomainMachine(Generic[S]):
         movements = fold.movements(key, customer.facts) if fold.moves_money else []
 
         fold.apply(customer.facts, event, at)
+        if self._timed is not None and closed is not None:
+            self._timed.pass_time(customer.facts, self._days.start(closed + 1))  # its steps in closed days are told now
         customer.seen.add(day, mark)
         customer.version = part.offset
         customer.first_at = min(customer.first_at, at)
@@ -261,7 +263,8 @@ class DomainMachine(Generic[S]):
             if self._timed is not None and self._timed.is_due(customer.facts, as_of):
                 before = self.fold.movements(key, customer.facts)
                 self._timed.pass_time(customer.facts, as_of)
-                self._send_movements(part, key, before, customer, customer.event_id, offset)
+                # Of what came before the record that closes the day: should that one take a movement back, it is newer.
+                self._send_movements(part, key, before, customer, customer.event_id, offset - 1)
                 part.put(key, customer)
             values = self.fold.values(customer.facts, day, as_of)
             self._send(part, key, told.values_of(customer, key, "day", as_of, day, values, 0, offset))

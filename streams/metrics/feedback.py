@@ -203,6 +203,8 @@ def _version(event: SurveyAnswered, at: int) -> Version:
 
 def _position(event: SurveyAnswered) -> float:
     """Where on its scale the score lies: 0 the worst end, 1 the best."""
+    assert event.scale_min is not None  # no other answer is let in
+    assert event.scale_max is not None
     position = (event.score - event.scale_min) / (event.scale_max - event.scale_min)
     return 1.0 - position if event.polarity == "lower_is_better" else position
 

@@ -63,6 +63,15 @@ class Invoice(Struct, array_like=True):
         due = next((due for at, _, due in reversed(self.issued) if at < as_of), None)
         return due if due is not None and due < as_of else None
 
+    def first_at(self) -> int:
+        """The earliest fact, epoch ms."""
+        first = [self.issued[0][0]] if self.issued else []
+        if self.settled_at is not None:
+            first.append(self.settled_at)
+        if self.refunds:
+            first.append(self.refunds[0].at)
+        return min(first)
+
     def is_done(self, cutoff: int) -> bool:
         """True when nothing is owed and the newest fact lies before `cutoff`."""
         newest = max([issue[0] for issue in self.issued] + [refund.at for refund in self.refunds], default=0)
@@ -110,11 +119,15 @@ class Invoice(Struct, array_like=True):
 
 
 class Receipts(Struct, array_like=True):
-    """What came in and went back on invoices that were forgotten, by currency; how many of them were impossible."""
+    """What came in and went back on invoices that were forgotten, by currency; how many of them were impossible.
+
+    `partial`: the amounts of some are not known.
+    """
 
     paid_minor: dict[str, int] = {}
     refunded_minor: dict[str, int] = {}
     impossible: int = 0
+    partial: bool = False
 
     def add(self, invoice: Invoice, as_of: int) -> None:
         """Takes in what holds of an invoice at `as_of`."""

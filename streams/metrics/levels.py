@@ -2,7 +2,8 @@
 
 Theory. A subscription is replayed in the order of time: its changes, its marks and the times in which it was long past
 due. After each of them it has a standing, and a standing has an amount under a policy. Nothing else is remembered of a
-policy, so the same facts give the steps of any.
+policy, so the same facts give the steps of any. At one instant changes come before marks, which speak of what runs
+then, whatever their ids are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from streams.metrics.movements import Step
 from streams.metrics.revenue_policy import RevenuePolicy
 from streams.metrics.subscriptions import Mark, Subscription, Terms
 
-_ORDER = itemgetter(0, 1)
+_ORDER = itemgetter(0, 1, 2)
 _NOTHING = ("", 0)
 
 
@@ -63,18 +64,18 @@ def _amount(terms: Terms | None, policy: RevenuePolicy) -> tuple[str, int]:
 
 def replay(subscription: Subscription, arrears: Sequence[Arrears] = ()) -> Iterator[tuple[int, str, Standing]]:
     """Time, event id and standing after everything that happened to a subscription, in the order of time."""
-    happened: list[tuple[int, str, int | Mark | bool]] = [
-        (change.at, change.event_id, index) for index, change in enumerate(subscription.changes)
+    happened: list[tuple[int, int, str, int | Mark | bool]] = [
+        (change.at, 0, change.event_id, index) for index, change in enumerate(subscription.changes)
     ]
-    happened += [(mark.at, mark.event_id, mark) for mark in subscription.marks]
+    happened += [(mark.at, 1, mark.event_id, mark) for mark in subscription.marks]
     for late in arrears:
-        happened.append((late.since, late.event_id, True))
+        happened.append((late.since, 1, late.event_id, True))
         if late.until is not None:
-            happened.append((late.until, late.event_id, False))
+            happened.append((late.until, 1, late.event_id, False))
     happened.sort(key=_ORDER)
     standing = Standing()
     runs = subscription.runs_since is not None
-    for at, event_id, what in happened:
+    for at, _, event_id, what in happened:
         if isinstance(what, bool):
             standing = standing._replace(overdue=standing.overdue + (1 if what else -1))
         elif isinstance(what, Mark):

@@ -5,6 +5,9 @@ Movements are named by what the customer as a whole did: leaving one of two subs
 currencies, is a contraction, never churn. Per currency, and so in total, the sum of the movements between
 two instants is the difference of MRR, because every movement is exactly a difference of neighbouring
 steps.
+
+A customer that goes from one currency to another at one instant changes its currency: nothing tells how much of that
+is more or less, so what it leaves and what it takes up are movements of that name, neither expansion nor contraction.
 """
 
 from bisect import bisect_left, bisect_right
@@ -16,7 +19,7 @@ from msgspec import Struct
 
 from schemas.metrics import Movement
 
-MovementName = Literal["new", "expansion", "contraction", "churn", "reactivation"]
+MovementName = Literal["new", "expansion", "contraction", "churn", "reactivation", "currency_change"]
 _AT = attrgetter("at")
 _TIME = itemgetter(0)
 
@@ -105,13 +108,16 @@ def name_movements(customer_id: str, steps: Sequence[Step], why: Why = NO_REASON
         if not before:
             run_start = step.at
         reason, voluntary = (None, None) if step.mrr else why.of_end(step, run_start)
+        exchanged = exchanged_by(before, step.mrr)
         for currency, old, new in _changes(before, step.mrr):
             movements.append(
                 Movement(
                     customer_id=customer_id,
                     effective_at=step.at,
                     currency=currency,
-                    movement=movement_name(new > old, bool(before), bool(step.mrr), index > 0),
+                    movement="currency_change"
+                    if currency in exchanged
+                    else movement_name(new > old, bool(before), bool(step.mrr), index > 0),
                     amount_minor=new - old,
                     mrr_before_minor=old,
                     mrr_after_minor=new,
@@ -125,24 +131,28 @@ def name_movements(customer_id: str, steps: Sequence[Step], why: Why = NO_REASON
 
 
 class Flows(NamedTuple):
-    """Sums of movements by their names, in minor units, none of them negative."""
+    """Sums of movements by their names, in minor units, none of them negative but that of changes of currency."""
 
     new: int = 0
     expansion: int = 0
     contraction: int = 0
     churn: int = 0
     reactivation: int = 0
+    currency_change: int = 0
 
 
 NO_FLOWS = Flows()
+NO_CURRENCIES: frozenset[str] = frozenset()
 
 
 def flows(steps: Sequence[Step], since: int, until: int, currency: str) -> Flows:
-    """What moved in [since, until): MRR at `until` = at `since` + new + expansion + reactivation - contraction - churn.
+    """What moved in [since, until).
+
+    MRR at `until` = at `since` + new + expansion + reactivation - contraction - churn + currency_change.
 
     Example:
         >>> flows([Step(5, "e1", {"EUR": 900}), Step(7, "e2", {"EUR": 700})], 0, 9, "EUR")
-        Flows(new=900, expansion=0, contraction=200, churn=0, reactivation=0)
+        Flows(new=900, expansion=0, contraction=200, churn=0, reactivation=0, currency_change=0)
     """
     if not steps or steps[-1].at < since:
         return NO_FLOWS
@@ -153,7 +163,9 @@ def flows(steps: Sequence[Step], since: int, until: int, currency: str) -> Flows
         if step.at >= until:
             break
         amount = step.mrr.get(currency, 0) - before.get(currency, 0)
-        if amount:
+        if amount and currency in exchanged_by(before, step.mrr):
+            sums["currency_change"] += amount
+        elif amount:
             sums[movement_name(amount > 0, bool(before), bool(step.mrr), index > 0)] += abs(amount)
         before = step.mrr
     return Flows(**sums)
@@ -164,6 +176,32 @@ def _changes(before: dict[str, int], after: dict[str, int]) -> Iterator[tuple[st
         old, new = before.get(currency, 0), after.get(currency, 0)
         if old != new:
             yield currency, old, new
+
+
+def exchanged_by(before: dict[str, int], after: dict[str, int]) -> frozenset[str]:
+    """The currencies a step left and took up, where it did both; else none.
+
+    Example:
+        >>> sorted(exchanged_by({"EUR": 900, "GBP": 5}, {"GBP": 9, "USD": 1000})), sorted(exchanged_by({}, {"USD": 5}))
+        (['EUR', 'USD'], [])
+    """
+    left, taken = before.keys() - after.keys(), after.keys() - before.keys()
+    return frozenset(left | taken) if left and taken else NO_CURRENCIES
+
+
+def currency_at(steps: Sequence[Step], first: str) -> str:
+    """The currency a customer that began with `first` has gone over to; of several at once the first by its code.
+
+    Example:
+        >>> currency_at([Step(5, "e1", {"EUR": 900}), Step(7, "e2", {"USD": 1000})], "EUR")
+        'USD'
+    """
+    currency, before = first, dict[str, int]()
+    for step in steps:
+        if currency in before and currency not in step.mrr and step.mrr:
+            currency = min(step.mrr.keys() - before.keys(), default=currency)
+        before = step.mrr
+    return currency
 
 
 def movement_name(up: bool, paying_before: bool, paying_after: bool, ever_paid: bool) -> MovementName:

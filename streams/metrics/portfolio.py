@@ -1,7 +1,9 @@
 """Revenue of many customers by month under one policy, from their facts (METRICS.md section 5). Pure.
 
 Amounts of different currencies are never added up: every month has a line per currency. A figure whose denominator is 0
-is None. The sums are exact: MRR at the start + new + expansion + reactivation - contraction - churn = MRR at the end.
+is None. The sums are exact: MRR at the start + new + expansion + reactivation - contraction - churn + currency_change =
+MRR at the end. A customer that changed its currency is not lost, and what it paid is left out of NRR and GRR: nothing
+tells what it came to.
 """
 
 from calendar import monthrange
@@ -42,7 +44,8 @@ class MonthFigures(Struct, frozen=True, kw_only=True):
 
     Attributes:
         customers_start, customers: those that count at the start and at the end.
-        customers_lost: those of the start that do not count at the end, and same-period joiners by the policy.
+        customers_lost: those of the start that count in no currency at the end, and same-period joiners by the policy.
+        currency_change_minor: what customers brought from other currencies, less what they took into others.
         nrr: cohort form; `nrr_movements` counts what moved instead, reactivated customers among it.
         revenue_minor: paid on invoices, less refunds by the policy.
     """
@@ -66,6 +69,7 @@ class MonthFigures(Struct, frozen=True, kw_only=True):
     quick_ratio: float | None = None
     arpa_minor: float | None = None
     revenue_minor: int = 0
+    currency_change_minor: int = 0
 
 
 FIGURES = MonthFigures.__struct_fields__[2:]
@@ -75,12 +79,13 @@ class _Sums:
     """What customers add up to in one month and currency."""
 
     def __init__(self) -> None:
-        self.start = self.end = self.kept = self.capped = 0
+        self.start = self.end = self.kept = self.capped = self.exchanged = self.moved_away = 0
         self.new = self.expansion = self.contraction = self.churn = self.reactivation = 0
         self.customers_start = self.customers = self.lost = self.revenue = 0
 
     def figures(self, month: str, currency: str) -> MonthFigures:
         up, down = self.expansion + self.reactivation, self.contraction + self.churn
+        stayed = self.start - self.moved_away
         return MonthFigures(
             month=month,
             currency=currency,
@@ -95,12 +100,13 @@ class _Sums:
             customers=self.customers,
             customers_lost=self.lost,
             customer_churn=ratio(self.lost, self.customers_start),
-            nrr=ratio(self.kept, self.start),
+            nrr=ratio(self.kept, stayed),
             nrr_movements=ratio(self.start + up - down, self.start),
-            grr=ratio(self.capped, self.start),
+            grr=ratio(self.capped, stayed),
             quick_ratio=ratio(self.new + up, down),
             arpa_minor=ratio(self.end, self.customers),
             revenue_minor=self.revenue,
+            currency_change_minor=self.exchanged,
         )
 
 
@@ -125,7 +131,7 @@ def open_books(events: Iterable[BillingEvent], days: Days) -> Books:
         state = customers.get(event.customer_id)
         if state is None:
             state = customers[event.customer_id] = fold.new()
-        fold.apply(state, event, at)
+        fold.note(state, event, at)  # steps are made of the facts when a policy asks for them
     periods = () if first is None or last is None else _periods(days, days.of(first), days.of(last))
     return Books(customers, tuple(periods))
 
@@ -160,7 +166,8 @@ def _add(
 ) -> None:
     steps = policy_steps(state, policy)
     receipts = _receipts(state, policy, periods)
-    for currency in sorted({currency for currency, _ in _known(state)}):
+    currencies = sorted({currency for currency, _ in _known(state)})
+    for currency in currencies:
         counted = _counts(state, steps, currency, policy, periods[0].start)
         for index, period in enumerate(periods):
             month = sums.setdefault((currency, index), _Sums())
@@ -175,20 +182,19 @@ def _add(
             month.contraction += moved.contraction
             month.churn += moved.churn
             month.reactivation += moved.reactivation
+            month.exchanged += moved.currency_change
+            month.moved_away += before if moved.currency_change < 0 and not after else 0
             month.revenue += receipts[index].get(currency, 0)
             counted_before, counted = counted, _counts(state, steps, currency, policy, period.end)
             month.customers_start += counted_before
             month.customers += counted
-            came = policy.same_period_joiners == "counted" and _paid_within(steps, period, currency)
-            month.lost += not counted and (counted_before or came)
+            came = policy.same_period_joiners == "counted" and moved.new + moved.reactivation > 0
+            stays = counted or any(_counts(state, steps, other, policy, period.end) for other in currencies)
+            month.lost += not stays and (counted_before or came)
 
 
 def _mrr(steps: Sequence[Step], at: int, currency: str) -> int:
     return mrr_at(steps, at).get(currency, 0)
-
-
-def _paid_within(steps: Sequence[Step], period: Period, currency: str) -> bool:
-    return any(period.start <= step.at < period.end and currency in step.mrr for step in steps)
 
 
 def _counts(state: RevenueState, steps: Sequence[Step], currency: str, policy: RevenuePolicy, at: int) -> bool:
@@ -224,6 +230,7 @@ def _receipts(state: RevenueState, policy: RevenuePolicy, periods: Sequence[Peri
         if policy.refunds == "negative":
             for currency, amount in receipts.refunded_minor.items():
                 now[currency] = now.get(currency, 0) - amount
-        found.append({currency: amount - before.get(currency, 0) for currency, amount in now.items()})
+        # also what an invoice that was issued again in another currency took back
+        found.append({currency: now.get(currency, 0) - before.get(currency, 0) for currency in {**before, **now}})
         before = now
     return found

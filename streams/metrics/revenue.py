@@ -4,9 +4,9 @@ State is the subscriptions' changes, the MRR steps they make under the policy (d
 changes), invoices and what the customer said about leaving. MRR follows subscriptions: a reported cancellation ends
 nothing, it only raises `cancellation_reported_while_paying` while the customer pays on.
 
-- Currency: that of the earliest subscription. The largest subscription is the one with the highest MRR in
-  it (paid before trial; of equals the lowest id); it gives plan and renewal. Seats are the sum of the
-  paid ones, of the trials when none is paid.
+- Currency: that of the earliest subscription, until the customer changes it (movements.py). The largest subscription
+  is the one with the highest MRR in it (paid before trial; of equals the lowest id); it gives plan and renewal. Seats
+  are the sum of the paid ones, of the trials when none is paid.
 - Renewal: `term_ends_at` of the largest. Passed without an end, the term is taken as renewed by billing
   periods, or with `auto_renews` False as due now (0). Without a term, the billing period counted from the
   start of the run of service when `auto_renews` is True, else unknown. The contract that ends then is as long as its
@@ -14,7 +14,7 @@ nothing, it only raises `cancellation_reported_while_paying` while the customer 
 - Days (tenure, to renewal, overdue) are differences of calendar days of the company.
 
 Forgetting drops superseded terms, ended subscriptions and settled invoices that were so 90 days before
-the oldest day anybody may ask for; a later fact on such an id begins a new subscription or invoice. MRR
+the oldest day anybody may ask for; a later fact on such an id begins a new run of service, or a new invoice. MRR
 steps are few and stay for ever, as the published movements are compared with them. Afterwards events must
 not be older than that.
 """
@@ -40,8 +40,8 @@ from schemas.events import (
 from schemas.metrics import Domain, Movement, RevenueValues
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.invoices import Receipts
-from streams.metrics.movements import Step, flows, merge_gaps, mrr_at, name_movements, steps_before
-from streams.metrics.revenue_policy import RevenuePolicy
+from streams.metrics.movements import Step, currency_at, flows, merge_gaps, mrr_at, name_movements, steps_before
+from streams.metrics.revenue_policy import RevenuePolicy, steps_mark
 from streams.metrics.revenue_state import RevenueState, take_mark, take_payment
 from streams.metrics.roll import Running, call_roll
 from streams.metrics.subscriptions import Change, next_renewal, period_days, terms_of
@@ -64,15 +64,23 @@ class RevenueFold:
 
     def __init__(self, policy: RevenuePolicy, days: Days) -> None:
         self._policy = policy
-        self._gap_ms = policy.allowed_gap_days * DAY_MS
+        self._mark = steps_mark(policy)
         self._days = days
 
     def new(self) -> RevenueState:
         """State of a customer that never paid."""
-        return RevenueState()
+        return RevenueState(terms=self._mark, gap_days=self._policy.allowed_gap_days)
 
     def apply(self, state: RevenueState, event: BillingEvent, at: int) -> None:
         """Takes an event in; heartbeats say nothing about revenue."""
+        self._take_terms(state)
+        if self.note(state, event, at):
+            state.rebuild(self._policy)
+            if self._policy.past_due_days:
+                state.known_until = max(state.known_until, at + 1)
+
+    def note(self, state: RevenueState, event: BillingEvent, at: int) -> bool:
+        """Takes the facts of an event in and leaves the steps as they are; True where they are others now."""
         match event:
             case SubscriptionSet():
                 terms = terms_of(event)
@@ -92,25 +100,22 @@ class RevenueFold:
                 take_mark(state, event, at)
             case InvoiceIssued() | InvoiceSettled() | PaymentRefunded():
                 take_payment(state, event, at)
-                if not self._policy.past_due_days:
-                    return
+                return bool(self._policy.past_due_days)
             case CancellationReported():
                 insort(state.cancellations, at)
                 state.add_reason(at, event.event_id, event.reason)
-                return
+                return False
             case _:
-                return
-        state.rebuild(self._policy)
-        if self._policy.past_due_days:
-            state.known_until = max(state.known_until, at + 1)
+                return False
+        return True
 
     def values(self, state: RevenueState, day: int, as_of: int) -> RevenueValues:
         """What the customer paid and owed just before `as_of`."""
-        steps = merge_gaps(steps_before(state.steps, as_of), self._gap_ms)
+        steps = merge_gaps(steps_before(state.steps, as_of), self._gap_ms(state))
         mrr = steps[-1].mrr if steps else {}
         month_ago = self._days.start(day - 27)
         first = state.first_set
-        currency = first[2] if first is not None and first[0] < as_of else ""
+        currency = currency_at(steps, first[2]) if first is not None and first[0] < as_of else ""
         roll = call_roll(state.subscriptions, self._days.start(day), as_of)
         paid = [r for r in roll.running if not r.terms.trial]
         counted = paid or roll.running
@@ -160,6 +165,7 @@ class RevenueFold:
             margin_to_date_minor=None if revenue is None or margin is None else round(revenue * margin),
             gross_margin=margin,
             billing_impossible=impossible,
+            currency_change_28d_minor=moved.currency_change,
             renewal_period_days=None if largest is None else self._renewal_period_days(largest, day),
         )
 
@@ -171,17 +177,37 @@ class RevenueFold:
 
     def movements(self, customer_id: str, state: RevenueState) -> list[Movement]:
         """All MRR steps of the customer, from the first; of those that come with time alone the ones that came."""
-        steps = steps_before(state.steps, state.known_until) if self._policy.past_due_days else state.steps
-        return name_movements(customer_id, merge_gaps(steps, self._gap_ms), state.why())
+        steps = steps_before(state.steps, state.known_until) if state.known_until else state.steps
+        return name_movements(customer_id, merge_gaps(steps, self._gap_ms(state)), state.why())
 
     def is_due(self, state: RevenueState, until: int) -> bool:
-        """Whether steps before `until` have come with time that are not told."""
+        """Whether steps before `until` have come with time that are not told, or the steps are another policy's."""
+        if not self._is_current(state):
+            return True
         known = self._policy.past_due_days and state.steps and state.known_until < until
         return bool(known) and len(steps_before(state.steps, until)) > len(steps_before(state.steps, state.known_until))
 
     def pass_time(self, state: RevenueState, until: int) -> None:
         """Lets the steps before `until` be told."""
-        state.known_until = max(state.known_until, until)
+        self._take_terms(state)
+        if self._policy.past_due_days:
+            state.known_until = max(state.known_until, until)
+
+    def _is_current(self, state: RevenueState) -> bool:
+        return state.terms == self._mark and state.gap_days == self._policy.allowed_gap_days
+
+    def _gap_ms(self, state: RevenueState) -> int:
+        """The gap that is allowed: by the policy the state was told under."""
+        return (self._policy.allowed_gap_days if state.gap_days is None else state.gap_days) * DAY_MS
+
+    def _take_terms(self, state: RevenueState) -> None:
+        """Makes the steps anew, if they were made under another policy."""
+        if self._is_current(state):
+            return
+        told = state.steps[-1].at + 1 if state.steps else 0
+        state.terms, state.gap_days = self._mark, self._policy.allowed_gap_days
+        state.known_until = max(state.known_until, told) if self._policy.past_due_days else 0
+        state.rebuild(self._policy)
 
     def _tenure_days(self, steps: Sequence[Step], day: int) -> int | None:
         """Days since the first payment, up to the churn of a customer that left."""
@@ -245,6 +271,7 @@ class RevenueFold:
         """Revenue to date, refunds to date, and invoices of which more was given back than paid."""
         if state.invoices_since is None or state.invoices_since >= as_of:
             return None, None, 0
+        partial = state.receipts_are_partial()
         receipts = state.receipts or NO_RECEIPTS
         paid, back = receipts.paid_minor.get(currency, 0), receipts.refunded_minor.get(currency, 0)
         impossible = receipts.impossible
@@ -254,6 +281,8 @@ class RevenueFold:
             if invoice.refunds:
                 back += invoice.refunded(as_of).get(currency, 0)
                 impossible += invoice.is_impossible(as_of)
+        if partial:
+            return None, None, impossible
         return paid - back if self._policy.refunds == "negative" else paid, back, impossible
 
 

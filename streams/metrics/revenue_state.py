@@ -50,7 +50,10 @@ class RevenueState(Struct, array_like=True):
         reasons: time, event id and reason of every end, announcement and report that gave one, sorted.
         voluntary: the same of those that said whether the customer wanted it.
         receipts: of invoices that were forgotten.
-        known_until: where steps come with time alone, those before it are told; epoch ms.
+        known_until: where steps come with time alone, those before it are told, epoch ms; 0 where none do.
+        terms: mark of the policy the steps were made under; 0: it was made by a release that kept none.
+        gap_days: the gap that was allowed when movements were told last; None as with `terms`.
+        forgotten: ids of subscriptions that ran and were forgotten, sorted.
     """
 
     subscriptions: dict[str, Subscription] = {}
@@ -64,12 +67,16 @@ class RevenueState(Struct, array_like=True):
     voluntary: list[tuple[int, str, bool]] = []
     receipts: Receipts | None = None
     known_until: int = 0
+    terms: int = 0
+    gap_days: int | None = None
+    forgotten: list[str] = []
 
     def subscription(self, subscription_id: str) -> Subscription:
-        """The subscription of an id, a new one where none is known."""
+        """The subscription of an id, a new one where none is known; one that was forgotten has run before."""
         found = self.subscriptions.get(subscription_id)
         if found is None:
-            found = self.subscriptions[subscription_id] = Subscription()
+            ran = subscription_id in self.forgotten
+            found = self.subscriptions[subscription_id] = Subscription(set_before=ran)
         return found
 
     def invoice(self, invoice_id: str, at: int) -> Invoice:
@@ -95,6 +102,19 @@ class RevenueState(Struct, array_like=True):
         """Makes the steps anew from those that are settled and the facts since."""
         self.steps = _steps(self, policy, steps_before(self.steps, self.settled_before), self.settled_before)
 
+    def receipts_are_partial(self) -> bool:
+        """Whether amounts of invoices are missing: an older release kept when an invoice was issued, not on how much.
+
+        What such a release forgot it left no trace of but the time of the first fact.
+        """
+        if self.receipts is not None and self.receipts.partial:
+            return True
+        if any(len(invoice.bills) < len(invoice.issued) for invoice in self.invoices.values()):
+            return True
+        if self.receipts is not None or self.invoices_since is None:
+            return False
+        return all(invoice.first_at() > self.invoices_since for invoice in self.invoices.values())
+
     def forget(self, cutoff: int) -> None:
         """Drops facts that were superseded before `cutoff`; steps and their reasons stay."""
         self.settled_before = max(self.settled_before, cutoff)
@@ -102,11 +122,14 @@ class RevenueState(Struct, array_like=True):
             subscription.forget(cutoff)
             if not subscription.changes and not subscription.marks:
                 del self.subscriptions[subscription_id]
+                if subscription.set_before and subscription_id not in self.forgotten:
+                    insort(self.forgotten, subscription_id)
+        partial = self.receipts_are_partial()
         for invoice_id, invoice in list(self.invoices.items()):
             if invoice.is_done(cutoff):
-                if invoice.bills or invoice.refunds:
-                    self.receipts = Receipts() if self.receipts is None else self.receipts
-                    self.receipts.add(invoice, cutoff)
+                self.receipts = Receipts() if self.receipts is None else self.receipts
+                self.receipts.add(invoice, cutoff)
+                self.receipts.partial = partial
                 del self.invoices[invoice_id]
         ends = [step.at for step in self.steps if not step.mrr and step.at < cutoff]
         self.reasons = _still_said(self.reasons, ends, cutoff)

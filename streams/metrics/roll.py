@@ -35,7 +35,7 @@ class Roll(Struct, frozen=True):
     ending: int
     ends_at: int | None
     terms_ended: int
-    terms_renewed: int
+    terms_renewed: int  # also where another subscription began around the end and goes on
 
 
 def call_roll(subscriptions: Mapping[str, Subscription], day_start: int, as_of: int) -> Roll:
@@ -55,6 +55,7 @@ def call_roll(subscriptions: Mapping[str, Subscription], day_start: int, as_of: 
                     ends_at = standing.ends_at if ends_at is None else min(ends_at, standing.ends_at)
         if terms is not None:
             running.append(Running(terms, subscription_id, subscription, index))
-        judged = subscription.terms_judged(day_start, as_of)
-        ended, renewed = ended + judged[0], renewed + judged[1]
+        for at, goes_on in subscription.terms_judged(day_start, as_of):
+            ended += 1
+            renewed += goes_on or any(other.begun_around(at) for other in subscriptions.values())
     return Roll(running, paused, ending, ends_at, ended, renewed)

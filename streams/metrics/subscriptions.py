@@ -9,6 +9,8 @@ by rule:
   negative.
 - `term_ends_at` ends nothing, with or without renewal, and neither does an announced cancellation: paid service goes
   on until `subscription_ended` says so.
+- A term ends when it was agreed to, or when service is left before that. One that was replaced by a later one, or by
+  none, was renewed early and ends when it was agreed to; one replaced by the same or an earlier end never was.
 - A mark (paused, resumed, cancellation announced, withdrawn) speaks of the run of service it falls in. Where none
   runs, it says nothing; an end, and so a new run, clears them all.
 """
@@ -83,12 +85,14 @@ class Subscription(Struct, array_like=True):
         runs_since: start of the run of service that the oldest change kept continues; None when it
             continues none.
         marks: sorted by time and event id.
+        terms_due: ends of terms that were renewed early, in changes that were forgotten, sorted.
     """
 
     changes: list[Change] = []
     set_before: bool = False
     runs_since: int | None = None
     marks: list[Mark] = []
+    terms_due: list[int] = []
 
     def add(self, change: Change) -> None:
         """Puts a change where it belongs in time."""
@@ -123,23 +127,45 @@ class Subscription(Struct, array_like=True):
             return self.runs_since
         return self.changes[index].at
 
-    def terms_judged(self, start: int, end: int) -> tuple[int, int]:
-        """Terms that ended a day before an instant in [start, end), and how many of them service outlasted by that day.
+    def terms_judged(self, start: int, end: int) -> list[tuple[int, bool]]:
+        """Ends of terms that lie a day before an instant in [start, end), and whether service went on that day later.
 
-        A term counts that was in force a day before it ended; one that was replaced or left earlier does not, and
-        neither does a trial's.
+        A term counts that was agreed on a day before its end at the latest; a trial's never does.
         """
-        ended = renewed = 0
+        ends = [at for at in self.terms_due if start <= at + DAY_MS < end and self._outlives(at, 0)]
         for index, change in enumerate(self.changes):
-            term_ends_at = None if change.terms is None else change.terms.term_ends_at
-            if term_ends_at is None or not start <= term_ends_at + DAY_MS < end:
-                continue
-            if change.terms is not None and change.terms.trial:
-                continue
-            if index == self.index_at(term_ends_at - DAY_MS + 1) and self.terms_after(index) is not None:
-                ended += 1
-                renewed += self.terms_after(self.index_at(term_ends_at + DAY_MS)) is not None
-        return ended, renewed
+            if change.terms is not None and change.terms.term_ends_at is not None:
+                at = self._term_end(index, change.terms.term_ends_at)
+                if at is not None and start <= at + DAY_MS < end:
+                    ends.append(at)
+        return [(at, self.terms_after(self.index_at(at + DAY_MS)) is not None) for at in ends]
+
+    def begun_around(self, at: int) -> bool:
+        """Whether paid service began within a day of an instant and ran on a day later."""
+        index = self.index_at(at + DAY_MS)
+        terms = self.terms_after(index)
+        return terms is not None and not terms.trial and self.run_start(index) >= at - DAY_MS
+
+    def _term_end(self, index: int, agreed: int) -> int | None:
+        """When the term of a change ended; None for one that never was a contract's."""
+        change, terms = self.changes[index], self.terms_after(index)
+        if terms is None or terms.trial or change.at > agreed - DAY_MS:
+            return None
+        following = self.changes[index + 1] if index + 1 < len(self.changes) else None
+        if following is None or following.at > agreed - DAY_MS:
+            return agreed
+        if following.at == change.at:
+            return None
+        if following.terms is None:
+            return following.at
+        return agreed if self._outlives(agreed, index + 1) else None
+
+    def _outlives(self, agreed: int, first: int) -> bool:
+        """Whether all changes from `first` to a day before the end that was agreed on go on beyond it."""
+        for change in self.changes[first : self.index_at(agreed - DAY_MS + 1) + 1]:
+            if change.terms is None or (change.terms.term_ends_at or agreed + 1) <= agreed:
+                return False
+        return True
 
     def forget(self, cutoff: int) -> None:
         """Drops what was superseded before `cutoff`; the terms that hold there stay."""
@@ -151,12 +177,23 @@ class Subscription(Struct, array_like=True):
         runs_since = self.run_start(base) if running else None
         was_set = self.set_before or any(change.terms is not None for change in self.changes[: base + 1])
         dropped = base + 1 if was_set and not running else base
+        self._keep_terms_due(dropped, cutoff)
         self.set_before = self.set_before or any(change.terms is not None for change in self.changes[:dropped])
         self.changes = self.changes[dropped:]
         self.runs_since = runs_since
         if self.marks:
             needed = cutoff if runs_since is None else runs_since
             self.marks = [mark for mark in self.marks if mark.at >= needed]
+
+    def _keep_terms_due(self, dropped: int, cutoff: int) -> None:
+        """Keeps what is not judged yet of the terms in the changes that are dropped."""
+        due = [at for at in self.terms_due if self._outlives(at, 0)]
+        for index, change in enumerate(self.changes[:dropped]):
+            if change.terms is not None and change.terms.term_ends_at is not None:
+                agreed = change.terms.term_ends_at
+                if self._term_end(index, agreed) == agreed:
+                    due.append(agreed)
+        self.terms_due = sorted([at for at in due if at + DAY_MS >= cutoff])
 
 
 def terms_of(event: SubscriptionSet) -> Terms:

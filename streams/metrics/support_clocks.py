@@ -14,7 +14,8 @@ Facts are kept sorted by (time, event id), so a ticket reads the same whatever o
 - First contact: at the end of the review that follows the first solution, a person had replied publicly just once,
   and the customer had neither written since the solution nor come back.
 - Broken limits: a solved ticket waits for nobody, so its response is overdue no more than its resolution. An open one
-  is overdue as soon as its limit has passed, answered or not.
+  is overdue as soon as its limit has passed, answered or not. A bot's reply begins a new wait and undoes no broken
+  limit of the one before, and neither does a reopening.
 - Removed (merged, spam, deleted): the ticket is not there, from that instant on and for good.
 """
 
@@ -25,7 +26,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.events import Priority, TicketKind
-from streams.metrics.support_terms import Terms
+from streams.metrics.support_terms import Clock, Terms
 
 What = Literal[
     "opened",
@@ -82,12 +83,12 @@ class _Wait(NamedTuple):
     Attributes:
         since: None while nobody waits.
         answered_at: when a person replied.
-        over_at: when the wait was over, by a reply or because the ticket was solved.
+        clocks: every wait there was, and when it was over: by a reply, or because the ticket was solved.
     """
 
     since: int | None
     answered_at: int | None
-    over_at: int | None
+    clocks: tuple[Clock, ...]
 
 
 def read_ticket(facts: Sequence[Fact], terms: Terms) -> Reading | None:
@@ -136,7 +137,7 @@ def _timed(reading: Reading, facts: Sequence[Fact], opening: Fact, solved_at: Se
         first_resolution_ms=None if first_solved_at is None else first_solved_at - opened_at,
         full_resolution_ms=None if reading.open else solved_at[-1] - opened_at,
         first_response_business_ms=business,
-        breached_at=terms.breached_at(reading.priority, (wait.since, wait.over_at), (opened_at, first_solved_at)),
+        breached_at=terms.breached_at(reading.priority, wait.clocks, (opened_at, first_solved_at)),
         review_ends_at=review_ends_at,
         first_contact=_first_contact(facts, reading.reopened_at, first_solved_at, review_ends_at),
     )
@@ -170,17 +171,23 @@ def _wait(facts: Sequence[Fact], opening: Fact) -> _Wait:
     """Until when the customer waited for a person, or waits still; no fact may be older than the opening."""
     since = opening[0] if opening[2] == "opened" else None
     solved_at: int | None = None  # while it is solved
+    clocks: list[Clock] = []
     for at, _, what, _, _ in facts:
-        if what == "solved" and solved_at is None:
-            solved_at = at
-        elif what == "reopened" and solved_at is not None:
-            solved_at = None
-            since = None if since is None else at
-        elif what == ("customer" if since is None else "bot"):
+        if what == "solved":
+            solved_at = at if solved_at is None else solved_at
+        again = what == "reopened" and solved_at is not None
+        if since is not None and (again or what in ("bot", "agent")):
+            clocks.append((since, at if solved_at is None else max(solved_at, since)))
+            if what == "agent":
+                return _Wait(since, at, tuple(clocks))
             since = at
-        elif what == "agent" and since is not None:
-            return _Wait(since, at, at if solved_at is None else max(solved_at, since))
-    return _Wait(since, None, None if since is None or solved_at is None else max(solved_at, since))
+        elif since is None and what == "customer":
+            since = at
+        if again:
+            solved_at = None
+    if since is not None:
+        clocks.append((since, None if solved_at is None else max(solved_at, since)))
+    return _Wait(since, None, tuple(clocks))
 
 
 def _first_contact(

@@ -4,6 +4,7 @@ All answers are instants and lengths, so a ticket is judged once, when a fact ab
 instant only compares. `mark` tells the judgements of one set of terms from those of another.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -14,11 +15,11 @@ from streams.metrics.calendar_policy import holidays_version
 from streams.metrics.days import MINUTE_MS
 from streams.metrics.support_policy import SupportPolicy
 
-#: From when to when something ran, epoch ms; None: it has not begun, or runs still.
-Clock = tuple[int | None, int | None]
+#: From when to when something ran, epoch ms; None: it runs still.
+Clock = tuple[int, int | None]
 
 #: Raised whenever tickets are read by other rules, so that those read before are read again.
-_RULES = 1
+_RULES = 2
 
 
 class Terms:
@@ -49,19 +50,20 @@ class Terms:
         """From when on it is known whether a solution lasted, epoch ms."""
         return self._time.days_after(solved_at, self._review_days)
 
-    def breached_at(self, priority: Priority | None, response: Clock, resolution: Clock) -> int | None:
+    def breached_at(self, priority: Priority | None, responses: Sequence[Clock], resolution: Clock) -> int | None:
         """The first instant behind which a limit of the priority was broken or will be, epoch ms; None: none can be."""
         if not self.promises:
             return None
         limits = self._sla.of(priority)
-        due = self._due(response, limits.response_minutes), self._due(resolution, limits.resolution_minutes)
+        due = [self._due(response, limits.response_minutes) for response in responses]
+        due.append(self._due(resolution, limits.resolution_minutes))
         return min([at for at in due if at is not None], default=None)
 
     def _due(self, clock: Clock, minutes: float | None) -> int | None:
         """When a clock reaches its limit; None when it never does."""
-        start, end = clock
-        if start is None or minutes is None:
+        if minutes is None:
             return None
+        start, end = clock
         length_ms = int(minutes * MINUTE_MS)
         due = start + length_ms if self._sla.time == "calendar" else self._time.after(start, length_ms)
         return due if end is None or end > due else None

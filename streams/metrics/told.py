@@ -40,10 +40,12 @@ def restated(
     """The movements an event made new or different, then those it took back."""
     if after == before:
         return
-    kept = {(m.currency, m.effective_at) for m in after}
-    undone = [m for m in before if (m.currency, m.effective_at) not in kept]
-    for movement in [m for m in after if m not in before] + undone:
-        yield replace(movement, event_id=event_id, removed=movement in undone, version=version)
+    known = {(m.currency, m.effective_at): m for m in before}
+    for movement in after:
+        if known.pop((movement.currency, movement.effective_at), None) != movement:
+            yield replace(movement, event_id=event_id, removed=False, version=version)
+    for movement in known.values():
+        yield replace(movement, event_id=event_id, removed=True, version=version)
 
 
 def progress(topic: str, partition: int, ledger: Ledger, version: int) -> Progress:

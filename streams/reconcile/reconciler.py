@@ -123,8 +123,8 @@ class Reconciler:
         outcome = Outcome(recount)
         columns = [row[0] for row in self._rows(f"DESCRIBE TABLE {recount.table}")]
         outcome.not_recounted = recount.figures(columns)
-        if recount.of_service and not self._policy.mrr_follows_service:
-            outcome.skipped = "the profile lets MRR end by other rules than the end of service"
+        if recount.of_service and not self._policy.time_moves_nothing:
+            outcome.skipped = "the profile lets MRR end past due or go on through a gap"
             return outcome
         late = self._late(recount, outcome)
         for customers in _turns(self._customers(recount, scope)):

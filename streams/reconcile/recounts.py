@@ -18,7 +18,7 @@ class Recount:
         table: what it is compared with.
         key: columns that tell a row from others; the first two are customer and day.
         standing: which rows of the table count, as SQL.
-        of_service: right only where MRR ends with the service (`Policy.mrr_follows_service`).
+        of_service: right only where time alone moves no MRR (`Policy.time_moves_nothing`).
         parts: SQL files between the facts and its own.
         types: the events its figures are made of; none for all of the topic.
     """
@@ -47,7 +47,15 @@ def read(name: str) -> str:
     return resources.files("streams.reconcile").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
-_SUBSCRIPTIONS = ("subscription_set", "subscription_ended", "subscription_paused", "subscription_resumed")
+_SUBSCRIPTIONS = (
+    "subscription_set",
+    "subscription_ended",
+    "subscription_paused",
+    "subscription_resumed",
+    "cancellation_scheduled",
+    "cancellation_withdrawn",
+    "subscription_cancelled",
+)
 
 RECOUNTS: tuple[Recount, ...] = (
     Recount("usage", "usage.v1", "usage_daily"),
@@ -64,4 +72,6 @@ RECOUNTS: tuple[Recount, ...] = (
     ),
     Recount("feedback", "surveys.v1", "feedback_daily"),
     Recount("support", "tickets.v1", "support_daily"),
+    Recount("account", "accounts.v1", "accounts_daily"),
+    Recount("spend", "spend.v1", "spend_daily"),
 )

@@ -102,11 +102,11 @@ def test_switching_currency_is_no_churn():
     book.set("2024-02-01", amount=11_000, currency="USD")
     assert book.movements == [
         ("2024-01-01", "new", 10_000),
-        ("2024-02-01", "contraction", -10_000),
-        ("2024-02-01", "expansion", 11_000),
+        ("2024-02-01", "currency_change", -10_000),
+        ("2024-02-01", "currency_change", 11_000),
     ]
     values = book.values("2024-02-01")
-    assert (values.mrr_minor, values.currency, values.mrr_other_minor) == (0, "EUR", {"USD": 11_000})
+    assert (values.mrr_minor, values.currency, values.mrr_other_minor) == (11_000, "USD", {})
     assert values.paying
 
 

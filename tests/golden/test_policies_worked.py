@@ -1,6 +1,6 @@
 """Revenue under policies, pauses, invoices and refunds, worked out by hand (METRICS.md section 5)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from billing_book import Book, at
@@ -16,6 +16,7 @@ from schemas.events import (
     SubscriptionPaused,
     SubscriptionResumed,
 )
+from streams.metrics.days import from_date, to_date
 
 
 def issue(book, when, due, invoice="i", amount=10_000, currency="EUR", subscription="s"):
@@ -294,13 +295,75 @@ class TestRenewal:
         book.set("2024-01-01", term_ends_at=at("2024-02-01"), trial=True)
         assert self.terms(book) == 0
 
-    def test_a_term_that_was_left_early_or_replaced_does_not_count(self):
-        left, replaced = Book(), Book()
-        left.set("2024-01-01", term_ends_at=at("2024-03-01"))
-        left.end("2024-02-01")
-        replaced.set("2024-01-01", term_ends_at=at("2024-02-01"))
-        replaced.set("2024-01-20", term_ends_at=at("2025-02-01"))
-        assert (self.terms(left), self.terms(replaced)) == (0, 0)
+    def test_a_term_that_was_left_early_ends_there(self):
+        book = Book()
+        book.set("2024-01-01", term_ends_at=at("2024-03-01"))
+        book.end("2024-02-01T12:00")
+        assert self.judged(book) == {"2024-02-02": (1, 0)}
+
+    def test_one_that_was_taken_up_again_within_a_day_is_renewed(self):
+        book = Book()
+        book.set("2024-01-01", term_ends_at=at("2024-03-01"))
+        book.end("2024-02-01T12:00")
+        book.set("2024-02-01T18:00")
+        assert self.judged(book) == {"2024-02-02": (1, 1)}
+
+    @pytest.mark.parametrize("ends", ["2025-02-01", None])
+    def test_a_term_renewed_early_ends_when_it_was_agreed_to(self, ends):
+        book = Book()
+        book.set("2024-01-01", term_ends_at=at("2024-02-15"))
+        book.set("2024-01-20", term_ends_at=ends and at(ends))
+        assert self.judged(book) == {"2024-02-16": (1, 1)}
+        book.fold.forget(book.state, from_date(date(2024, 5, 1)))  # its change is dropped, its end is not
+        assert len(book.state.subscriptions["s"].changes) == 1
+        assert self.judged(book) == {"2024-02-16": (1, 1)}
+        book.fold.forget(book.state, from_date(date(2024, 6, 1)))
+        assert book.state.subscriptions["s"].terms_due == []
+
+    def test_one_renewed_early_and_left_before_both_ends_is_one_contract_that_ended(self):
+        book = Book()
+        book.set("2024-01-01", term_ends_at=at("2024-02-15"))
+        book.set("2024-01-20", term_ends_at=at("2025-02-01"))
+        book.end("2024-02-05")
+        assert self.judged(book) == {"2024-02-06": (1, 0)}
+
+    def test_an_end_that_was_brought_forward_or_said_again_counts_once(self):
+        book = Book()
+        book.set("2024-01-01", term_ends_at=at("2024-03-01"))
+        book.set("2024-01-10", term_ends_at=at("2024-02-15"))
+        book.set("2024-01-20", amount=20_000, term_ends_at=at("2024-02-15"))
+        assert self.judged(book) == {"2024-02-16": (1, 1)}
+
+    def test_of_terms_of_one_instant_the_last_was_agreed_on(self):
+        book = Book()
+        book.set("2024-01-01", term_ends_at=at("2024-02-15"))
+        book.set("2024-01-01", term_ends_at=at("2024-02-20"))
+        assert self.judged(book) == {"2024-02-21": (1, 1)}
+
+    def test_terms_that_begin_with_their_end_are_none(self):
+        book = Book()
+        book.end("2024-01-01")
+        book.set("2024-01-01", term_ends_at=at("2024-02-15"))
+        book.set("2024-02-15", "t", term_ends_at=at("2024-02-15T12:00"))
+        assert self.judged(book) == {}
+
+    def test_a_contract_that_goes_on_under_another_id_is_renewed(self):
+        book = Book()
+        book.set("2024-01-01", "beside")
+        book.set("2024-01-01", term_ends_at=at("2024-02-15"))
+        book.end("2024-02-15")
+        assert self.judged(book) == {"2024-02-16": (1, 0)}  # what ran all the while continues nothing
+        book.set("2024-02-15T12:00", "successor", trial=True)
+        assert self.judged(book) == {"2024-02-16": (1, 0)}
+        book.set("2024-02-15T13:00", "next")
+        assert self.judged(book) == {"2024-02-16": (1, 1)}
+
+    @staticmethod
+    def judged(book):
+        """Terms that ended and were renewed, by the days that judged any."""
+        days = range(from_date(date(2024, 1, 31)), from_date(date(2024, 3, 10)))
+        found = {to_date(day).isoformat(): book.values(to_date(day).isoformat()) for day in days}
+        return {day: (v.terms_ended_1d, v.terms_renewed_1d) for day, v in found.items() if v.terms_ended_1d}
 
 
 class TestReasons:

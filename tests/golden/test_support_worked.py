@@ -292,6 +292,11 @@ LATER = (TicketChanged, 300, {"priority": "urgent"})
         pytest.param(
             [URGENT, reply(1, "bot"), solved(20), reopened(480), reply(540, "agent")], 0, 0, id="60 after the reopening"
         ),
+        pytest.param([URGENT, reply(61, "bot"), reply(62, "agent"), solved(70)], 0, 1, id="a bot undoes no breach"),
+        pytest.param([URGENT, reply(60, "bot"), reply(120, "agent"), solved(130)], 0, 0, id="a bot's reply in time"),
+        pytest.param(
+            [URGENT, solved(61), reopened(70), reply(80, "agent"), solved(90)], 0, 1, id="nor does a reopening"
+        ),
         pytest.param([URGENT, solved(20), reply(400, "bot")], 9, 0, id="a solved ticket waits for nobody"),
         pytest.param([URGENT, solved(20), reply(400, "agent")], 9, 0, id="nor for an answer after the solution"),
         pytest.param([opened(0), reply(121, "agent")], 0, 1, id="no priority has a limit, too"),

@@ -13,7 +13,14 @@ from typing import Any
 from schemas import events as kinds
 from schemas import registry
 from schemas.codec import encode
-from schemas.usage_events import FeatureUsed, MilestoneReached
+from schemas.usage_events import (
+    EmailOpened,
+    EmailSent,
+    FeatureUsed,
+    MilestoneReached,
+    ResourceRated,
+    ResourceViewed,
+)
 from streams.intake.ordering import Record
 from streams.metrics.days import DAY_MS, HOUR_MS
 
@@ -29,9 +36,11 @@ Dirt = dict[str, Any]
 def use(chance: Random, head: Dirt) -> Any:
     if chance.random() < 0.05:
         return MilestoneReached(milestone=chance.choice(("live", "won")), **head)
+    if chance.random() < 0.15:
+        return beside(chance, head)
     return FeatureUsed(
         user_id=chance.choice((None, "ana", "bia", "caio")),
-        feature=chance.choice((None, "export", "share", "invite", "report")),
+        feature=chance.choice((None, "export", "share", "invite", "report", "admin")),
         quantity=chance.choice((1, 1, 5)),
         duration_seconds=chance.choice((None, 0.0005, 12.3456)),
         errors=chance.choice((0, 0, 2)),
@@ -39,20 +48,32 @@ def use(chance: Random, head: Dirt) -> Any:
     )
 
 
+def beside(chance: Random, head: Dirt) -> Any:
+    match chance.randrange(4):
+        case 0:
+            return EmailSent(email_id=f"m{chance.randrange(5)}", **head)
+        case 1:
+            return EmailOpened(email_id=f"m{chance.randrange(5)}", **head)
+        case 2:
+            return ResourceViewed(resource=f"r{chance.randrange(3)}", **head)
+        case _:
+            return ResourceRated(resource=f"r{chance.randrange(3)}", helpful=chance.random() < 0.5, **head)
+
+
 def billing(chance: Random, head: Dirt) -> Any:
     of: Dirt = {"subscription_id": f"s{chance.randrange(3)}", **head}
     price: Dirt = {"amount_minor": chance.choice((0, 1_050, 99_999)), "currency": chance.choice(("USD", "USD", "BRL"))}
     match chance.randrange(14):
         case 0 | 1:
-            return kinds.SubscriptionEnded(**of)
+            return kinds.SubscriptionEnded(**of, **why(chance))
         case 2:
             return kinds.SubscriptionPaused(**of)
         case 3:
             return kinds.SubscriptionResumed(**of)
         case 4:
-            return kinds.CancellationReported(reason="price", **head)
+            return kinds.CancellationReported(reason=chance.choice((None, "price")), **head)
         case 5:
-            return kinds.CancellationScheduled(**of)
+            return mark(chance, of)
         case 6 | 7 | 8 | 9:
             return invoice(chance, head, price)
         case _:
@@ -63,16 +84,32 @@ def billing(chance: Random, head: Dirt) -> Any:
                 trial=chance.random() < 0.2,
                 seats=chance.choice((None, 0, 7)),
                 metered=chance.random() < 0.1,
+                term_ends_at=chance.choice((None, None, head["occurred_at"] + chance.randrange(-1, 30) * DAY_MS)),
                 **of,
                 **price,
             )
+
+
+def why(chance: Random) -> Dirt:
+    return {"reason": chance.choice((None, "price", "gone")), "voluntary": chance.choice((None, True, False))}
+
+
+def mark(chance: Random, of: Dirt) -> Any:
+    ends = {"ends_at": chance.choice((None, of["occurred_at"] + chance.randrange(-3, 20) * DAY_MS)), **why(chance)}
+    match chance.randrange(3):
+        case 0:
+            return kinds.CancellationScheduled(**of, **ends)
+        case 1:
+            return kinds.SubscriptionCancelled(**of, **ends)
+        case _:
+            return kinds.CancellationWithdrawn(**of)
 
 
 def invoice(chance: Random, head: Dirt, price: Dirt) -> Any:
     of: Dirt = {"invoice_id": f"i{chance.randrange(4)}", **head}
     match chance.randrange(4):
         case 0:
-            return kinds.InvoiceSettled(**of)
+            return kinds.InvoiceSettled(how=chance.choice(("paid", "paid", "voided")), **of)
         case 1:
             return kinds.PaymentRefunded(**of, **price)
         case _:
@@ -85,9 +122,12 @@ def invoice(chance: Random, head: Dirt, price: Dirt) -> Any:
 def ticket(chance: Random, head: Dirt) -> Any:
     of = {"ticket_id": f"t{chance.randrange(12)}", **head}
     kind: Any = chance.choice((None, "question", "incident"))
-    match chance.randrange(12):
+    priority: Any = chance.choice((None, "low", "urgent"))
+    match chance.randrange(16):
         case 0 | 1 | 2 | 3:
-            return kinds.TicketOpened(kind=kind, opened_by=chance.choice(("customer", "agent")), **of)
+            return kinds.TicketOpened(
+                kind=kind, priority=priority, opened_by=chance.choice(("customer", "customer", "agent")), **of
+            )
         case 4 | 5:
             return kinds.TicketSolved(**of)
         case 6 | 7:
@@ -95,9 +135,10 @@ def ticket(chance: Random, head: Dirt) -> Any:
         case 8:
             return kinds.TicketEscalated(**of)
         case 9:
-            return kinds.TicketChanged(kind=kind, **of)
-        case 10:
-            return kinds.TicketReplied(author="agent", **of)
+            return kinds.TicketChanged(kind=kind, priority=priority, **of)
+        case 10 | 11 | 12 | 13 | 14:
+            author: Any = chance.choice(("agent", "agent", "bot"))
+            return kinds.TicketReplied(author=author, public=chance.random() < 0.8, **of)
         case _:
             if chance.random() < 0.7:
                 return kinds.TicketReplied(author="customer", **of)
@@ -127,6 +168,24 @@ def survey(chance: Random, head: Dirt) -> Any:
             )
 
 
+def account(chance: Random, head: Dirt) -> Any:
+    signed_up = head["occurred_at"] - chance.randrange(90) * DAY_MS
+    return kinds.AccountSet(
+        name=chance.choice(("Aurora", "Bonita \\ Cia", 'D"or')),
+        segment=chance.choice((None, "small", "large")),
+        country=chance.choice((None, "BR")),
+        locale=chance.choice((None, "pt", "es")),
+        seats=chance.choice((None, 0, 25)),
+        signed_up_at=chance.choice((None, signed_up, datetime.fromtimestamp(signed_up / 1000, UTC))),
+        **head,
+    )
+
+
+def spend(chance: Random, head: Dirt) -> Any:
+    currency = chance.choice(("USD", "BRL"))
+    return kinds.SpendRecorded(amount_minor=chance.choice((0, 1, 25_000)), currency=currency, **head)
+
+
 def facts(seed: int) -> Iterator[tuple[int, Record]]:
     """Events with the time they come: some out of order, some restating, some behind the horizon, some twice."""
     chance = Random(seed)
@@ -135,6 +194,8 @@ def facts(seed: int) -> Iterator[tuple[int, Record]]:
         (registry.BILLING, billing, 30),
         (registry.TICKETS, ticket, 40),
         (registry.SURVEYS, survey, 30),
+        (registry.ACCOUNTS, account, 14),
+        (registry.SPEND, spend, 12),
     )
     for topic, make, count in makers:
         for place, customer in enumerate(CUSTOMERS):

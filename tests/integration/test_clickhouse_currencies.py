@@ -155,6 +155,21 @@ def test_movements_at_the_same_rate_are_no_fx(put: Put, days: Days) -> None:
     assert days("v_mrr_converted_daily", "customers") == {1: 2, 2: 2, 3: 2, 4: 1, 5: 2}
 
 
+def test_a_change_of_currency_is_what_it_came_to_at_the_rates_of_the_day(put: Put, days: Days) -> None:
+    put(
+        *BOOK,
+        rate("BRL", "USD", 0.2, 1),
+        rate("EUR", "USD", 1.1, 1),
+        movement("currency_change", -10_000, 10_000, on(3), "br", currency="BRL"),
+        movement("currency_change", 2_000, 0, on(3), "br", currency="EUR"),
+    )
+    columns = ("mrr_before_minor", *FLOWS, "currency_change_minor", "mrr_after_minor")
+    found = days("v_mrr_bridge_daily", *columns)
+    assert found[3] == (7_500, 0, 0, 0, 0, 0, 0, 200, 7_700)  # 20.00 x 1.1 less 100.00 x 0.2
+    assert found[4] == (7_700, 0, 0, 0, 0, 0, 0, 0, 7_700)
+    assert days("v_mrr_converted_daily", "customers") == dict.fromkeys(range(1, 6), 2)
+
+
 def test_both_on_one_day_are_told_apart(put: Put, days: Days) -> None:
     put(
         *BOOK,

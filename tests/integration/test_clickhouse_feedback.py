@@ -87,7 +87,14 @@ class Surveys:
         return self.add(SurveyInvited, when, customer, survey=survey, invitation_id=invitation, **fields)
 
     def answer(self, response: str, when: int, customer: str = "a", survey: Any = "nps", **fields: Any) -> "Surveys":
-        return self.add(SurveyAnswered, when, customer, survey=survey, response_id=response, score=9.0, **fields)
+        said: dict[str, Any] = {
+            "survey": survey,
+            "response_id": response,
+            "score": 9.0,
+            "scale_min": 0.0,
+            "scale_max": 10.0,
+        }
+        return self.add(SurveyAnswered, when, customer, **said, **fields)
 
 
 def test_response_rates_by_survey_channel_and_month_of_the_invitation(put: Put, view: View) -> None:

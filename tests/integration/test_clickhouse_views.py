@@ -180,6 +180,57 @@ def test_cohorts_keep_their_size_and_lose_their_customers(put: Put, view: View) 
     }
 
 
+#: In dollars, and one that goes over to euros in March, and leaves in May.
+CHANGED = (
+    movement("new", 400, 0, on(1), "m"),
+    movement("currency_change", -400, 400, on(3), "m"),
+    movement("currency_change", 350, 0, on(3), "m", currency="EUR"),
+    movement("churn", -350, 350, on(5), "m", currency="EUR"),
+)
+
+
+def test_who_changes_its_currency_is_lost_when_it_leaves(put: Put, view: View) -> None:
+    put(*STEPS, *CHANGED)
+    found = {
+        (row["currency"], row["month"].month): (
+            row["start_mrr_minor"],
+            row["currency_change_minor"],
+            row["churn_minor"] + row["contraction_minor"],
+            row["end_mrr_minor"],
+            (row["nrr"], row["grr"], row["logo_churn"]),
+            (row["start_customers"], row["churned_customers"], row["end_customers"]),
+        )
+        for row in view("v_retention")
+    }
+    assert found["USD", 3] == (800, -400, 100, 430, (0.875, 0.75, 0.0), (3, 0, 3))  # as without it
+    assert found["EUR", 3] == (0, 350, 0, 350, (None, None, None), (0, 0, 1))
+    assert found["USD", 5] == (580, 0, 0, 580, (1.0, 1.0, 0.0), (4, 0, 4))
+    assert found["EUR", 5] == (350, 0, 350, 0, (0.0, 0.0, 1.0), (1, 1, 0))
+    units = {(row["currency"], row["month"].month): row for row in view("v_unit_economics")}
+    assert {row["joined_and_lost"] for row in units.values()} == {0}
+    assert (units["USD", 3]["customer_churn"], units["USD", 3]["mrr_churn_gross"]) == (0.0, 0.125)
+
+
+def test_who_comes_changes_its_currency_and_leaves_within_a_month_came_and_left_in_the_first(
+    put: Put, view: View
+) -> None:
+    moved = [("new", 400, 0, 3, "USD"), ("currency_change", -400, 400, 6, "USD")]
+    moved += [("currency_change", 350, 0, 6, "EUR"), ("churn", -350, 350, 9, "EUR")]
+    steps = [movement(kind, by, was, on(3, day), "m", currency=code) for kind, by, was, day, code in moved]
+    put(*STEPS, *steps)
+    found = {(row["currency"], row["month"].month): row["joined_and_lost"] for row in view("v_unit_economics")}
+    assert (found["USD", 3], found["EUR", 3]) == (1, 0)
+
+
+def test_a_cohort_keeps_who_changes_its_currency_and_compares_no_amounts_of_two(put: Put, view: View) -> None:
+    put(*CHANGED, movement("new", 100, 0, on(1), "a"))
+    found = [
+        (row["currency"], row["months_after"], row["customers"], row["paying_customers"], row["mrr_retention"])
+        for row in view("v_cohort_retention")
+    ]
+    assert found == [("USD", n, 2, 2, 1.0) for n in range(4)] + [("USD", 4, 2, 1, 0.2)]
+
+
 def test_nps_is_of_all_customers_of_the_day_with_its_interval(put: Put, view: View) -> None:
     def said(customer: str, promoters: int, passives: int, detractors: int, revision: int = 0) -> Rec:
         answers = FeedbackValues(promoters_90d=promoters, passives_90d=passives, detractors_90d=detractors)

@@ -141,18 +141,18 @@ class _Plain:
         """From the newest of: opening or first question, a bot's reply, a reopening; to the person's first reply."""
         public = [(i, e.author) for i, e in enumerate(events) if isinstance(e, TicketReplied) and e.public]
         asked = [i for i, author in public if author == "customer"]
-        self.since = self.over = None
+        self.since, self.waits = None, []
         begins = -1 if self.opening.opened_by == "customer" else (asked[0] if asked else None)
         if begins is None:
             return
         answer = next((i for i, author in public if author == "agent" and i > begins), len(events))
         bots = [i for i, author in public if author == "bot"]
         again = [i for i, e in enumerate(events) if e in self.reopened]
-        begins = max([begins, *(i for i in [*bots, *again] if begins < i < answer)])
-        self.since = self.opened if begins == -1 else events[begins].occurred_at
-        over = [i for i in range(max(begins, 0), len(events)) if self.statuses[i] == "solved" or i == answer]
-        if over:
-            self.over = max(events[over[0]].occurred_at, self.since)
+        starts = [begins, *sorted(i for i in [*bots, *again] if begins < i < answer)]
+        for begins, following in zip(starts, [*starts[1:], answer], strict=True):
+            self.since = self.opened if begins == -1 else events[begins].occurred_at
+            over = [i for i in range(max(begins, 0), len(events)) if self.statuses[i] == "solved" or i == following]
+            self.waits.append((self.since, max(events[over[0]].occurred_at, self.since) if over else None))
         if answer < len(events):
             self.response = events[answer].occurred_at - self.since
             self.business = _worked(self.since, events[answer].occurred_at)
@@ -163,9 +163,10 @@ class _Plain:
             return False
         limits = getattr(SLA, self.priority or "no_priority")
         solved = self.solved[0].occurred_at if self.solved else None
-        clocks = [(self.since, self.over, limits.response_minutes), (self.opened, solved, limits.resolution_minutes)]
+        clocks = [(since, over, limits.response_minutes) for since, over in self.waits]
+        clocks.append((self.opened, solved, limits.resolution_minutes))
         return any(
-            limit is not None and since is not None and _worked(since, as_of if end is None else end) > limit * 60_000
+            limit is not None and _worked(since, as_of if end is None else end) > limit * 60_000
             for since, end, limit in clocks
         )
 

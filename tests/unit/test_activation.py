@@ -1,3 +1,5 @@
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -97,6 +99,35 @@ def test_criteria_that_look_alike_keep_their_facts_apart() -> None:
     progress: Progress = {}
     criteria.used(progress, "report", "ana", 1, DAY_MS)
     assert set(progress) == {"users_did/2/any"}
+
+
+def _told(criteria: Criteria, progress: Progress, days: range) -> list[int | None]:
+    for day in days:
+        criteria.used(progress, f"feature {day}", f"user {day}", day, day * DAY_MS)
+    return [instant and instant // DAY_MS for instant in (one(progress, 0) for one in criteria.instants)]
+
+
+@pytest.mark.parametrize(
+    "kind", [ActiveDays, DistinctFeatures, UsersDid, lambda n: UsersDid(n=n, feature="feature 13" if n < 3 else None)]
+)
+def test_a_criterion_that_comes_to_ask_for_more_takes_nothing_from_the_others(kind: Any) -> None:
+    progress: Progress = {}
+    assert _told(Criteria((kind(n=3), kind(n=2))), progress, range(10, 12))[0] is None
+    raised = Criteria((kind(n=3), kind(n=5)))
+    assert _told(raised, progress, range(12, 14)) == [12, None]  # 10 and 11 are missing of the five
+    assert _told(raised, progress, range(14, 17)) == [12, 16]
+    again = Criteria((kind(n=3), kind(n=6), FeatureUse(feature="feature 20")))
+    raised.used(progress, None, None, 17, 17 * DAY_MS)
+    assert _told(again, progress, range(20, 21)) == [12, None, 20]
+    again.used(progress, "feature 9", "user 9", 9, 9 * DAY_MS)  # it comes late
+    assert again.instants[0](progress, 0) == 11 * DAY_MS
+
+
+def test_facts_for_a_criterion_that_is_gone_are_kept_no_more() -> None:
+    progress: Progress = {}
+    _told(Criteria((ActiveDays(n=2), FeatureUse(feature="feature 10"))), progress, range(10, 11))
+    assert _told(Criteria((DistinctFeatures(n=1),)), progress, range(11, 13)) == [11]
+    assert progress["active_days/2"] == {"10": 10 * DAY_MS}
 
 
 def test_criteria_about_the_same_facts_share_them_and_each_has_its_own_instant() -> None:

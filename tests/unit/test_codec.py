@@ -62,7 +62,9 @@ def test_times_may_be_epoch_milliseconds_or_rfc3339_with_an_offset() -> None:
         ({"customer_id": "x" * 201}, "$.customer_id"),
         ({"reason": "a\x00b"}, "$.reason"),
         ({"schema": 2}, "$.schema"),
-        ({"survey": "ces", "scale_max": 7.0, "score": 3}, "expected polarity"),
+        ({"survey": "ces", "scale_min": 1.0, "scale_max": 7.0, "score": 3}, "expected polarity"),
+        ({"survey": "csat", "scale_max": 5.0, "score": 3}, "expected the ends of the scale on a csat answer, got none"),
+        ({"survey": "thumbs", "scale_min": 0.0, "score": 1}, "at `$.scale_max`"),
         (
             {"survey": "csat", "scale_min": 5.0, "scale_max": 5.0, "score": 5},
             "expected scale_min under scale_max",

@@ -163,7 +163,8 @@ def test_an_update_may_change_the_class():
 
 
 def test_the_same_response_id_on_another_survey_is_another_response():
-    box = Box().nps(3, response="r").add(SurveyAnswered, response_id="r", survey="csat", score=5, scale_max=5)
+    rating = {"survey": "csat", "score": 5, "scale_min": 0, "scale_max": 5}
+    box = Box().nps(3, response="r").add(SurveyAnswered, response_id="r", **rating)
     assert box.values().responses_90d == 2
     assert box.values().last_nps.score == 3
 

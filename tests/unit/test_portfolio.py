@@ -89,6 +89,33 @@ def test_currencies_stand_apart_and_begin_when_they_are_known():
     }
 
 
+def test_a_customer_that_changes_its_currency_is_neither_lost_nor_new():
+    ledger = Ledger().set("a", "2024-01-05", 600).set("b", "2024-01-05", 400).set("c", "2024-01-05", 5, currency="USD")
+    ledger.set("a", "2024-02-05", 700, currency="USD").set("b", "2024-02-06", 300)
+    months = ledger.months(RevenuePolicy(same_period_joiners="counted"))
+    left, taken = months["2024-02", "EUR"], months["2024-02", "USD"]
+    assert (left.customers_start, left.customers, left.customers_lost, left.customer_churn) == (2, 1, 0, 0)
+    assert (left.currency_change_minor, left.contraction_minor, left.churn_minor) == (-600, 100, 0)
+    assert (left.nrr, left.grr) == (0.75, 0.75)  # of b alone: 300 of 400
+    assert (taken.currency_change_minor, taken.new_minor, taken.expansion_minor) == (700, 0, 0)
+    assert (taken.customers_start, taken.customers, taken.nrr) == (1, 2, 1)
+    ledger.end("a", "2024-02-20")
+    months = ledger.months(RevenuePolicy(same_period_joiners="counted"))
+    assert (months["2024-02", "EUR"].customers_lost, months["2024-02", "USD"].customers_lost) == (1, 0)
+    assert months["2024-02", "USD"].churn_minor == 700
+
+
+def test_an_invoice_issued_again_in_another_currency_takes_back_what_it_brought_in_the_first():
+    ledger = Ledger().pay("a", "2024-01-05", 500)
+    terms = {"invoice_id": "i", "amount_minor": 450, "currency": "USD", "due_at": at("2024-02-05")}
+    ledger.add(InvoiceIssued, "a", "2024-02-05", **terms)
+    assert {key: f.revenue_minor for key, f in ledger.months().items()} == {
+        ("2024-01", "EUR"): 500,
+        ("2024-02", "EUR"): -500,
+        ("2024-02", "USD"): 450,
+    }
+
+
 def test_an_event_sent_twice_counts_once_and_order_does_not_matter():
     ledger = Ledger().set("a", "2024-01-05").end("a", "2024-02-05").pay("b", "2024-02-01", 500)
     expected = ledger.months()
@@ -157,7 +184,7 @@ def test_movements_of_every_month_sum_to_its_change_of_mrr(drawn, name):
     before = {}
     for f in ledger.months(preset(name)).values():
         assert f.mrr_start_minor == before.get(f.currency, 0)
-        up = f.new_minor + f.expansion_minor + f.reactivation_minor
+        up = f.new_minor + f.expansion_minor + f.reactivation_minor + f.currency_change_minor
         assert f.mrr_start_minor + up - f.contraction_minor - f.churn_minor == f.mrr_minor
         assert f.grr is None or 0 <= f.grr <= min(1, f.nrr)
         before[f.currency] = f.mrr_minor

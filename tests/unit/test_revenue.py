@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.envelope import Heartbeat
-from schemas.events import InvoiceIssued, InvoiceSettled, SubscriptionEnded, SubscriptionSet
+from schemas.events import (
+    CancellationScheduled,
+    InvoiceIssued,
+    InvoiceSettled,
+    PaymentRefunded,
+    SubscriptionEnded,
+    SubscriptionPaused,
+    SubscriptionSet,
+)
 from streams.metrics.days import DAY_MS, Days, from_date, to_date
 from streams.metrics.revenue import RevenueFold
 from streams.metrics.revenue_policy import RevenuePolicy
@@ -107,6 +115,18 @@ class TestForgetting:
         assert len(state.subscriptions["s"].changes) == 2
         assert values(state).subscriptions_active == 1
 
+    def test_an_end_said_again_of_a_subscription_that_is_forgotten_spoils_no_later_start(self):
+        events = terms("a", DAY - 300), ended("b", DAY - 250)
+        state = folded(*events)
+        FOLD.forget(state, DAY)
+        FOLD.forget(state, DAY)
+        assert (state.subscriptions, state.forgotten) == ({}, ["s"])
+        for again in (ended("c", DAY), terms("d", DAY, amount=300)):
+            FOLD.apply(state, again, again.occurred_at)
+        found = values(state)
+        assert (found.subscriptions_active, found.mrr_minor) == (1, 300)
+        assert FOLD.movements("c", state)[-1].movement == "reactivation"
+
     def test_owed_invoices_stay_and_done_ones_go(self):
         due = {"amount_minor": 5, "currency": "EUR", "due_at": (DAY - 290) * DAY_MS}
         state = folded(
@@ -122,6 +142,58 @@ class TestForgetting:
         assert sorted(state.invoices) == ["just now", "owed"]
         assert values(state) == before
         assert (before.payment_state, before.days_overdue) == ("late", 290)
+
+
+def paid(invoice, day, amount):
+    fields = {"amount_minor": amount, "currency": "EUR", "due_at": day * DAY_MS}
+    return (
+        event(InvoiceIssued, f"{invoice}1", day, invoice_id=invoice, **fields),
+        event(InvoiceSettled, f"{invoice}2", day, invoice_id=invoice),
+    )
+
+
+class TestAmountsOfOlderReleases:
+    """An older release kept of an invoice when it was issued, not on how much: sums to date are not known then."""
+
+    def older(self, *events):
+        state = folded(terms("t", DAY - 400), *events)
+        for invoice in state.invoices.values():
+            invoice.bills, invoice.paid_at = [], None
+        return state
+
+    def test_what_is_missing_is_not_taken_for_nothing(self):
+        state = self.older(*paid("i", DAY - 20, 500))
+        for one in paid("j", DAY - 10, 300):
+            FOLD.apply(state, one, one.occurred_at)
+        found = values(state)
+        assert (found.revenue_to_date_minor, found.refunds_to_date_minor, found.margin_to_date_minor) == (None,) * 3
+        assert (found.payment_state, found.billing_impossible) == ("current", 0)
+
+    def test_nor_when_it_is_forgotten_now(self):
+        state = self.older(*paid("i", DAY - 300, 500))
+        FOLD.forget(state, DAY)
+        assert (state.invoices, values(state).revenue_to_date_minor) == ({}, None)
+
+    def test_nor_when_it_was_forgotten_then(self):
+        state = self.older(*paid("i", DAY - 300, 500))
+        state.invoices = {}
+        assert values(state).revenue_to_date_minor is None
+        refund = event(PaymentRefunded, "r", DAY, invoice_id="k", amount_minor=5, currency="EUR")
+        FOLD.apply(state, refund, refund.occurred_at)
+        assert values(state).revenue_to_date_minor is None
+
+    def test_what_this_release_forgets_is_known(self):
+        state = folded(terms("t", DAY - 400), *paid("i", DAY - 300, 500), *paid("j", DAY - 10, 300))
+        FOLD.forget(state, DAY)
+        assert (sorted(state.invoices), values(state).revenue_to_date_minor) == (["j"], 800)
+
+
+def test_marks_of_an_instant_speak_of_what_was_set_or_ended_then():
+    pause = event(SubscriptionPaused, "a", DAY - 5, subscription_id="s")
+    assert values(folded(pause, terms("b", DAY - 5))).subscriptions_paused == 1
+    wish = event(CancellationScheduled, "c", DAY - 5, subscription_id="s")
+    over = folded(terms("a", DAY - 9), wish, ended("b", DAY - 5), terms("d", DAY - 4))
+    assert values(over).subscriptions_ending == 0
 
 
 @given(

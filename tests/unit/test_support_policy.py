@@ -98,8 +98,17 @@ def test_another_release_of_the_holidays_has_another_mark(monkeypatch: pytest.Mo
 def test_the_earlier_of_two_broken_limits_counts() -> None:
     terms = Terms(SupportPolicy(sla=SlaPolicy(high=Limits(response_minutes=60, resolution_minutes=30))), "UTC")
     late, in_time = (NINE, NINE + 2 * HOUR_MS), (NINE, NINE + 30 * MINUTE_MS)
-    assert terms.breached_at("high", late, late) == NINE + 30 * MINUTE_MS
-    assert terms.breached_at("high", late, in_time) == NINE + 60 * MINUTE_MS
-    assert terms.breached_at("high", in_time, in_time) is None
-    assert terms.breached_at("high", (NINE, None), (None, None)) == NINE + 60 * MINUTE_MS
-    assert terms.breached_at("low", late, late) is None
+    assert terms.breached_at("high", [late], late) == NINE + 30 * MINUTE_MS
+    assert terms.breached_at("high", [late], in_time) == NINE + 60 * MINUTE_MS
+    assert terms.breached_at("high", [in_time], in_time) is None
+    assert terms.breached_at("high", [(NINE, None)], in_time) == NINE + 60 * MINUTE_MS
+    assert terms.breached_at("low", [late], late) is None
+
+
+def test_a_limit_broken_by_one_wait_stays_broken_whatever_the_next_one_does() -> None:
+    terms = Terms(SupportPolicy(sla=SlaPolicy(high=Limits(response_minutes=60))), "UTC")
+    long, short = (NINE, NINE + 2 * HOUR_MS), (NINE + 2 * HOUR_MS, NINE + 3 * HOUR_MS)
+    assert terms.breached_at("high", [long, short], (NINE, None)) == NINE + 60 * MINUTE_MS
+    assert terms.breached_at("high", [short, long], (NINE, None)) == NINE + 60 * MINUTE_MS
+    assert terms.breached_at("high", [short], (NINE, None)) is None
+    assert terms.breached_at("high", [], (NINE, None)) is None

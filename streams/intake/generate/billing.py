@@ -240,6 +240,19 @@ def _fixed_term(told: Story) -> None:
     told.run(replace(told.terms, auto_renews=False, term_ends_at=ends_at), 0, 1, "fixed_term")
 
 
+def _renewed_early(told: Story) -> None:
+    told.run(replace(told.terms, term_ends_at=told.at(0.7)), 0, 0.4)
+    told.run(replace(told.terms, term_ends_at=told.end + 90 * DAY_MS), 0.4, 1, "renewed_early")
+
+
+def _currency_changed(told: Story) -> None:
+    own = told.terms.currency
+    other = "EUR" if own == "USD" else "USD"
+    told.run(told.terms, 0, 0.5)
+    amount = max(1, round(told.terms.amount_minor / _RATES[own] * _RATES[other]))
+    told.run(replace(told.terms, currency=other, amount_minor=amount), 0.5, 1, "currency_changed")
+
+
 def _impossible(told: Story) -> None:
     told.run(told.terms, 0, 1)
     told.stop(0.5, f"{told.customer.number}-unknown", "subscription_never_set")
@@ -255,7 +268,7 @@ _STORIES: tuple[Callable[[Story], None], ...] = (
     _plain,
     _plan_changed,
     _quantity_up,
-    _plain,
+    _currency_changed,
     _quantity_down,
     _second_subscription,
     _plain,
@@ -265,7 +278,7 @@ _STORIES: tuple[Callable[[Story], None], ...] = (
     _trial_converted,
     _paid_by("interval_quarter", "month", 3, 2.8),
     _discount,
-    _plain,
+    _renewed_early,
     _paid_by("interval_week", "week", 1, 0.25),
     _pause,
     _refund,

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Struct
 
 from schemas.envelope import COMPANY_CUSTOMER, EARLIEST_MS, LATEST_MS
-from schemas.events import AccountSet, SpendRecorded
+from schemas.events import AccountSet, ExchangeRateSet, SpendRecorded
 from streams.errors import ConfigurationError
 from streams.intake.generate.billing import tell_billing
 from streams.intake.generate.cases import planted
@@ -19,11 +19,13 @@ from streams.intake.generate.draws import Draw
 from streams.intake.generate.feedback import tell_surveys
 from streams.intake.generate.tickets import tell_tickets
 from streams.intake.generate.use import tell_use
-from streams.metrics.days import DAY_MS, Days, from_date
+from streams.metrics.days import DAY_MS, HOUR_MS, Days, from_date
 
 # Chosen: half a year from here holds a change of the clocks in most zones that have them.
 DEFAULT_START = date(2024, 1, 1)
 DEFAULT_ZONE = "Europe/Madrid"
+_OWN_CURRENCY = "EUR"
+_RATES = {"USD": 0.92, "BRL": 0.17, "MXN": 0.05, "JPY": 0.006}  # chosen, of the first day
 _CHANNELS = ("search", "social", "events", "partners")
 
 
@@ -97,7 +99,7 @@ def _life(number: int, begin: int, end: int, days: Days, seed: int, counts: Coun
         _tell_account(diary, one, draw)
     if draw.chance(0.15):
         amount = draw.between(50, 900) * 100
-        diary.tell(SpendRecorded, one.joined_at, "spend_on_one_customer", amount_minor=amount, currency="EUR")
+        diary.tell(SpendRecorded, one.joined_at, "spend_on_one_customer", amount_minor=amount, currency=_OWN_CURRENCY)
     tell_billing(diary, one, draw)
     if not _without(diary, "no_usage", number % 29 == 3):
         tell_use(diary, one, days, draw)
@@ -133,13 +135,20 @@ def _tell_account(diary: Diary, one: Customer, draw: Draw) -> None:
 
 
 def _spend(request: Request, begin: int, end: int, days: Days, counts: Counter[str]) -> list[Line]:
-    """What was spent by channel on every first of a month, and on the first day told of."""
+    """What was spent by channel on every first of a month, and on the first day told of; rates of every week."""
     draw = Draw(f"{request.seed}:spend")
     diary = Diary(COMPANY_CUSTOMER, request.customers, begin, end, Draw(f"{request.seed}:spend:sent"), counts)
     for at in _months(request, days):
         for channel in _CHANNELS:
             amount = draw.between(50, 150) * 10 * request.customers
-            diary.tell(SpendRecorded, at, amount_minor=amount, currency="EUR", channel=channel)
+            diary.tell(SpendRecorded, at, amount_minor=amount, currency=_OWN_CURRENCY, channel=channel)
+    draw = Draw(f"{request.seed}:rates")
+    rates = dict(_RATES)
+    for day in range(from_date(request.start), from_date(request.start) + request.days, 7):
+        rates = {currency: round(rate * (0.98 + 0.04 * draw.share()), 6) for currency, rate in rates.items()}
+        for currency, rate in rates.items():
+            told = {"currency": currency, "to": _OWN_CURRENCY, "rate": rate}
+            diary.tell(ExchangeRateSet, days.start(day) + 9 * HOUR_MS, "exchange_rate", **told)
     return sorted(diary.lines)
 
 

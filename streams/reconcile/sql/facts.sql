@@ -8,6 +8,7 @@ WITH facts AS
         type,
         payload,
         partition,
+        offset,
         occurred_at AS at,
         toUnixTimestamp64Milli(occurred_at) AS at_ms,
         toDate(occurred_at, {zone:String}) AS on_day

@@ -1,10 +1,41 @@
--- What a customer paid and owed at the end of a day. `currency` is that of the subscription that was set first.
+-- What a customer paid and owed at the end of a day. `currency` is that of the subscription that was set first, until
+-- the customer changes it.
 , firsts AS
 (
-    SELECT customer_id, argMin(code, (at_ms, event_id)) AS main, min(on_day) AS since_day
+    SELECT customer_id, argMin(code, (at_ms, event_id)) AS first_code, min(on_day) AS since_day
     FROM said
     WHERE sets
     GROUP BY customer_id
+),
+-- What it left and took up at each change, in the order of time; of several the first by its code.
+turns AS
+(
+    SELECT customer_id, arraySort(groupArray((at_ms, on_day, left_codes, taken_code))) AS turned
+    FROM
+    (
+        SELECT
+            customer_id,
+            at_ms,
+            any(on_day) AS on_day,
+            groupArrayIf(currency, leaves) AS left_codes,
+            minIf(currency, takes_up) AS taken_code
+        FROM moves
+        WHERE movement = 'currency_change'
+        GROUP BY customer_id, at_ms
+    )
+    GROUP BY customer_id
+),
+mains AS
+(
+    SELECT
+        customer_id,
+        day,
+        first_code,
+        since_day,
+        arrayFold((own, turn) -> if(turn.2 <= day AND has(turn.3, own), turn.4, own), turned, first_code) AS main
+    FROM spine
+    INNER JOIN firsts USING (customer_id)
+    LEFT JOIN turns USING (customer_id)
 ),
 money AS
 (
@@ -23,13 +54,8 @@ flows AS
     SELECT
         customer_id,
         on_day AS day,
-        sumIf(abs(delta), movement = 'new') AS new_day,
-        sumIf(abs(delta), movement = 'expansion') AS expansion_day,
-        sumIf(abs(delta), movement = 'contraction') AS contraction_day,
-        sumIf(abs(delta), movement = 'churn') AS churn_day,
-        sumIf(abs(delta), movement = 'reactivation') AS reactivation_day
-    FROM moves INNER JOIN firsts USING (customer_id)
-    WHERE currency = main
+        sumMap(map(concat(currency, ' ', movement), if(movement = 'currency_change', delta, toInt64(abs(delta))))) AS moved
+    FROM moves
     GROUP BY customer_id, day
 ),
 service AS
@@ -40,6 +66,7 @@ service AS
         sum(more_paid) AS paid_day,
         sum(more_trials) AS trials_day,
         sum(more_paused) AS paused_day,
+        sum(more_ending) AS ending_day,
         sum(more_paid_seats) AS paid_seats_day,
         sum(more_trial_seats) AS trial_seats_day
     FROM changed
@@ -88,6 +115,146 @@ owed AS
     ARRAY JOIN arrayMap(step -> from_day + step, range(toUInt32(to_day - from_day))) AS day
     GROUP BY customer_id, day
 ),
+-- Invoices as they stood after each day on which something was said of them: what was paid, by the newest issue, and
+-- whether more was given back than that.
+invoices AS
+(
+    SELECT
+        customer_id,
+        JSONExtractString(payload, 'invoice_id') AS invoice,
+        arraySort(groupArray((at_ms, event_id, on_day, type, JSONExtractInt(payload, 'amount_minor'),
+            JSONExtractString(payload, 'currency'), JSONExtractString(payload, 'how') IN ('', 'paid')))) AS said_of_it
+    FROM facts
+    WHERE type IN ('invoice_issued', 'invoice_settled', 'payment_refunded')
+    GROUP BY customer_id, invoice
+),
+receipts AS
+(
+    SELECT
+        customer_id,
+        invoice,
+        day,
+        arrayFilter(one -> one.3 <= day, said_of_it) AS so_far,
+        arrayFilter(one -> one.4 = 'invoice_issued', so_far)[-1] AS issue,
+        arrayFilter(one -> one.4 = 'payment_refunded', so_far) AS refunds,
+        issue.4 = 'invoice_issued' AND arrayExists(one -> one.4 = 'invoice_settled' AND one.7, so_far) AS is_paid,
+        if(is_paid, issue.5, 0) AS paid_minor,
+        if(is_paid, issue.6, '') AS paid_code,
+        toInt64(issue.4 = 'invoice_issued' AND arrayExists(one -> arraySum(other -> if(other.6 = one.6, other.5, 0),
+            refunds) > if(one.6 = paid_code, paid_minor, 0), refunds)) AS is_odd
+    FROM invoices
+    ARRAY JOIN arrayDistinct(arrayMap(one -> one.3, said_of_it)) AS day
+),
+cash AS
+(
+    SELECT
+        customer_id,
+        day,
+        sumMap(map(paid_code, paid_minor)) AS more_paid,
+        sumMap(map(code_was, -paid_was)) AS less_paid,
+        sum(is_odd - odd_was) AS more_odd
+    FROM
+    (
+        SELECT
+            *,
+            lagInFrame(paid_minor, 1, 0) OVER past AS paid_was,
+            lagInFrame(paid_code, 1, '') OVER past AS code_was,
+            lagInFrame(is_odd, 1, 0) OVER past AS odd_was
+        FROM receipts
+        WINDOW past AS (PARTITION BY customer_id, invoice ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    )
+    GROUP BY customer_id, day
+),
+returned AS
+(
+    SELECT
+        customer_id,
+        on_day AS day,
+        sumMap(map(JSONExtractString(payload, 'currency'), JSONExtractInt(payload, 'amount_minor'))) AS back_day
+    FROM facts
+    WHERE type = 'payment_refunded'
+    GROUP BY customer_id, day
+),
+-- Terms by subscription: time, event id, whether it sets, whether it runs, trial, agreed end (0: none), in order.
+contracts AS
+(
+    SELECT
+        customer_id,
+        subscription,
+        arraySort(groupArray((at_ms, event_id, sets, assumeNotNull(lives), on_trial, if(sets, term_ms, 0)))) AS terms
+    FROM judged
+    WHERE changes
+    GROUP BY customer_id, subscription
+),
+-- A term ends when it was agreed to, or when service was left more than a day before. One that was replaced earlier
+-- ends when it was agreed to, if all that came after it up to a day before its end goes on beyond it.
+term_ends AS
+(
+    SELECT
+        customer_id,
+        subscription,
+        terms,
+        arrayFilter(end -> end > 0, arrayMap((one, place) -> multiIf(
+            NOT one.4 OR one.5 OR one.6 = 0 OR one.1 > one.6 - 86400000, 0,
+            place = length(terms) OR terms[place + 1].1 > one.6 - 86400000, one.6,
+            terms[place + 1].1 = one.1, 0,
+            NOT terms[place + 1].3, terms[place + 1].1,
+            arrayExists(later -> later.1 <= one.6 - 86400000 AND (NOT later.3 OR later.6 BETWEEN 1 AND one.6),
+                arraySlice(terms, place + 1)), 0,
+            one.6), terms, arrayEnumerate(terms))) AS ends
+    FROM contracts
+),
+renewals AS
+(
+    SELECT
+        customer_id,
+        toDate(fromUnixTimestamp64Milli(end + 86400000, 'UTC'), {zone:String}) AS day,
+        count() AS ended,
+        countIf(arrayFilter(one -> one.1 < end + 86400000, terms)[-1].4 OR arrayExists(
+            other -> other[-1].4 AND NOT other[-1].5 AND arrayFilter((one, place) -> one.4 AND (place = 1
+                OR NOT other[place - 1].4), other, arrayEnumerate(other))[-1].1 >= end - 86400000,
+            arrayMap(other -> arrayFilter(one -> one.1 < end + 86400000, other), every))) AS renewed
+    FROM term_ends
+    INNER JOIN (SELECT customer_id, groupArray(terms) AS every FROM contracts GROUP BY customer_id) AS all_terms
+        USING (customer_id)
+    ARRAY JOIN ends AS end
+    GROUP BY customer_id, day
+),
+-- The newest that was said about leaving; the earliest announced end of the subscriptions that are about to.
+leaving AS
+(
+    SELECT
+        customer_id,
+        on_day AS day,
+        argMaxIf(toNullable(JSONExtractString(payload, 'reason')), (at_ms, event_id, JSONExtractString(payload, 'reason')),
+            JSONExtractString(payload, 'reason') != '') AS reason_day,
+        argMaxIf(toNullable(JSONExtractBool(payload, 'voluntary')),
+            (at_ms, event_id, JSONExtractBool(payload, 'voluntary')), JSONType(payload, 'voluntary') = 'Bool') AS wish_day
+    FROM facts
+    WHERE type IN ('subscription_ended', 'cancellation_scheduled', 'subscription_cancelled', 'cancellation_reported')
+    GROUP BY customer_id, day
+),
+endings AS
+(
+    SELECT customer_id, day, min(held_ms) AS ends_first
+    FROM
+    (
+        SELECT
+            customer_id,
+            subscription,
+            on_day,
+            argMax(ending_ms, (at_ms, NOT changes, event_id)) AS held_ms,
+            leadInFrame(toNullable(on_day)) OVER (PARTITION BY customer_id, subscription ORDER BY on_day
+                ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) AS next_day
+        FROM standings
+        GROUP BY customer_id, subscription, on_day
+    ) AS held
+    INNER JOIN (SELECT customer_id, max(day) AS last_day FROM spine GROUP BY customer_id) AS lasts USING (customer_id)
+    ARRAY JOIN arrayMap(step -> on_day + step,
+        range(toUInt32(greatest(0, least(ifNull(next_day, last_day + 1), last_day + 1) - on_day)))) AS day
+    WHERE held_ms > 0
+    GROUP BY customer_id, day
+),
 reported AS
 (
     SELECT customer_id, on_day AS day, count() AS reports
@@ -108,6 +275,7 @@ windows AS
         customer_id,
         day,
         if(since_day > '1970-01-01' AND day >= since_day, toNullable(main), NULL) AS own,
+        sumMap(moved) OVER month AS moved_month,
         mapFilter((code, minor) -> minor != 0, sumMap(deltas) OVER history) AS mrr,
         mapFilter((code, minor) -> minor != 0, sumMap(deltas) OVER month_ago) AS mrr_then,
         sum(delta_all) OVER history AS paid,
@@ -117,12 +285,17 @@ windows AS
         sum(trials_day) OVER history AS trial_subscriptions,
         sum(paid_seats_day) OVER history AS paid_seats,
         sum(trial_seats_day) OVER history AS trial_seats,
-        sum(new_day) OVER month AS new_month,
-        sum(expansion_day) OVER month AS expansion_month,
-        sum(contraction_day) OVER month AS contraction_month,
-        sum(churn_day) OVER month AS churn_month,
-        sum(reactivation_day) OVER month AS reactivation_month,
         sum(paused_day) OVER history AS paused_subscriptions,
+        sum(ending_day) OVER history AS ending_subscriptions,
+        ends_first,
+        sumMap(more_paid) OVER history AS paid_so_far,
+        sumMap(less_paid) OVER history AS paid_no_more,
+        sumMap(back_day) OVER history AS back_so_far,
+        sum(more_odd) OVER history AS odd,
+        ended,
+        renewed,
+        anyLast(reason_day) OVER history AS newest_reason,
+        anyLast(wish_day) OVER history AS newest_wish,
         sum(reports) OVER quarter AS reports_quarter,
         invoiced_day > '1970-01-01' AND day >= invoiced_day AS is_invoiced,
         oldest_due
@@ -132,7 +305,12 @@ windows AS
     LEFT JOIN service USING (customer_id, day)
     LEFT JOIN owed USING (customer_id, day)
     LEFT JOIN reported USING (customer_id, day)
-    LEFT JOIN firsts USING (customer_id)
+    LEFT JOIN cash USING (customer_id, day)
+    LEFT JOIN returned USING (customer_id, day)
+    LEFT JOIN renewals USING (customer_id, day)
+    LEFT JOIN leaving USING (customer_id, day)
+    LEFT JOIN endings USING (customer_id, day)
+    LEFT JOIN mains USING (customer_id, day)
     LEFT JOIN invoiced USING (customer_id)
     WINDOW
         history AS (PARTITION BY customer_id ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
@@ -157,11 +335,23 @@ SELECT
     first_paid AS first_paid_at,
     if(paid = 0, last_step, NULL) AS churned_at,
     if(paid = 0, toDate(last_step, {zone:String}), day) - toDate(first_paid, {zone:String}) AS tenure_days,
-    new_month AS new_28d_minor,
-    expansion_month AS expansion_28d_minor,
-    contraction_month AS contraction_28d_minor,
-    churn_month AS churn_28d_minor,
-    reactivation_month AS reactivation_28d_minor,
+    moved_month[concat(ifNull(own, ''), ' new')] AS new_28d_minor,
+    moved_month[concat(ifNull(own, ''), ' expansion')] AS expansion_28d_minor,
+    moved_month[concat(ifNull(own, ''), ' contraction')] AS contraction_28d_minor,
+    moved_month[concat(ifNull(own, ''), ' churn')] AS churn_28d_minor,
+    moved_month[concat(ifNull(own, ''), ' reactivation')] AS reactivation_28d_minor,
+    moved_month[concat(ifNull(own, ''), ' currency_change')] AS currency_change_28d_minor,
+    ending_subscriptions AS subscriptions_ending,
+    if(ends_first > 0, toNullable(greatest(0,
+        toDate(fromUnixTimestamp64Milli(ends_first, 'UTC'), {zone:String}) - day)), NULL) AS days_to_end,
+    ended AS terms_ended_1d,
+    renewed AS terms_renewed_1d,
+    newest_reason AS churn_reason,
+    newest_wish AS churn_voluntary,
+    if(is_invoiced, toNullable(back_so_far[ifNull(own, '')]), NULL) AS refunds_to_date_minor,
+    if(is_invoiced, toNullable(paid_so_far[ifNull(own, '')] + paid_no_more[ifNull(own, '')]
+        - if({refunds_count:UInt8}, back_so_far[ifNull(own, '')], 0)), NULL) AS revenue_to_date_minor,
+    odd AS billing_impossible,
     if(mrr_28d_ago_minor > 0, mrr_minor / mrr_28d_ago_minor, NULL) AS nrr_28d,
     if(mrr_28d_ago_minor > 0, least(mrr_minor, mrr_28d_ago_minor) / mrr_28d_ago_minor, NULL) AS grr_28d,
     multiIf(NOT is_invoiced, NULL, oldest_due = '1970-01-01', toNullable(0), day - oldest_due) AS days_overdue,

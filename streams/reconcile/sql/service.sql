@@ -25,11 +25,18 @@
         intDiv(dividend, divisor) AS whole,
         2 * (dividend - whole * divisor) AS twice_rest,
         whole + (twice_rest > divisor OR (twice_rest = divisor AND whole % 2 = 1)) AS monthly,
-        sets AND NOT on_trial AND ({metered:UInt8} OR NOT JSONExtractBool(payload, 'metered')) AS counts
+        sets AND NOT on_trial AND ({metered:UInt8} OR NOT JSONExtractBool(payload, 'metered')) AS counts,
+        if(JSONType(payload, 'term_ends_at') = 'String',
+            toUnixTimestamp64Milli(parseDateTime64BestEffortOrZero(JSONExtractString(payload, 'term_ends_at'), 3, 'UTC')),
+            JSONExtractInt(payload, 'term_ends_at')) AS term_ms,
+        if(JSONType(payload, 'ends_at') = 'String',
+            toUnixTimestamp64Milli(parseDateTime64BestEffortOrZero(JSONExtractString(payload, 'ends_at'), 3, 'UTC')),
+            JSONExtractInt(payload, 'ends_at')) AS ends_ms
     FROM facts
-    WHERE type IN ('subscription_set', 'subscription_ended', 'subscription_paused', 'subscription_resumed')
+    WHERE type IN ('subscription_set', 'subscription_ended', 'subscription_paused', 'subscription_resumed',
+        'cancellation_scheduled', 'cancellation_withdrawn', 'subscription_cancelled')
 ),
--- What was set first, with an end before it, ends where it begins.
+-- What was set first, with an end before it, ends where it begins. At one instant changes come before marks.
 judged AS
 (
     SELECT *, if(changes, toNullable(toUInt8(sets AND NOT (nth = 1 AND earlier > 0))), NULL) AS lives
@@ -37,7 +44,7 @@ judged AS
     (
         SELECT *, sum(sets) OVER past AS nth, sum(changes AND NOT sets) OVER past AS earlier
         FROM said
-        WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, event_id
+        WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, NOT changes, event_id
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
     )
 ),
@@ -51,26 +58,40 @@ running AS
         ifNull(anyLast(if(changes, toNullable(on_trial), NULL)) OVER past, 0) AS terms_trial,
         ifNull(anyLast(if(changes, toNullable(seats), NULL)) OVER past, 0) AS terms_seats
     FROM judged
-    WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, event_id
+    WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, NOT changes, event_id
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
--- A pause is one of the run of service it falls in: an end clears it, and so does a new beginning.
+-- A pause is one of the run of service it falls in: an end clears it, and so does a new beginning. So is what was said
+-- of its end: asked for, done in billing, and when.
 resting AS
 (
     SELECT
         *,
         ifNull(anyLast(multiIf(
             changes AND (NOT runs OR NOT ran), toNullable(toUInt8(0)),
-            NOT changes AND runs, toNullable(toUInt8(type = 'subscription_paused')),
-            NULL)) OVER past, 0) AS rests
+            type IN ('subscription_paused', 'subscription_resumed') AND runs,
+                toNullable(toUInt8(type = 'subscription_paused')),
+            NULL)) OVER past, 0) AS rests,
+        ifNull(anyLast(multiIf(
+            changes AND (NOT runs OR NOT ran) OR type = 'cancellation_withdrawn', toNullable(toUInt8(0)),
+            type IN ('cancellation_scheduled', 'subscription_cancelled') AND runs, toNullable(toUInt8(1)),
+            NULL)) OVER past, 0) AS requested,
+        ifNull(anyLast(multiIf(
+            changes AND (NOT runs OR NOT ran) OR type = 'cancellation_withdrawn', toNullable(toUInt8(0)),
+            type = 'subscription_cancelled' AND runs, toNullable(toUInt8(1)),
+            NULL)) OVER past, 0) AS cancelled,
+        ifNull(anyLast(multiIf(
+            changes AND (NOT runs OR NOT ran) OR type = 'cancellation_withdrawn', toNullable(0),
+            type IN ('cancellation_scheduled', 'subscription_cancelled') AND runs AND ends_ms > 0, toNullable(ends_ms),
+            NULL)) OVER past, 0) AS announced_ms
     FROM
     (
         SELECT *, lagInFrame(runs, 1, 0) OVER past AS ran
         FROM running
-        WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, event_id
+        WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, NOT changes, event_id
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
     )
-    WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, event_id
+    WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, NOT changes, event_id
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 standings AS
@@ -82,12 +103,17 @@ standings AS
         at_ms,
         on_day,
         event_id,
+        changes,
         runs AND NOT rests AS serves,
         runs AND rests AS is_paused,
         serves AND NOT terms_trial AS is_paid,
         serves AND terms_trial AS is_trial,
         if(serves, terms_seats, 0) AS has_seats,
-        if(serves, terms_mrr, 0) AS mrr,
+        runs AND requested AS is_ending,
+        if(is_ending, announced_ms, 0) AS ending_ms,
+        multiIf({churn_date:String} = 'cancellation_request', NOT requested,
+            {churn_date:String} = 'cancellation_in_billing', NOT cancelled, 1) AS goes_on,
+        if(serves AND goes_on, terms_mrr, 0) AS mrr,
         if(mrr > 0, terms_code, '') AS currency
     FROM resting
 ),
@@ -101,10 +127,11 @@ changed AS
         toInt64(is_paid) - lagInFrame(toInt64(is_paid), 1, 0) OVER past AS more_paid,
         toInt64(is_trial) - lagInFrame(toInt64(is_trial), 1, 0) OVER past AS more_trials,
         toInt64(is_paused) - lagInFrame(toInt64(is_paused), 1, 0) OVER past AS more_paused,
+        toInt64(is_ending) - lagInFrame(toInt64(is_ending), 1, 0) OVER past AS more_ending,
         is_paid * has_seats - lagInFrame(is_paid * has_seats, 1, 0) OVER past AS more_paid_seats,
         is_trial * has_seats - lagInFrame(is_trial * has_seats, 1, 0) OVER past AS more_trial_seats
     FROM standings
-    WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, event_id
+    WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, NOT changes, event_id
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 -- The customer's whole: one row for each instant and currency in which it changed.
@@ -132,6 +159,8 @@ levels AS
     SELECT
         *,
         sum(delta) OVER of_currency AS after,
+        after = 0 AS leaves,
+        after = delta AS takes_up,
         sum(delta) OVER of_customer AS paid_after,
         paid_after - sum(delta) OVER (PARTITION BY customer_id, at_ms) AS paid_before,
         dense_rank() OVER (PARTITION BY customer_id ORDER BY at_ms) AS step_number
@@ -146,10 +175,13 @@ moves AS
     SELECT
         *,
         multiIf(
+            paid_before > 0 AND paid_after > 0 AND (leaves OR takes_up)
+                AND max(leaves) OVER of_instant AND max(takes_up) OVER of_instant, 'currency_change',
             delta > 0 AND paid_before > 0, 'expansion',
             delta > 0 AND step_number > 1, 'reactivation',
             delta > 0, 'new',
             paid_after > 0, 'contraction',
             'churn') AS movement
     FROM levels
+    WINDOW of_instant AS (PARTITION BY customer_id, at_ms)
 )

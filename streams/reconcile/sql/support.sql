@@ -1,4 +1,5 @@
--- METRICS.md section 3, the counts: of tickets whose opening is known and that were not removed by the end of the day.
+-- METRICS.md section 3, counts and clocks: of tickets whose opening is known and that were not removed by the end of the
+-- day. Clocks run through nights and weekends here; what is counted in working time needs a calendar and is left out.
 , notes AS
 (
     SELECT
@@ -8,27 +9,34 @@
         event_id,
         on_day,
         type,
-        JSONExtractString(payload, 'kind') AS kind
+        JSONExtractString(payload, 'kind') AS kind,
+        JSONExtractString(payload, 'priority') AS priority,
+        if(type = 'ticket_replied' AND (NOT JSONHas(payload, 'public') OR JSONExtractBool(payload, 'public')),
+            JSONExtractString(payload, 'author'), '') AS speaker,
+        type = 'ticket_opened' AND JSONExtractString(payload, 'opened_by') = 'agent' AS by_agent
     FROM facts
 ),
--- Facts of a ticket by time and event id: day, type, kind.
+-- Facts of a ticket by time and event id: day, type, kind, priority, who replied publicly, whether an agent opened it.
 tickets AS
 (
     SELECT
         customer_id,
         ticket,
         minIf(on_day, type = 'ticket_opened') AS opened_day,
-        minIf((at_ms, event_id), type = 'ticket_opened').1 AS opened_ms,
+        minIf((at_ms, event_id, by_agent), type = 'ticket_opened') AS opening,
+        opening.1 AS opened_ms,
         min(at_ms) < opened_ms AS is_impossible,
         if(countIf(type = 'ticket_removed') > 0, minIf(on_day, type = 'ticket_removed'), toDate('2149-06-06'))
             AS removed_day,
-        arraySort(groupArray((at_ms, event_id, on_day, type, kind))) AS told,
+        arraySort(groupArray((at_ms, event_id, on_day, type, kind, priority, speaker))) AS told,
         arrayFilter(one -> one.4 IN ('ticket_solved', 'ticket_reopened'), told) AS states,
         -- Reopened is what was solved: whatever stands before it says so.
         arrayMap(one -> one.3, arrayFilter((one, place) -> one.4 = 'ticket_reopened' AND place > 1
             AND states[place - 1].4 = 'ticket_solved', states, arrayEnumerate(states))) AS reopened_days,
         arrayMap(one -> one.3, arrayFilter(one -> one.4 = 'ticket_escalated', told)) AS escalated_days,
-        arrayFilter(one -> one.5 != '', told) AS kinds
+        arrayFilter(one -> one.5 != '', told) AS kinds,
+        arrayFilter(one -> one.6 != '', told) AS priorities,
+        arrayFilter(one -> one.4 = 'ticket_solved', states)[1] AS first_solved
     FROM notes
     GROUP BY customer_id, ticket
     HAVING countIf(type = 'ticket_opened') > 0 AND removed_day > opened_day
@@ -41,24 +49,29 @@ changed AS
         day,
         is_there - lagInFrame(is_there, 1, 0) OVER past AS more,
         is_there * is_open - lagInFrame(is_there * is_open, 1, 0) OVER past AS more_open,
-        is_there * is_impossible - lagInFrame(is_there * is_impossible, 1, 0) OVER past AS more_impossible
+        is_there * is_impossible - lagInFrame(is_there * is_impossible, 1, 0) OVER past AS more_impossible,
+        map(label, is_there * is_open) AS more_labelled,
+        map(lagInFrame(label, 1, '') OVER past, -lagInFrame(is_there * is_open, 1, 0) OVER past) AS less_labelled
     FROM
     (
         SELECT
             customer_id,
             ticket,
             day,
+            ifNull(nullIf(arrayFilter(one -> one.3 <= day, priorities)[-1].6, ''), 'unknown') AS label,
             toInt64(is_impossible) AS is_impossible,
             toInt64(day >= opened_day AND day < removed_day) AS is_there,
             toInt64(arrayFilter(one -> one.3 <= day, states)[-1].4 != 'ticket_solved') AS is_open
         FROM tickets
-        ARRAY JOIN arrayDistinct(arrayConcat([opened_day, removed_day], arrayMap(one -> one.3, states))) AS day
+        ARRAY JOIN arrayDistinct(arrayConcat([opened_day, removed_day], arrayMap(one -> one.3, told))) AS day
+        WHERE day >= opened_day
     )
     WINDOW past AS (PARTITION BY customer_id, ticket ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 standing AS
 (
-    SELECT customer_id, day, sum(more) AS more, sum(more_open) AS more_open, sum(more_impossible) AS more_impossible
+    SELECT customer_id, day, sum(more) AS more, sum(more_open) AS more_open, sum(more_impossible) AS more_impossible,
+        sumMap(more_labelled) AS more_labels, sumMap(less_labelled) AS less_labels
     FROM changed
     GROUP BY customer_id, day
 ),
@@ -69,10 +82,73 @@ opened AS
         opened_day + step AS day,
         count() AS opened_month,
         countIf(step < 7) AS opened_week,
-        countIf(arrayFilter(one -> one.3 <= day, kinds)[-1].5 = 'question') AS questions
+        countIf(arrayFilter(one -> one.3 <= day, kinds)[-1].5 = 'question') AS questions,
+        sumMap(map(ifNull(nullIf(arrayFilter(one -> one.3 <= day, kinds)[-1].5, ''), 'unknown'), toInt64(1))) AS by_kind,
+        sumMap(map(ifNull(nullIf(arrayFilter(one -> one.3 <= day, priorities)[-1].6, ''), 'unknown'), toInt64(1)))
+            AS by_priority
     FROM tickets
     ARRAY JOIN range(28) AS step
     WHERE day < removed_day
+    GROUP BY customer_id, day
+),
+-- How long those opened in 90 days took, as far as was known on the day, in ms; -1: not yet. Somebody waits since the
+-- opening, or since the customer's first reply to what an agent opened; anew after a bot's reply and a reopening of what
+-- was solved meanwhile; until a person replies. Kept while walking: since when, solved when, answered when.
+lengths AS
+(
+    SELECT
+        customer_id,
+        opened_day + step AS day,
+        step < 28 AS in_month,
+        arrayFold(
+            (was, one) -> multiIf(
+                was.3 >= 0, was,
+                one.4 = 'ticket_solved' AND was.2 < 0, (was.1, one.1, was.3),
+                one.4 = 'ticket_reopened' AND was.2 >= 0, (if(was.1 < 0, was.1, one.1), toInt64(-1), was.3),
+                one.7 = if(was.1 < 0, 'customer', 'bot'), (one.1, was.2, was.3),
+                one.7 = 'agent' AND was.1 >= 0, (was.1, was.2, one.1),
+                was),
+            arrayFilter(one -> one.3 <= day, told),
+            (if(opening.3, toInt64(-1), toInt64(opened_ms)), toInt64(-1), toInt64(-1))) AS wait,
+        if(wait.3 >= 0, wait.3 - wait.1, -1) AS response,
+        if(first_solved.4 != '' AND first_solved.3 <= day, first_solved.1 - opened_ms, -1) AS resolution,
+        arrayFilter(one -> one.3 <= day, states) AS states_then,
+        if(states_then[-1].4 = 'ticket_solved', arrayFilter((one, place) -> one.4 = 'ticket_solved' AND (place = 1
+            OR states_then[place - 1].4 != 'ticket_solved'), states_then, arrayEnumerate(states_then))[-1].1 - opened_ms, -1)
+            AS whole
+    FROM tickets
+    ARRAY JOIN range(90) AS step
+    WHERE day < removed_day AND NOT is_impossible
+),
+clocks AS
+(
+    SELECT
+        customer_id,
+        day,
+        arraySort(groupArrayIf(response, response >= 0 AND in_month)) AS responses_28d,
+        arraySort(groupArrayIf(response, response >= 0)) AS responses_90d,
+        arraySort(groupArrayIf(resolution, resolution >= 0 AND in_month)) AS resolutions_28d,
+        arraySort(groupArrayIf(resolution, resolution >= 0)) AS resolutions_90d,
+        arraySort(groupArrayIf(whole, whole >= 0 AND in_month)) AS wholes_28d,
+        arraySort(groupArrayIf(whole, whole >= 0)) AS wholes_90d
+    FROM lengths
+    GROUP BY customer_id, day
+),
+-- Tickets that are there, day by day: the newest opening, the oldest that is open, how long the first ever took.
+held AS
+(
+    SELECT
+        customer_id,
+        day,
+        max(opened_ms) AS newest_ms,
+        minOrNullIf(opened_ms, NOT is_impossible AND arrayFilter(one -> one.3 <= day, states)[-1].4 != 'ticket_solved')
+            AS oldest_ms,
+        argMin(if(is_impossible OR first_solved.4 = '' OR first_solved.3 > day, -1, first_solved.1 - opened_ms),
+            (opened_ms, opening.2)) AS first_length
+    FROM tickets
+    INNER JOIN (SELECT customer_id, max(day) AS last_day FROM spine GROUP BY customer_id) AS lasts USING (customer_id)
+    ARRAY JOIN arrayMap(step -> opened_day + step,
+        range(toUInt32(greatest(0, least(removed_day, last_day + 1) - opened_day)))) AS day
     GROUP BY customer_id, day
 ),
 happened AS
@@ -95,6 +171,25 @@ SELECT
     tickets_total,
     tickets_open,
     tickets_impossible,
+    toInt64(arraySum(mapValues(mapFilter((label, open) -> has({urgent:Array(String)}, label), labels)))) AS tickets_open_urgent,
+    mapFilter((label, open) -> open != 0, labels) AS tickets_open_by_priority,
+    by_kind AS tickets_opened_28d_by_kind,
+    by_priority AS tickets_opened_28d_by_priority,
+    if(empty(responses_28d), NULL, (responses_28d[intDiv(length(responses_28d) + 1, 2)]
+        + responses_28d[intDiv(length(responses_28d), 2) + 1]) / 2 / 60000) AS first_response_minutes_28d,
+    if(empty(responses_90d), NULL, (responses_90d[intDiv(length(responses_90d) + 1, 2)]
+        + responses_90d[intDiv(length(responses_90d), 2) + 1]) / 2 / 60000) AS first_response_minutes_90d,
+    if(empty(resolutions_28d), NULL, (resolutions_28d[intDiv(length(resolutions_28d) + 1, 2)]
+        + resolutions_28d[intDiv(length(resolutions_28d), 2) + 1]) / 2 / 3600000) AS first_resolution_hours_28d,
+    if(empty(resolutions_90d), NULL, (resolutions_90d[intDiv(length(resolutions_90d) + 1, 2)]
+        + resolutions_90d[intDiv(length(resolutions_90d), 2) + 1]) / 2 / 3600000) AS first_resolution_hours_90d,
+    if(empty(wholes_28d), NULL, (wholes_28d[intDiv(length(wholes_28d) + 1, 2)]
+        + wholes_28d[intDiv(length(wholes_28d), 2) + 1]) / 2 / 3600000) AS full_resolution_hours_28d,
+    if(empty(wholes_90d), NULL, (wholes_90d[intDiv(length(wholes_90d) + 1, 2)]
+        + wholes_90d[intDiv(length(wholes_90d), 2) + 1]) / 2 / 3600000) AS full_resolution_hours_90d,
+    if(newest_ms > 0, toNullable(fromUnixTimestamp64Milli(toInt64(newest_ms), 'UTC')), NULL) AS last_ticket_at,
+    (toUnixTimestamp(toDateTime(day + 1, {zone:String})) * 1000 - oldest_ms) / 3600000 AS oldest_open_hours,
+    if(newest_ms > 0 AND first_length >= 0, first_length / 3600000, NULL) AS first_ticket_resolution_hours,
     opened_week AS tickets_opened_7d,
     opened_month AS tickets_opened_28d,
     questions AS questions_28d,
@@ -106,11 +201,14 @@ FROM
         *,
         sum(more) OVER history AS tickets_total,
         sum(more_open) OVER history AS tickets_open,
-        sum(more_impossible) OVER history AS tickets_impossible
+        sum(more_impossible) OVER history AS tickets_impossible,
+        sumMap(mapAdd(more_labels, less_labels)) OVER history AS labels
     FROM spine
     LEFT JOIN standing USING (customer_id, day)
     LEFT JOIN opened USING (customer_id, day)
     LEFT JOIN happened USING (customer_id, day)
+    LEFT JOIN clocks USING (customer_id, day)
+    LEFT JOIN held USING (customer_id, day)
     WINDOW history AS (PARTITION BY customer_id ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )
 WHERE day BETWEEN {since:Date} AND {until:Date}

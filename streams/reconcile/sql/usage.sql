@@ -1,4 +1,4 @@
--- METRICS.md section 1, counted from `feature_used` and `milestone_reached`.
+-- METRICS.md sections 1 and 2, but for sessions and the engagement score.
 , uses AS
 (
     SELECT
@@ -28,11 +28,111 @@ milestones AS
     )
     GROUP BY customer_id, day
 ),
+-- When a customer did each thing first that a criterion may ask for: what, of which name, who or what did.
+done AS
+(
+    SELECT customer_id, thing.1 AS what, thing.2 AS name, thing.3 AS member, min(at_ms) AS first_ms
+    FROM
+    (
+        SELECT
+            customer_id,
+            at_ms,
+            JSONExtractString(payload, 'feature') AS feature,
+            JSONExtractString(payload, 'user_id') AS user,
+            JSONExtractString(payload, 'milestone') AS milestone,
+            arrayJoin(if(type = 'milestone_reached', [('milestone', milestone, milestone)], [
+                ('feature_used', feature, feature), ('distinct_features', '', feature), ('active_days', '', toString(on_day)),
+                ('users_did', '', user), ('users_did_it', feature, user)])) AS thing
+        FROM facts
+        WHERE type IN ('feature_used', 'milestone_reached')
+    )
+    WHERE member != ''
+    GROUP BY customer_id, what, name, member
+),
+-- A criterion is as old as the n-th of its things; 0 while there are fewer, or where it came too late.
+instants AS
+(
+    SELECT
+        customer_id,
+        groupArray((what, name, first_ms)) AS things,
+        minIf(first_ms, what = 'active_days') AS used_ms,
+        arrayMap(leaf -> arraySort(arrayMap(one -> one.3,
+            arrayFilter(one -> one.1 = leaf.1 AND one.2 = leaf.3, things)))[leaf.2], {leaves:Array(Tuple(String, Int64, String, Int64))})
+            AS found,
+        arrayMap((at, leaf) -> if(leaf.4 > 0 AND at >= used_ms + leaf.4, 0, at), found,
+            {leaves:Array(Tuple(String, Int64, String, Int64))}) AS leaf_ms
+    FROM done
+    GROUP BY customer_id
+),
+-- All of several criteria hold with the last of them, any with the first: walked with a pile, operands before operators.
+begun AS
+(
+    SELECT
+        customer_id,
+        arrayMap(program -> arrayFold(
+            (pile, step) -> arrayPushBack(
+                if(step.1 = 'leaf', pile, arraySlice(pile, 1, length(pile) - step.2)),
+                multiIf(
+                    step.1 = 'leaf', leaf_ms[step.2],
+                    step.1 = 'all', if(has(arraySlice(pile, -step.2), 0), 0, arrayMax(arrayPushBack(arraySlice(pile, -step.2), 0))),
+                    arraySort(arrayFilter(at -> at > 0, arraySlice(pile, -step.2)))[1])),
+            program, CAST([], 'Array(Int64)'))[1], {programs:Array(Array(Tuple(String, Int64)))}) AS held_ms
+    FROM instants
+),
+-- People and e-mails of the onboarding window, by the day they were first there.
+beginners AS
+(
+    SELECT customer_id, first AS day, countIf(what = 'user') AS users_new, countIf(what = 'sent') AS sent_new,
+        countIf(what = 'opened') AS opened_new
+    FROM
+    (
+        SELECT customer_id, being.1 AS what, being.2 AS name, min(on_day) AS first
+        FROM
+        (
+            SELECT customer_id, on_day, arrayJoin(multiIf(
+                type = 'feature_used', [('user', JSONExtractString(payload, 'user_id'))],
+                type = 'email_sent', [('sent', JSONExtractString(payload, 'email_id'))],
+                [('sent', JSONExtractString(payload, 'email_id')), ('opened', JSONExtractString(payload, 'email_id'))]))
+                AS being
+            FROM facts
+            WHERE type IN ('feature_used', 'email_sent', 'email_opened')
+        )
+        WHERE name != ''
+        GROUP BY customer_id, what, name
+    ) AS newcomers
+    INNER JOIN spans USING (customer_id)
+    WHERE first < first_day + {onboarding_days:Int64}
+    GROUP BY customer_id, day
+),
+resources AS
+(
+    SELECT
+        customer_id,
+        on_day AS day,
+        countIf(type = 'resource_viewed') AS views,
+        countIf(type = 'resource_rated') AS ratings,
+        countIf(type = 'resource_rated' AND JSONExtractBool(payload, 'helpful')) AS helpful,
+        groupUniqArrayIf(JSONExtractString(payload, 'resource'), type = 'resource_viewed') AS viewed
+    FROM facts
+    WHERE type IN ('resource_viewed', 'resource_rated')
+    GROUP BY customer_id, day
+),
 windows AS
 (
     SELECT
         customer_id,
         day,
+        held_ms,
+        started_ms,
+        first_day,
+        sum(users_new) OVER history AS users_begun,
+        sum(sent_new) OVER history AS emails_sent,
+        sum(opened_new) OVER history AS emails_opened,
+        max(views + ratings > 0) OVER history AS has_resources,
+        sum(views) OVER month AS views_month,
+        uniqExactArray(viewed) OVER month AS viewed_month,
+        sum(ratings) OVER month AS ratings_month,
+        sum(helpful) OVER month AS helpful_month,
         toUnixTimestamp(toDateTime(day + 1, {zone:String})) * 1000 AS as_of_ms,
         max(notEmpty(users)) OVER history AS named,
         length(users) AS users_1d,
@@ -55,6 +155,11 @@ windows AS
     FROM spine
     LEFT JOIN uses USING (customer_id, day)
     LEFT JOIN milestones USING (customer_id, day)
+    LEFT JOIN beginners USING (customer_id, day)
+    LEFT JOIN resources USING (customer_id, day)
+    LEFT JOIN begun USING (customer_id)
+    INNER JOIN (SELECT customer_id, min(at_ms) AS started_ms, min(on_day) AS first_day FROM facts GROUP BY customer_id)
+        AS starts USING (customer_id)
     WINDOW
         history AS (PARTITION BY customer_id ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
         month AS (PARTITION BY customer_id ORDER BY day ROWS BETWEEN 27 PRECEDING AND CURRENT ROW),
@@ -85,6 +190,24 @@ SELECT
     intDiv(as_of_ms - toUnixTimestamp64Milli(last_used), 86400000) AS days_since_last_use,
     first_used AS first_used_at,
     last_used AS last_used_at,
-    milestones_reached AS milestones
+    milestones_reached AS milestones,
+    if(held_ms[1] BETWEEN 1 AND as_of_ms - 1, toNullable(fromUnixTimestamp64Milli(held_ms[1], 'UTC')), NULL) AS activated_at,
+    toNullable(fromUnixTimestamp64Milli(started_ms, 'UTC')) AS onboarding_started_at,
+    if({steps:Int64} = 0, NULL, toNullable({steps:Int64})) AS onboarding_steps_total,
+    if({steps:Int64} = 0, NULL, toNullable(arrayCount(at -> at BETWEEN 1 AND as_of_ms - 1, arraySlice(held_ms, 2))))
+        AS onboarding_steps_done,
+    onboarding_steps_done / onboarding_steps_total AS onboarding_progress,
+    if(onboarding_steps_done = onboarding_steps_total,
+        toNullable(fromUnixTimestamp64Milli(arrayMax(arraySlice(held_ms, 2)), 'UTC')), NULL) AS onboarded_at,
+    (toUnixTimestamp64Milli(onboarded_at) - started_ms) / 86400000 AS time_to_onboard_days,
+    if({steps:Int64} = 0, NULL, toNullable(onboarding_steps_done < onboarding_steps_total
+        AND day + 1 >= first_day + {onboarding_days:Int64})) AS onboarding_overdue,
+    nullIf(users_begun, 0) AS onboarding_users,
+    nullIf(emails_sent, 0) AS onboarding_emails_sent,
+    if(emails_sent > 0, toNullable(emails_opened), NULL) AS onboarding_emails_opened,
+    if(has_resources, toNullable(views_month), NULL) AS resource_views_28d,
+    if(has_resources, toNullable(viewed_month), NULL) AS resources_viewed_28d,
+    if(has_resources, toNullable(ratings_month), NULL) AS resource_ratings_28d,
+    if(ratings_month > 0, helpful_month / ratings_month, NULL) AS resource_helpful_28d
 FROM windows
 WHERE day BETWEEN {since:Date} AND {until:Date}
