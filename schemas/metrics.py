@@ -282,7 +282,7 @@ class Movement(Struct, frozen=True, kw_only=True, tag="movement"):
 
 
 class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
-    """Accounting of an input partition: read = applied + duplicate + late + dead; a heartbeat applied moves the watermark."""
+    """Accounting of an input partition: read = applied + duplicate + late + dead; heartbeats apply if time moves."""
 
     topic: str
     partition: int

@@ -16,12 +16,26 @@ settings.register_profile(
 )
 settings.load_profile("zelo")
 
+#: Fixtures of one archive for many tests.
+pytest_plugins = ["archive_rig"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--broker", choices=("embedded", "kafka"), default="embedded", help="kafka: Apache Kafka, by scripts/test-kafka"
     )
     parser.addoption("--kill-points", type=int, default=11, help="how often tests/chaos/test_kill_points.py kills")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, files that may take long come first, so that all end together."""
+    if not hasattr(config, "workerinput"):  # pytest-xdist's, in its processes
+        return
+    longest: dict[object, float] = {}
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        longest[item.path] = max(longest.get(item.path, 0.0), mark.args[0] if mark else 0.0)
+    items.sort(key=lambda item: -longest[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,3 +49,15 @@ def broker_under_test(request: pytest.FixtureRequest) -> Iterator[None]:
         patch.setattr(kafka_rig.EmbeddedStack, "_start_broker", kafka_rig.start_shared)
         yield
     kafka_rig.session.end()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_broker_is_asked(request: pytest.FixtureRequest, broker_under_test: None) -> Iterator[None]:
+    """On Apache Kafka a module that never asks for a broker shows nothing that it did not show on the embedded one."""
+    session = kafka_rig.session
+    if session is None or any(request.node.get_closest_marker(name) for name in ("kafka", "any_broker")):
+        yield
+        return
+    asked = session.asked
+    yield
+    assert session.asked > asked, "nothing here asks for a broker: mark it any_broker(why)"

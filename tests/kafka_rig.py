@@ -42,10 +42,12 @@ class SessionKafka:
 
     Attributes:
         folder: its data; deleted at the end, while the logs stay in it.
+        asked: how often a test has asked for a broker.
     """
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="zelo-kafka-"))
+        self.asked = 0
         self._started: Future[ApacheKafka] = Future()
         self._loop = asyncio.new_event_loop()
         self._over = asyncio.Event()
@@ -82,6 +84,7 @@ class SessionKafka:
 
     async def emptied(self) -> str:
         """The bootstrap address, after all topics but Kafka's own were deleted."""
+        self.asked += 1
         kafka = await asyncio.to_thread(lambda: self.kafka)
         admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
         await admin.start()

@@ -1,1 +1,1 @@
-"""Why the churn model is what it is: other online learners and batch models on the same snapshots, and what each costs."""
+"""Why the churn model is what it is: other learners and batch models on the same snapshots, and what each costs."""

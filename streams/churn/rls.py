@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from streams.churn.exact import logistic
 from streams.churn.linear import LARGEST_WEIGHT, LinearLogit, Prior
 
-# An example teaches at least as if the risk had been 1 %: hundreds that stayed would else leave the weights loose, and the
-# first few that leave would throw them far over the mark (measured: the first months of a new company).
+# An example teaches at least as if the risk had been 1 %: hundreds that stayed would else leave the weights loose, and
+# the first few that leave would throw them far over the mark (measured: the first months of a new company).
 _LEAST_CURVATURE = 0.01
 
 

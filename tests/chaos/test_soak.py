@@ -9,6 +9,7 @@ from soak import Plan, soak
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.chaos,
+    pytest.mark.alone,
     pytest.mark.any_broker("too short to tell brokers apart; `scripts/soak --broker kafka` is not"),
     pytest.mark.timeout(240),
 ]

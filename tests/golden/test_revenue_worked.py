@@ -56,6 +56,29 @@ class TestRenewal:
         values = book.values("2024-02-01")
         assert (values.days_to_renewal, values.renewal_automatic) == (None, None)
 
+    def test_the_contract_that_renews_is_as_long_as_its_term_and_at_least_a_billing_period(self):
+        book = Book()
+        book.set("2024-01-01", term_ends_at=at("2024-12-31"))  # a year, billed by the month
+        assert book.values("2024-02-01").renewal_period_days == 365
+        assert book.values("2024-12-31").renewal_period_days == 365
+        assert book.values("2025-02-01").renewal_period_days == 30  # the term is over: it goes on by the month
+        book.set(
+            "2025-03-01", interval="year", term_ends_at=at("2025-03-31")
+        )  # a paid year goes on into its last month
+        assert book.values("2025-03-02").renewal_period_days == 365
+
+    def test_the_length_of_a_contract_that_ends_by_itself_stays_what_it_was(self):
+        book = Book()
+        book.set("2024-01-01", term_ends_at=at("2024-06-30"), auto_renews=False)
+        assert book.values("2024-08-01").renewal_period_days == 181
+
+    def test_without_a_term_the_billing_period_is_the_contract(self):
+        book = Book()
+        book.set("2024-01-01", auto_renews=True, interval="month", interval_count=3)
+        assert book.values("2024-02-01").renewal_period_days == 91
+        book.set("2024-02-10")
+        assert book.values("2024-02-11").renewal_period_days is None  # nobody knows when
+
 
 class TestPaying:
     def issue(self, book, when, due, invoice="i", amount=5_000):

@@ -9,7 +9,7 @@ import pytest
 from bench import check
 from bench.rig import Rig
 
-pytestmark = [pytest.mark.integration, pytest.mark.embedded_broker, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.embedded_broker, pytest.mark.alone, pytest.mark.timeout(240)]
 
 
 async def test_the_engine_costs_no_more_than_when_the_results_were_committed() -> None:

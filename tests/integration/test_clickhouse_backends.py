@@ -1,14 +1,12 @@
 """One suite for both backends: ClickHouse over HTTP, and its twin in memory that other tests rely on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from random import Random
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from clickhouse_server import running
 from sink_samples import (
     WITH_ROW,
     alert,
@@ -24,20 +22,18 @@ from sink_samples import (
     used,
 )
 
-from streams.config import Settings
 from streams.errors import PoisonError
 from streams.metrics.days import DAY_MS, from_date
 from streams.sinks.backend import Backend
-from streams.sinks.clickhouse import ClickHouse, connect
+from streams.sinks.clickhouse import ClickHouse
 from streams.sinks.delivery import Rejected, RetryPolicy
 from streams.sinks.lane import BlockPolicy
 from streams.sinks.memory import MemoryBackend
-from streams.sinks.migrate import migrate
 from streams.sinks.rows import Row
 from streams.sinks.tables import EVENTS, MRR_MOVEMENTS, TABLES, Table
 from streams.sinks.writer import Writer, WriterPolicy
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]
 
 Final = Callable[[Table], list[dict[str, object]]]
 REPEATED = (
@@ -64,13 +60,6 @@ REPEATED = (
 )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Settings]:
-    async with running(tmp_path_factory.mktemp("clickhouse")) as settings:
-        migrate(settings)
-        yield settings
-
-
 def comparable(value: Any) -> Any:
     """A value as it was put in, however a database gives it back."""
     match value:
@@ -94,22 +83,20 @@ def sorted_rows(table: Table, found: list[dict[str, object]]) -> list[dict[str, 
 
 
 @pytest.fixture(params=["memory", "clickhouse"])
-def both(request: pytest.FixtureRequest, settings: Settings) -> Iterator[tuple[Backend, Final]]:
+def both(request: pytest.FixtureRequest) -> Iterator[tuple[Backend, Final]]:
     if request.param == "memory":
         memory = MemoryBackend()
         yield memory, lambda table: sorted_rows(table, memory.final(table))
         return
-    backend = ClickHouse(settings)
-    with connect(settings) as client:
-        for table in TABLES:
-            client.command(f"TRUNCATE TABLE {table.name}")
+    client = request.getfixturevalue("client")
+    backend = ClickHouse(request.getfixturevalue("archive"))
 
-        def final(table: Table) -> list[dict[str, object]]:
-            sql = f"SELECT * FROM {table.name} FINAL"
-            found = client.query(sql, query_formats={"String": "bytes"}, tz_mode="aware")
-            return sorted_rows(table, list(found.named_results()))
+    def final(table: Table) -> list[dict[str, object]]:
+        sql = f"SELECT * FROM {table.name} FINAL"
+        found = client.query(sql, query_formats={"String": "bytes"}, tz_mode="aware")
+        return sorted_rows(table, list(found.named_results()))
 
-        yield backend, final
+    yield backend, final
     backend.close()
 
 

@@ -2,13 +2,10 @@
 
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from cli_rig import Zelo, clean_environment, command_line
-from clickhouse_server import running
 from sink_samples import PREFIX, Rec, mapper
 
 from streams.clock import SystemClock
@@ -18,9 +15,8 @@ from streams.intake.ordering import prepare
 from streams.metrics.days import Days
 from streams.metrics.profile import load_profile
 from streams.sinks.clickhouse import ClickHouse
-from streams.sinks.migrate import migrate
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]
 
 HARSH = """
 name = "harsh"
@@ -31,21 +27,14 @@ green_from = 90.0
 """
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Settings]:
-    async with running(tmp_path_factory.mktemp("clickhouse")) as settings:
-        migrate(settings)
-        yield settings
-
-
 @pytest.fixture
-def zelo(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Zelo:
+def zelo(archive: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Zelo:
     clean_environment(monkeypatch)
-    monkeypatch.setenv("ZELO_CLICKHOUSE_URL", settings.clickhouse_url)
+    monkeypatch.setenv("ZELO_CLICKHOUSE_URL", archive.clickhouse_url)
     return command_line(monkeypatch, capsys)
 
 
-def archive(settings: Settings, file: Path) -> None:
+def store(settings: Settings, file: Path) -> None:
     """Everything an import of the file would have left in the archive, its first event of each partition twice."""
     offsets: defaultdict[tuple[str, int], int] = defaultdict(int)
     records = []
@@ -64,7 +53,8 @@ def archive(settings: Settings, file: Path) -> None:
     backend.close()
 
 
-def test_the_archive_says_what_the_file_says(zelo: Zelo, settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("client")
+def test_the_archive_says_what_the_file_says(zelo: Zelo, archive: Settings, tmp_path: Path) -> None:
     file, profile = tmp_path / "events.jsonl", tmp_path / "harsh.toml"
     profile.write_text(HARSH)
     made = zelo("generate", "--customers", "20", "--days", "120", "--seed", "5", "--output", str(file))
@@ -72,7 +62,7 @@ def test_the_archive_says_what_the_file_says(zelo: Zelo, settings: Settings, tmp
     empty = zelo("backtest", str(profile))
     assert empty.status == 2
     assert "expected events in the table events of zelo, found none" in empty.err
-    archive(settings, file)
+    store(archive, file)
     of_file = zelo("backtest", str(profile), "--events", str(file), "--json")
     of_archive = zelo("backtest", str(profile), "--json")
     assert of_archive.status == 0, of_archive.err

@@ -1,10 +1,8 @@
 """The demo's board beside what it tells of: Slack messages are counted as the notifier posts them."""
 
-from pathlib import Path
 from random import Random
 
 import pytest
-from clickhouse_server import running
 from fake_slack import TOKEN, FakeSlack
 from pydantic import SecretStr
 from sink_samples import Rec, alert, rows
@@ -18,11 +16,10 @@ from streams.metrics.days import DAY_MS
 from streams.sinks.clickhouse import ClickHouse
 from streams.sinks.delivered import Delivered
 from streams.sinks.delivery import RetryPolicy
-from streams.sinks.migrate import migrate
 from streams.sinks.notifier import Notifier, Pace
 from streams.sinks.slack import delivery, oldest_told
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]
 
 NOW = SystemClock().now_ms()
 LONG_AGO = NOW - 100 * DAY_MS
@@ -40,8 +37,7 @@ STORY = [
 ]
 
 
-def archive(settings: Settings, records: list[Rec]) -> None:
-    migrate(settings)
+def store(settings: Settings, records: list[Rec]) -> None:
     backend = ClickHouse(settings)
     for number, row in enumerate(rows(*records)):
         backend.insert(row.table, [row.values], f"token {number}")
@@ -58,13 +54,14 @@ async def notify(settings: Settings, records: list[Rec]) -> None:
         held = after
 
 
-async def test_the_board_counts_the_messages_that_the_notifier_posts(tmp_path: Path) -> None:
-    async with running(tmp_path) as settings, FakeSlack() as slack:
-        archive(settings, STORY)
-        with_slack = settings.model_copy(update={"slack_token": SecretStr(TOKEN), "slack_url": slack.url})
+@pytest.mark.usefixtures("client")
+async def test_the_board_counts_the_messages_that_the_notifier_posts(archive: Settings) -> None:
+    async with FakeSlack() as slack:
+        store(archive, STORY)
+        with_slack = archive.model_copy(update={"slack_token": SecretStr(TOKEN), "slack_url": slack.url})
         await notify(with_slack, STORY)
         board = read_board(with_slack)
         assert board.slack_messages == len(slack.messages) == 3
         assert board.alerts == {"health_red": 5}
         # Without a token nothing is too old: each episode would be one message.
-        assert read_board(settings).slack_messages == 5
+        assert read_board(archive).slack_messages == 5

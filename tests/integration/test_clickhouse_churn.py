@@ -23,7 +23,7 @@ from streams.embedded.ports import free_port
 from streams.sinks.clickhouse import ClickHouse
 from streams.sinks.migrate import migrate
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]
 
 FALLING = Reason(
     code="usage_falling",

@@ -1,65 +1,23 @@
 """Views of how customers begin and what they read, on data worked out by hand; all rows are put in twice on purpose."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from itertools import count
 from random import Random
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from clickhouse_connect.driver.client import Client
-from clickhouse_server import running
-from sink_samples import Rec, movement, record, rows, values
+from archive_rig import Put, View
+from sink_samples import Rec, movement, record, values
 
 from schemas import registry
 from schemas.metrics import AccountValues, MetricValues, UsageValues
 from schemas.usage_events import ResourceRated, ResourceViewed
-from streams.config import Settings
 from streams.metrics.days import DAY_MS, from_date
-from streams.sinks.clickhouse import ClickHouse, connect
-from streams.sinks.migrate import migrate
-from streams.sinks.tables import TABLES
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]
 
-Put = Callable[..., None]
-View = Callable[[str], list[dict[str, Any]]]
 JANUARY, MARCH = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)
 LAST_DAY = date(2024, 4, 30)  # closed: 121 days after the first of January, 61 after that of March
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Settings]:
-    async with running(tmp_path_factory.mktemp("clickhouse")) as settings:
-        migrate(settings)
-        yield settings
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Client]:
-    with connect(settings) as client:
-        yield client
-        for table in TABLES:
-            client.command(f"TRUNCATE TABLE {table.name}")
-
-
-@pytest.fixture
-def put(settings: Settings, client: Client) -> Iterator[Put]:
-    backend = ClickHouse(settings)
-    tokens = count()
-
-    def put(*records: Rec) -> None:
-        for row in rows(*records) * 2:
-            backend.insert(row.table, [row.values], f"token {next(tokens)}")
-
-    yield put
-    backend.close()
-
-
-@pytest.fixture
-def view(client: Client) -> View:
-    return lambda name: list(client.query(f"SELECT * FROM {name}").named_results())
 
 
 def ms(at: datetime) -> int:

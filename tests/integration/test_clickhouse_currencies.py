@@ -1,61 +1,27 @@
 """MRR of several currencies in one, on figures worked out by hand: what customers did apart from what rates did."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
 
 import pytest
-import pytest_asyncio
+from archive_rig import Put
 from babel.numbers import list_currencies
 from clickhouse_connect.driver.client import Client
-from clickhouse_server import running
-from sink_samples import Rec, movement, record, rows, values
+from sink_samples import Rec, movement, record, values
 
 from schemas import registry
 from schemas.events import ExchangeRateSet
 from schemas.metrics import RevenueValues
 from streams.alerts.amounts import minor_digits
-from streams.config import Settings
 from streams.metrics.days import from_date
-from streams.sinks.clickhouse import ClickHouse, connect
-from streams.sinks.migrate import migrate
-from streams.sinks.tables import TABLES
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]
 
-Put = Callable[..., None]
 Days = Callable[..., dict[int, Any]]
 _NUMBERS = count()
 FLOWS = ("new_minor", "expansion_minor", "contraction_minor", "churn_minor", "reactivation_minor", "fx_minor")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Settings]:
-    async with running(tmp_path_factory.mktemp("clickhouse")) as settings:
-        migrate(settings)
-        yield settings
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Client]:
-    with connect(settings) as client:
-        yield client
-        for table in TABLES:
-            client.command(f"TRUNCATE TABLE {table.name}")
-
-
-@pytest.fixture
-def put(settings: Settings, client: Client) -> Iterator[Put]:
-    backend = ClickHouse(settings)
-    tokens = count()
-
-    def put(*records: Rec) -> None:
-        for row in rows(*records) * 2:  # twice, as deliveries may be
-            backend.insert(row.table, [row.values], f"token {next(tokens)}")
-
-    yield put
-    backend.close()
 
 
 @pytest.fixture

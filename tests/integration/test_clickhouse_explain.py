@@ -1,15 +1,14 @@
 """`zelo metrics explain` beside an archive whose every row is known."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 from time import tzset
 from typing import Any
 
 import pytest
-import pytest_asyncio
+from archive_rig import empty
 from cli_rig import Outcome, clean_environment, command_line
-from clickhouse_server import running
 from sink_samples import AT, DAY, churn, health, movement, portfolio, rows, upsell, used, values
 
 from schemas.metrics import AccountValues, RevenueValues, UsageValues
@@ -17,10 +16,9 @@ from streams.catalogue.registry import catalogue
 from streams.config import Settings
 from streams.metrics.days import DAY_MS
 from streams.sinks.clickhouse import ClickHouse, connect
-from streams.sinks.migrate import migrate
 from streams.sinks.tables import TABLES
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]
 
 DAY_BEFORE = DAY - 1
 RECORDS = [
@@ -47,15 +45,15 @@ RECORDS = [
 ]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Settings]:
-    async with running(tmp_path_factory.mktemp("clickhouse")) as settings:
-        migrate(settings)
-        backend = ClickHouse(settings)
-        for number, row in enumerate(rows(*RECORDS)):
-            backend.insert(row.table, [row.values], f"token {number}")
-        backend.close()
-        yield settings
+@pytest.fixture(scope="module")
+def clickhouse(archive: Settings) -> Iterator[Settings]:
+    backend = ClickHouse(archive)
+    for number, row in enumerate(rows(*RECORDS)):
+        backend.insert(row.table, [row.values], f"token {number}")
+    backend.close()
+    yield archive
+    with connect(archive) as client:
+        empty(client)
 
 
 class Explain:

@@ -1,68 +1,27 @@
 """Views of feedback and upsell readiness, worked by hand and against the fold; all rows are put in twice on purpose."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, date, datetime
-from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from clickhouse_connect.driver.client import Client
+from archive_rig import Put, View
 from clickhouse_server import running
-from sink_samples import Rec, profile, record, rows, upsell, values
+from sink_samples import Rec, profile, record, upsell, values
 
 from schemas import registry
 from schemas.events import SurveyAnswered, SurveyInvited
 from schemas.metrics import FeedbackValues
-from streams.config import Settings
 from streams.metrics.days import DAY_MS, Days, from_date
 from streams.metrics.feedback import FeedbackFold, FeedbackPolicy
 from streams.metrics.nps import nps_interval
 from streams.sinks import migrate as migrations
-from streams.sinks.clickhouse import ClickHouse, connect
+from streams.sinks.clickhouse import connect
 from streams.sinks.migrate import MIGRATIONS, migrate
-from streams.sinks.tables import TABLES
 
-pytestmark = pytest.mark.integration
-
-Put = Callable[..., None]
-View = Callable[[str], list[dict[str, Any]]]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Settings]:
-    async with running(tmp_path_factory.mktemp("clickhouse")) as settings:
-        migrate(settings)
-        yield settings
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Client]:
-    with connect(settings) as client:
-        yield client
-        for table in TABLES:
-            client.command(f"TRUNCATE TABLE {table.name}")
-
-
-@pytest.fixture
-def put(settings: Settings, client: Client) -> Iterator[Put]:
-    backend = ClickHouse(settings)
-    tokens = count()
-
-    def put(*records: Rec) -> None:
-        for row in rows(*records) * 2:
-            backend.insert(row.table, [row.values], f"token {next(tokens)}")
-
-    yield put
-    backend.close()
-
-
-@pytest.fixture
-def view(client: Client) -> View:
-    return lambda name: list(client.query(f"SELECT * FROM {name}").named_results())
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]
 
 
 def at(month: int, day: int, second: int = 0) -> int:

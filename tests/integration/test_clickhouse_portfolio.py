@@ -27,7 +27,11 @@ sys.path.append(str(Path(__file__).parents[1] / "flow"))
 from offline_rig import NOW, PARTITIONS
 from system_oracle import as_read, as_sent
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.any_broker("speaks to ClickHouse alone"),
+    pytest.mark.timeout(240),
+]
 
 ZONE = "Europe/Madrid"
 #: Days on which every partition tallies.

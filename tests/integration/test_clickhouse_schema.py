@@ -19,7 +19,7 @@ from streams.sinks.clickhouse import connect
 from streams.sinks.migrate import MIGRATIONS, migrate, require_migrated, status
 from streams.sinks.tables import ON_TOPICS_ONLY, TABLES
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,17 +1,13 @@
 """The analysts' views on data small enough to be worked out by hand; all rows are put in twice on purpose."""
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, date, datetime
-from itertools import count
 from math import log, sqrt
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-import pytest_asyncio
-from clickhouse_connect.driver.client import Client
-from clickhouse_server import running
+from archive_rig import Put, View
 from sink_samples import (
     DAY,
     Rec,
@@ -24,7 +20,6 @@ from sink_samples import (
     profile,
     progress,
     record,
-    rows,
     snapshot,
     values,
 )
@@ -32,49 +27,9 @@ from sink_samples import (
 from schemas import registry
 from schemas.events import SpendRecorded
 from schemas.metrics import FeedbackValues, RevenueValues, SpendValues, UsageValues
-from streams.config import Settings
 from streams.metrics.days import from_date
-from streams.sinks.clickhouse import ClickHouse, connect
-from streams.sinks.migrate import migrate
-from streams.sinks.tables import TABLES
 
-pytestmark = pytest.mark.integration
-
-Put = Callable[..., None]
-View = Callable[[str], list[dict[str, Any]]]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Settings]:
-    async with running(tmp_path_factory.mktemp("clickhouse")) as settings:
-        migrate(settings)
-        yield settings
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Client]:
-    with connect(settings) as client:
-        yield client
-        for table in TABLES:
-            client.command(f"TRUNCATE TABLE {table.name}")
-
-
-@pytest.fixture
-def put(settings: Settings, client: Client) -> Iterator[Put]:
-    backend = ClickHouse(settings)
-    tokens = count()
-
-    def put(*records: Rec) -> None:
-        for row in rows(*records) * 2:
-            backend.insert(row.table, [row.values], f"token {next(tokens)}")
-
-    yield put
-    backend.close()
-
-
-@pytest.fixture
-def view(client: Client) -> View:
-    return lambda name: list(client.query(f"SELECT * FROM {name}").named_results())
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]
 
 
 def on(month: int, day: int = 5) -> int:

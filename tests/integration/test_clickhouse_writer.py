@@ -22,7 +22,7 @@ from streams.sinks.lane import BlockPolicy
 from streams.sinks.migrate import migrate
 from streams.sinks.writer import Writer, WriterPolicy
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]
 
 QUICK = RetryPolicy(first_seconds=0.05, most_seconds=0.5)
 

@@ -18,7 +18,7 @@ from streams.embedded.clickhouse.child import answering_name, clickhouse_child
 from streams.embedded.ports import LOOPBACK, free_port
 from streams.embedded.supervise import ChildError, Supervisor
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,7 +15,7 @@ import pytest
 from streams.embedded.process import Leash
 from streams.embedded.supervise import Child, ChildError, Restart, Supervisor
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("no broker is asked")]
 
 BOTH_LEASHES = pytest.mark.parametrize(
     "leash",

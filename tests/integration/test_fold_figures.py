@@ -5,24 +5,23 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from clickhouse_server import running
 
 from streams.cli.board import read_board
 from streams.cli.folding import figures
+from streams.config import Settings
 from streams.metrics.days import Days
 from streams.offline import Offline
 from streams.sinks.clickhouse import ClickHouse
-from streams.sinks.migrate import migrate
 from streams.sinks.rows import RowMapper
 
 sys.path.append(str(Path(__file__).parents[1] / "flow"))
 from offline_rig import NOW, Record, folded, some_records
 from system_oracle import as_read, as_sent
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone"), pytest.mark.timeout(240)]
 
 
-def archive(backend: ClickHouse, inputs: tuple[Record, ...], offline: Offline) -> None:
+def store(backend: ClickHouse, inputs: tuple[Record, ...], offline: Offline) -> None:
     """Puts everything that was read and sent into ClickHouse, a block per table and period."""
     blocks = defaultdict(list)
     for row in RowMapper("", Days()).rows([*as_read(inputs), *as_sent(offline)], NOW).rows:
@@ -32,16 +31,15 @@ def archive(backend: ClickHouse, inputs: tuple[Record, ...], offline: Offline) -
             backend.insert(table, values[start : start + 1000], f"{table.name} {start}")
 
 
+@pytest.mark.usefixtures("client")
 @pytest.mark.parametrize("flush_every", [None, 500], ids=["published at the end", "published on the way"])
-async def test_fold_and_the_board_say_the_same(tmp_path: Path, flush_every: int | None) -> None:
+def test_fold_and_the_board_say_the_same(archive: Settings, flush_every: int | None) -> None:
     inputs = some_records(12, 150)
     offline = folded(inputs, flush_every)
-    async with running(tmp_path) as settings:
-        migrate(settings)
-        backend = ClickHouse(settings)
-        archive(backend, inputs, offline)
-        backend.close()
-        told = read_board(settings).to_json(0.0)
+    backend = ClickHouse(archive)
+    store(backend, inputs, offline)
+    backend.close()
+    told = read_board(archive).to_json(0.0)
     assert told.pop("clickhouse_rows")["events"] > 1000
     assert told.pop("seconds") == 0.0
     found = figures(offline, oldest_told_ms=0)

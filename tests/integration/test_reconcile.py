@@ -3,17 +3,15 @@
 import json
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from cli_rig import Outcome, Zelo, clean_environment, command_line
 from clickhouse_connect.driver.client import Client
-from clickhouse_server import running
 from dirty_company import HORIZON_DAYS, PARTITIONS, START, ZONE, company
 
 from schemas import registry
@@ -28,10 +26,8 @@ from streams.metrics.days import DAY_MS, Days
 from streams.metrics.domain import TimePolicy
 from streams.metrics.profile import load_profile
 from streams.offline import Input, Offline
-from streams.sinks.clickhouse import ClickHouse, connect
-from streams.sinks.migrate import migrate
+from streams.sinks.clickhouse import ClickHouse
 from streams.sinks.rows import RowMapper
-from streams.sinks.tables import TABLES
 
 sys.path.append(str(Path(__file__).parents[1] / "flow"))
 from offline_rig import NOW
@@ -61,24 +57,9 @@ def archived(
     return found
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Settings]:
-    async with running(tmp_path_factory.mktemp("clickhouse")) as settings:
-        migrate(settings)
-        yield settings
-
-
 @pytest.fixture
-def client(server: Settings) -> Iterator[Client]:
-    with connect(server) as client:
-        yield client
-        for table in TABLES:
-            client.command(f"TRUNCATE TABLE {table.name}")
-
-
-@pytest.fixture
-def fill(server: Settings, client: Client) -> Iterator[Callable[..., None]]:
-    backend = ClickHouse(server)
+def fill(archive: Settings, client: Client) -> Iterator[Callable[..., None]]:
+    backend = ClickHouse(archive)
 
     def put(
         inputs: tuple[Record, ...], zone: str = ZONE, horizon_days: int = HORIZON_DAYS, profile: str = "demo"
@@ -104,9 +85,9 @@ class Reconcile:
 
 
 @pytest.fixture
-def zelo(server: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Zelo:
+def zelo(archive: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Zelo:
     clean_environment(monkeypatch)
-    monkeypatch.setenv("ZELO_CLICKHOUSE_URL", server.clickhouse_url)
+    monkeypatch.setenv("ZELO_CLICKHOUSE_URL", archive.clickhouse_url)
     monkeypatch.setenv("ZELO_PROFILE", "demo")
     monkeypatch.setenv("ZELO_TIMEZONE", ZONE)
     monkeypatch.setenv("ZELO_HORIZON_DAYS", str(HORIZON_DAYS))

@@ -55,6 +55,8 @@ def profile(**revenue: object) -> Profile:
 
 PROFILES = (profile(), profile(past_due_days=9), profile(churn_date="cancellation_request"))
 customers = st.sampled_from(("a", "b"))
+segments = st.sampled_from((None, "smb", "test"))
+seats = st.integers(1, 9)
 subscriptions = st.sampled_from(("s", "t"))
 times = st.builds(
     lambda day, hour: (FIRST + day) * DAY_MS + hour * HOUR_MS, st.integers(0, DAYS - 1), st.sampled_from((0, 9, 23))
@@ -112,7 +114,7 @@ def events(draw: st.DrawFn, number: int) -> Happened:
         (registry.TICKETS, lambda: TicketOpened(**envelope, ticket_id="1")),
         (registry.TICKETS, lambda: TicketSolved(**envelope, ticket_id="1")),
         (registry.SURVEYS, lambda: SurveyAnswered(**envelope, response_id=f"r{number}", survey="nps", score=3)),
-        (registry.ACCOUNTS, lambda: AccountSet(**envelope, name="Acme", seats=draw(st.integers(1, 9)))),
+        (registry.ACCOUNTS, lambda: AccountSet(**envelope, name="Acme", segment=draw(segments), seats=draw(seats))),
     )  # fmt: skip
     topic, make = draw(st.sampled_from(makers))
     return Happened(topic.name, make())

@@ -70,9 +70,8 @@ class Run:
         return other
 
     def labels(self) -> list[Labelled]:
-        found = [
-            msgspec.json.decode(e.value or b"", type=Observation) for e in self.sent if e.topic == "observations.v1"
-        ]
+        sent = [e.value or b"" for e in self.sent if e.topic == "observations.v1"]
+        found = [msgspec.json.decode(value, type=Observation) for value in sent]
         return [msgspec.structs.replace(label, version=0) for label in found]
 
     def essence(self) -> object:

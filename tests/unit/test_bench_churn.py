@@ -1,4 +1,4 @@
-"""bench/churn: labels come when they are mature, off-the-shelf learners see nothing else, costs are those of one customer."""
+"""bench/churn: labels come when they are mature, learners off the shelf see nothing else, costs are of one customer."""
 
 from typing import Any
 

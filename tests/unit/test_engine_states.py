@@ -114,9 +114,7 @@ def test_a_value_that_was_not_touched_keeps_the_version_it_was_written_with() ->
     assert (key, (value or b"")[PREFIX.size :]) == (b"c1", msgspec.msgpack.encode(First("a")))
 
 
-@pytest.mark.parametrize(
-    "version, lifts", [(0, {}), (256, {}), (2, {}), (1, {1: LIFTS[1]}), (3, {1: LIFTS[1]})], ids=str
-)
+@pytest.mark.parametrize("version, lifts", [(0, {}), (256, {}), (2, {}), (1, {1: LIFTS[1]}), (3, {1: LIFTS[1]})])
 def test_a_shape_must_know_the_way_from_every_older_version(version: int, lifts: dict[int, Lift]) -> None:
     with pytest.raises(ValueError, match="expected"):
         Shape[Third](Third, version, lifts)

@@ -83,7 +83,7 @@ def constant(_features: Floats, churned: Booleans) -> Fitted:
 
 
 def logistic(features: Floats, churned: Booleans) -> Fitted:
-    """L2-penalised logistic regression (scikit-learn's defaults) on standardised features, cut at 4; gaps at the mean."""
+    """L2-penalised logistic regression (scikit-learn's defaults) on standardised features cut at 4; gaps: the mean."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
 
     known = ~np.isnan(features)
@@ -96,7 +96,8 @@ def logistic(features: Floats, churned: Booleans) -> Fitted:
         cut: Floats = np.clip((np.where(np.isnan(rows), mean, rows) - mean) / spread, -_CLIP, _CLIP)
         return cut
 
-    model = LogisticRegression(max_iter=300).fit(standard(features), churned)
+    model: Any = LogisticRegression(max_iter=300)
+    model.fit(standard(features), churned)
     return lambda rows: _second(model.predict_proba(standard(rows)))
 
 
@@ -104,7 +105,7 @@ def booster(features: Floats, churned: Booleans) -> Fitted:
     """60 trees of 6 leaves; one thread and fixed seeds, so that it says the same again."""
     from lightgbm import LGBMClassifier  # noqa: PLC0415 - an extra
 
-    model = LGBMClassifier(
+    model: Any = LGBMClassifier(
         n_estimators=60,
         learning_rate=0.05,
         num_leaves=6,
@@ -118,7 +119,8 @@ def booster(features: Floats, churned: Booleans) -> Fitted:
         force_row_wise=True,
         random_state=1,
         verbose=-1,
-    ).fit(features, churned)
+    )
+    model.fit(features, churned)
     return lambda rows: _second(model.predict_proba(rows))
 
 

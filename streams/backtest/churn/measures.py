@@ -103,7 +103,7 @@ class Ranked:
 
 
 class Measured(NamedTuple):
-    """Figures of quality; `ratio` is predicted over observed, `top_decile` the share of churners in the riskiest tenth."""
+    """Figures of quality; `ratio`: predicted over observed, `top_decile`: the churners' part in the riskiest tenth."""
 
     roc_auc: float
     pr_auc: float

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from schemas import registry
 from schemas.codec import MessageDecoder
 from schemas.envelope import CLOCK_CUSTOMER, Event, Heartbeat
-from schemas.metrics import CustomerValues, DayClosed, MetricValues, RevenueValues, Values
+from schemas.metrics import CustomerValues, DayClosed, MetricValues, Movement, RevenueValues, Values
 from schemas.models import ModelSnapshot
 from schemas.scores import Labelled, Observation, ObservationsClosed
 from streams.churn.trainer import TrainerLedger, TrainerMachine
@@ -138,6 +138,7 @@ class _Quiet(DomainMachine[Any]):
         customer: Customer[Any],
         day: int,
         before: Values | None,
+        event_id: str,
     ) -> None:
         pass  # a snapshot is what was known when its day closed
 
@@ -146,8 +147,16 @@ class _Quiet(DomainMachine[Any]):
             self._told.pop(key, None)  # such a notice lapses with time
         self._customers.wait(message)
 
-    def _send_movements(self, *_ignored: object) -> None:
-        pass
+    def _send_movements(
+        self,
+        part: Partition[Customer[Any], Ledger],
+        key: str,
+        before: list[Movement],
+        customer: Customer[Any],
+        event_id: str | None,
+        version: int,
+    ) -> None:
+        pass  # steps of MRR are for the archive
 
 
 class _Known:

@@ -131,8 +131,8 @@ def evaluate(
 def _require_labels(sample: Sample) -> None:
     if not len(sample):
         raise ConfigurationError(
-            f"expected snapshots whose {sample.horizon_days} days have passed, found none: a snapshot needs a Sunday, a "
-            "paying customer and that many days of events behind it"
+            f"expected snapshots whose {sample.horizon_days} days have passed, found none: a snapshot needs a Sunday, "
+            "a paying customer and that many days of events behind it"
         )
     if not sample.churned.any():
         raise ConfigurationError(

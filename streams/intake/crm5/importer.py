@@ -61,7 +61,9 @@ class Crm5:
         daily = DailyCounts(path)
         accounts = yield from _entries(path / ACCOUNTS, ACCOUNT_COLUMNS, read_account)
         periods = yield from _entries(path / SUBSCRIPTIONS, PERIOD_COLUMNS, read_period)
-        end = max((*_known_days(accounts), *_known_days(periods)), default=-1)
+        known_days = [of.start_day for _, of in accounts] + [of.start_day for _, of in periods]
+        known_days += [of.churn_day for _, of in accounts if of.churn_day is not None]
+        end = max(known_days, default=-1)
         known = {account.account_id: account for _, account in accounts}
         dated: list[Dated] = []
         for row, account in self._chosen(accounts):
@@ -143,11 +145,3 @@ def _subscriptions(periods: list[tuple[Row, Period]]) -> Iterator[list[tuple[Row
     ordered = sorted(periods, key=lambda entry: (entry[1].account_id, entry[1].units, entry[1].start_day))
     for _, of in groupby(ordered, key=lambda entry: (entry[1].account_id, entry[1].units)):
         yield list(of)
-
-
-def _known_days(entries: list[tuple[Row, T]]) -> Iterator[int]:
-    """Days on which something is known to have happened."""
-    for _, of in entries:
-        yield of.start_day
-        if isinstance(of, Account) and of.churn_day is not None:
-            yield of.churn_day
