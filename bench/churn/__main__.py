@@ -38,12 +38,16 @@ def _measure(events: Path, rows: int, forests: bool, shown: Console, said: Conso
     settings = load_settings()
     profile = profile_of(settings)
     history = lived(settings, profile, events)
-    whole = history.collected.sample()
-    sample = prequential.some_customers(whole, rows)
+    whole = history.collected.sample(history.rehearsal.model().trained_through)
+    sample = prequential.some_customers(whole, rows) if rows else whole
     shown.print(
         f"{len(sample):,} of {len(whole):,} snapshots, {int(sample.churned.sum()):,} positive; judged after the first "
         f"{START_DAYS} days"
     )
+    if len(sample) < len(whole):
+        shown.print(
+            "The model has learned from all customers, the others from these: --rows 0 compares like with like."
+        )
     table = Table(box=None, pad_edge=False, header_style="dim")
     for label in ("", "ROC AUC", "PR AUC", "log loss", "ECE", "predicted/observed", "predict us", "learn us"):
         table.add_column(label, justify="right" if label else "left")
@@ -75,7 +79,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.churn", description=__doc__)
     parser.add_argument("events", type=Path, help="a file of events in envelope form")
     parser.add_argument(
-        "--rows", type=int, default=36_000, help="snapshots, all of a customer or none (default: 36000)"
+        "--rows", type=int, default=36_000, help="snapshots, all of a customer or none; 0: all (default: 36000)"
     )
     parser.add_argument("--forests", action="store_true", help="an adaptive random forest too: minutes, not seconds")
     return parser.parse_args()

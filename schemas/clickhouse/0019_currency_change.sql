@@ -52,7 +52,7 @@ FROM
                 PARTITION BY customer_id, currency ORDER BY month ROWS BETWEEN 1 PRECEDING AND CURRENT ROW
             ) AS before_minor,
             sum(mrr_minor) OVER (PARTITION BY customer_id, month) AS anywhere_minor,
-            mrr_minor = 0 AND (customer_id, currency, month) IN
+            mrr_minor = 0 AND anywhere_minor > 0 AND (customer_id, currency, month) IN
             (
                 SELECT customer_id, currency, toStartOfMonth(day)
                 FROM mrr_movements FINAL

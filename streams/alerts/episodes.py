@@ -91,7 +91,11 @@ def _go_on(episode: Episode, rule: Rule, sight: Sight) -> Step | None:
         episode.resolved_at = sight.at
         episode.steps += 1
         return "resolved"
-    if sight.trigger is None or sight.muted or not rule.says_more(episode.told, sight.trigger.facts):
+    if sight.trigger is None or not rule.says_more(episode.told, sight.trigger.facts):
+        return None
+    if sight.muted:
+        if episode.silent:
+            episode.told = sight.trigger.facts  # what was there before the settings change is no news
         return None
     episode.told = sight.trigger.facts
     if episode.silent:
@@ -107,7 +111,7 @@ def _again(episode: Episode, resolved_at: int, rule: Rule, sight: Sight) -> Epis
     trigger, waiting = sight.trigger, episode.waiting
     if trigger is None or rule.cooldown_days is None or not (trigger.news or waiting is not None):
         return None
-    if sight.at - resolved_at < rule.cooldown_days * DAY_MS:
+    if not episode.silent and sight.at - resolved_at < rule.cooldown_days * DAY_MS:
         episode.waiting = waiting or trigger.facts
         return None
     return Episode(sight.at, told=_since(trigger.facts, waiting), silent=sight.muted)

@@ -10,7 +10,7 @@ mature label at a time, starting at "as they are".
 """
 
 from collections.abc import Hashable
-from math import sqrt
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -101,9 +101,10 @@ class Platt(Struct):
     def should_be_on(self, policy: ChurnPolicy) -> bool:
         """The rule of the module; as it is until the window is full."""
         ratio, slope = self.ratio(), self.slope_and_intercept()[0]
-        if sum(one.labelled for one in self.days) < policy.calibration_labels or ratio is None:
+        if sum(one.labelled for one in self.days) < policy.calibration_labels:
             return self.on
-        off = max(ratio, 1.0 / ratio)
+        # Nobody left where some were expected, and every probability is above 0: no ratio could be further off.
+        off = inf if ratio is None else max(ratio, 1.0 / ratio)
         helped = sum(day.scaled_loss for day in self.days) < sum(day.raw_loss for day in self.days)
         if not (helped and _SLOPES[0] <= slope <= _SLOPES[1]):
             return False

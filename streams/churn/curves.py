@@ -72,13 +72,15 @@ def top_decile_recall(bins: Sequence[Bin]) -> float:
 def reliability(bins: Sequence[Bin]) -> list[ReliabilityBin]:
     """Fifteen groups of about equal mass, low risk first; what shares a bin stays together, so there may be fewer."""
     total, seen, groups = sum(one.stayed + one.churned for one in bins), 0, list[ReliabilityBin]()
-    n, predicted, churned = 0, 0.0, 0
+    n, predicted, churned, border = 0, 0.0, 0, 1
     for one in bins:
         here = one.stayed + one.churned
         n, predicted, churned, seen = n + here, predicted + here * one.probability, churned + one.churned, seen + here
-        if seen * RELIABILITY_BINS >= total * (len(groups) + 1):
+        if seen * RELIABILITY_BINS >= total * border:
             groups.append(ReliabilityBin(n=n, predicted=predicted / n, observed=churned / n))
             n, predicted, churned = 0, 0.0, 0
+            # A bin may reach past several borders: the next group ends at the first one still ahead.
+            border = seen * RELIABILITY_BINS // total + 1
     return groups
 
 

@@ -18,6 +18,7 @@ _EXP = tuple(1.0 / factorial(n) for n in range(13, -1, -1))
 # atanh series 1/23 ... 1/3: remainder under 1e-18 for s**2 <= 0.0295.
 _LOG = tuple(1.0 / n for n in range(23, 1, -2))
 _LOGIT_LIMIT = 30.0
+_EXP_LIMIT = 700.0
 
 
 def exp(x: float) -> float:
@@ -63,6 +64,16 @@ def signed_log(x: float) -> float:
         True
     """
     return log(1.0 + x) if x >= 0.0 else -log(1.0 - x)
+
+
+def odds_ratio(log_odds: float) -> float:
+    """By what log-odds multiply the odds; they are bounded to +-700 first, so that any number has one.
+
+    Example:
+        >>> odds_ratio(0.0)
+        1.0
+    """
+    return exp(min(max(log_odds, -_EXP_LIMIT), _EXP_LIMIT))
 
 
 def logistic(logit: float) -> float:

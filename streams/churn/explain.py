@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from schemas.metrics import CustomerValues
 from schemas.scores import Reason
-from streams.churn.exact import exp, log
+from streams.churn.exact import log, odds_ratio
 from streams.churn.features import BY_NAME, FAMILIES, FEATURES, UNDIRECTED, Feature, evidence
 from streams.churn.policy import ChurnPolicy
 
@@ -112,7 +112,7 @@ def _reason(
         code=directed if agrees else UNDIRECTED[feature.family],
         family=feature.family,
         contribution=total,
-        odds_ratio=exp(total),
+        odds_ratio=odds_ratio(total),
         values={
             feature.name: features[feature.name],
             "typical": feature.typical,

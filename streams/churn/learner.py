@@ -195,7 +195,9 @@ class Learner:
             self.champion = self._restored(successor)
         contest.record(change)
         # Both speak of the champion that was.
-        learning.platt = Platt()
+        if learning.platt.on:
+            self._switch(on=False, day=day)
+        learning.platt = Platt(since=learning.platt.since)
         learning.drift.window = Adwin()
 
     def _restored(self, saved: Saved | None) -> ChurnModel:
@@ -204,12 +206,15 @@ class Learner:
         return ChurnModel.resumed(saved.parameters, self._policy, saved.kind)
 
     def _calibrate(self, day: int) -> None:
+        on = self._learning.platt.should_be_on(self._policy)
+        if on != self._learning.platt.on:
+            self._switch(on, day)
+
+    def _switch(self, on: bool, day: int) -> None:
         platt, name = self._learning.platt, self._learning.contest.seat.name
-        on = platt.should_be_on(self._policy)
-        if on == platt.on:
-            return
         platt.on, platt.since = on, day
         slope, intercept = platt.slope_and_intercept()
         kind: ModelChangeKind = "calibration_on" if on else "calibration_off"
-        figures = {"ratio": platt.ratio() or 0.0, "slope": slope, "intercept": intercept}
+        ratio = platt.ratio()
+        figures = {"slope": slope, "intercept": intercept} | ({} if ratio is None else {"ratio": ratio})
         self._learning.contest.record(ModelChange(day=day, kind=kind, before=name, after=name, figures=figures))

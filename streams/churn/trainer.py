@@ -127,7 +127,7 @@ class TrainerMachine:
     def snapshot(self, part: TrainerPartition) -> ModelSnapshot:
         """The model as it is now."""
         ledger = part.meta
-        counts = {name: getattr(ledger, name) for name in ("late", "duplicate", "dead", "censored")}
+        counts = {name: getattr(ledger, name) for name in ("dead", "censored")}
         return published(
             self._learner(part).champion,
             ledger.learning,

@@ -22,7 +22,10 @@ _WEEKS = (
     "ORDER BY day DESC LIMIT {limit:UInt32}"
 )
 _RELIABILITY = "SELECT * FROM v_churn_reliability ORDER BY bin"
-_WAITING = "SELECT count() AS waiting FROM v_churn_labels WHERE label IS NULL"
+# Those of customers that were censored are never labelled: they wait only as long as all others of their day.
+_WAITING = (
+    "SELECT count() AS waiting FROM v_churn_labels WHERE day > (SELECT max(day) FROM v_churn_labels WHERE label = 0)"
+)
 #: Columns that hold JSON.
 _JSON = (
     "raising",

@@ -64,7 +64,7 @@ def measured(settings: Settings, profile: Profile, path: Path) -> tuple[Evaluati
     history = lived(settings, profile, path)
     model = history.rehearsal.model()
     heading = (history.rehearsal.events, history.bad_lines, f"{model.model} version {model.model_version}")
-    sample = history.collected.sample()
+    sample = history.collected.sample(model.trained_through)
     return evaluate(sample, CONSTANTS, profile.churn.base_rate, missing(), heading), history.bad
 
 

@@ -1,6 +1,5 @@
 """`zelo churn explain`: why a customer's churn risk is what it is, and what changed since the last snapshot."""
 
-from math import exp
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.alerts.texts import Locale
-from streams.churn.exact import logistic
+from streams.churn.exact import logistic, odds_ratio
 from streams.churn.features import FAMILIES
 from streams.churn.reasons.words import family_name, frame, no_data_text, reason_text
 from streams.cli.answers import print_json, shown
@@ -97,7 +96,7 @@ def _print_families(console: Console, score: Row, locale: Locale) -> None:
         if added is None:
             table.add_row(no_data_text(family, locale), "–", "")
         else:
-            table.add_row(family_name(family, locale), f"{added:+.2f}", f"×{exp(added):.2f}")
+            table.add_row(family_name(family, locale), f"{added:+.2f}", f"×{odds_ratio(added):.2f}")
     console.print(table)
 
 

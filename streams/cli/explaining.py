@@ -14,7 +14,8 @@ from schemas.envelope import epoch_ms
 from streams.catalogue.metric import Metric
 from streams.errors import ConfigurationError
 from streams.metrics.days import Days
-from streams.sinks.tables import TABLES, Table
+from streams.sinks.table import Table
+from streams.sinks.tables import TABLES
 
 Row = dict[str, Any]
 

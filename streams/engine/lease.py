@@ -110,7 +110,7 @@ class Lease:
         """Learns from the requests of an aiokafka group coordinator; it may be told of the same one again."""
         if getattr(coordinator, "zelo_lease", None) is self:
             return
-        beat, ask = coordinator._do_heartbeat, coordinator._send_req
+        beat, ask, reset = coordinator._do_heartbeat, coordinator._send_req, coordinator.reset_generation
 
         async def heartbeat() -> bool:
             sent = self._clock()
@@ -126,6 +126,11 @@ class Lease:
                 self._asked_at = self._clock()
             return await ask(request)
 
+        def reset_generation() -> None:  # a commit was told so, or it leaves: no heartbeat will come to say it
+            self.lost()
+            reset()
+
+        coordinator.reset_generation = reset_generation
         coordinator._do_heartbeat, coordinator._send_req, coordinator.zelo_lease = heartbeat, send, self
 
     def guard(self, client: Any) -> None:

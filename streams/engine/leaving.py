@@ -5,7 +5,11 @@ which it takes for none: Apache Kafka counts from 1. The embedded broker counts 
 and started another one, waited for a session.
 """
 
+from contextlib import suppress
 from typing import Any
+
+from aiokafka.consumer.group_coordinator import LeaveGroupRequest
+from aiokafka.errors import KafkaError
 
 
 def leave_from_the_first(coordinator: Any) -> None:
@@ -15,8 +19,9 @@ def leave_from_the_first(coordinator: Any) -> None:
         return
 
     async def leave_group() -> None:
-        if coordinator.generation == 0:
-            coordinator.generation = 1  # the request does not carry it, and it is reset behind it
+        if coordinator.generation == 0 and coordinator._group_instance_id is None:
+            with suppress(KafkaError):  # its session will end
+                await coordinator._send_req(LeaveGroupRequest(coordinator.group_id, coordinator.member_id))
         await leave()
 
     leave_group.zelo = True  # type: ignore[attr-defined]

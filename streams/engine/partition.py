@@ -49,6 +49,7 @@ class Partition(Generic[S, M]):
         meta: partition-level state; flushed last, so it commits the flush.
         offset: source offset being processed, set by the machine for each record.
         applied: everything up to this source offset is in the state.
+        worked: a piece of work changed the state since the last save, be it in `meta` alone.
         live: recovered and owned; the changelog is never loaded over it.
     """
 
@@ -60,6 +61,7 @@ class Partition(Generic[S, M]):
         self.offset = -1
         self.applied = -1
         self.saved = -1
+        self.worked = False
         self.live = False
         self.outputs: list[Output] = []
         self._codec = codec
@@ -221,7 +223,7 @@ class Partition(Generic[S, M]):
 
     def take_state(self) -> tuple[list[tuple[bytes, bytes | None]], bytes] | None:
         """What this commit saves: keys and tombstones, and the meta record that completes them; or None."""
-        if not self._dirty and self.applied == self.saved:
+        if not self._dirty and self.applied == self.saved and not self.worked:
             return None
         prefix = PREFIX.pack(self.applied, self._writer)
         records: list[tuple[bytes, bytes | None]] = [
@@ -230,7 +232,7 @@ class Partition(Generic[S, M]):
         self._deleted = {}
         records += [(key.encode(), self._to_save(key, prefix)) for key in self._dirty]
         self._dirty = {}
-        self.saved = self.applied
+        self.saved, self.worked = self.applied, False
         return records, self._codec.meta.encode(self.meta, prefix)
 
     def _to_save(self, key: str, prefix: bytes) -> bytes:

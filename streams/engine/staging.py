@@ -166,7 +166,7 @@ class Staging:
         own = self._waiting.pop(writer, None) or _Flush()
         if offset < self.applied or (offset == self.applied and writer in self._earlier):
             return
-        if writer != self._writer:
+        if writer != self._writer and writer not in self._earlier:  # a zombie that was further is no later owner
             self._earlier.add(self._writer)
             self._writer = writer
         self.applied, self.meta = offset, value[PREFIX.size :]

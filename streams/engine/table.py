@@ -102,7 +102,8 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
     def piece(self, event: EventT[Any]) -> Iterator[Partition[S, M] | None]:
         """Like `batch`, for work that takes in no record: what must be done before the next one is.
 
-        Gives None when the partition went to another worker meanwhile. The block must not await.
+        Gives None when the partition went to another worker meanwhile. The block must not await, and done twice it
+        must change a key once: of a piece that a crash tore, some keys may be kept that nothing marks as ahead.
         """
         message = cast(Any, event.message)
         if not self._engine.is_current(message):
@@ -111,6 +112,7 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
         part = self.partition(message.partition)
         with self._changing(part):
             yield part
+        part.worked = True
         message.track.applied += 1  # the partition moves, though no record is taken in
         self._engine.counters.pieces += 1
         self._engine.checkpoint.pieces = True

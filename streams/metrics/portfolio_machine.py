@@ -143,10 +143,13 @@ class PortfolioMachine:
         ledger, number = part.meta, tally.partition
         key = _key(tally.day, tally.portfolio)
         page = part.get(key) or Page()
-        if tally.day <= ledger.closed.get(number, tally.day - 1) or number in page.waiting:
+        if tally.day <= ledger.closed.get(number, tally.day - 1) or key in ledger.waiting.get(number, ()):
             ledger.duplicate += 1
             return
         ledger.applied += 1
+        if part.ahead(key, part.offset):
+            ledger.waiting.setdefault(number, []).append(key)
+            return
         page.waiting[number] = Waiting(tally.sums, tally.restated)
         ledger.waiting.setdefault(number, []).append(key)
         part.put(key, page)
@@ -165,6 +168,8 @@ class PortfolioMachine:
             self._publish(part, min(ledger.closed.values()))
 
     def _enter(self, part: PortfolioPartition, key: str, number: int) -> None:
+        if part.ahead(key, part.offset):
+            return
         page = part.get(key)
         assert page is not None  # it was put with the key
         waiting = page.waiting.pop(number)
@@ -181,7 +186,8 @@ class PortfolioMachine:
         ledger.late += not known
         for change in known:
             key = _key(change.day, change.portfolio)
-            self._add(part, key, part.get(key) or Page(), change.sums, change.restated)
+            if not part.ahead(key, part.offset):
+                self._add(part, key, part.get(key) or Page(), change.sums, change.restated)
             if ledger.ready is not None and change.day <= ledger.ready:
                 part.publish(key)
 
@@ -206,7 +212,7 @@ class PortfolioMachine:
         part.meta.ready = ready
         for key in list(part.keys()):
             day, _ = _place(key)
-            if before is None or before < day <= ready:
+            if day <= ready and (before is None or before < day):
                 self.render(part, key)
             elif day < ready - self._kept_days:
                 self._forget(part, key)

@@ -206,7 +206,7 @@ class RevenueFold:
             return
         told = state.steps[-1].at + 1 if state.steps else 0
         state.terms, state.gap_days = self._mark, self._policy.allowed_gap_days
-        state.known_until = max(state.known_until, told) if self._policy.past_due_days else 0
+        state.known_until = (state.known_until or told) if self._policy.past_due_days else 0
         state.rebuild(self._policy)
 
     def _tenure_days(self, steps: Sequence[Step], day: int) -> int | None:

@@ -35,7 +35,7 @@ def add_values(sums: Sums, values: Values) -> None:
         >>> sums = new_sums()
         >>> add_values(sums, SupportValues(tickets_open=2))
         >>> dict(sums)
-        {'support': 1, 'tickets_open': 2}
+        {'support': 1, 'tickets_open': 2, 'escalations_28d': 0, 'reopenings_28d': 0}
     """
     add = _ADDERS.get(type(values))
     if add is not None:
@@ -89,7 +89,9 @@ def figures(sums: Mapping[str, int]) -> PortfolioValues:
     """The figures behind sums.
 
     Example:
-        >>> found = figures({"mrr:BRL": 1100, "mrr_before:BRL": 1000, "mrr_kept:BRL": 900, "paying:BRL": 2})
+        >>> found = figures(
+        ...     {"mrr:BRL": 1100, "mrr_own:BRL": 1100, "mrr_before:BRL": 1000, "mrr_kept:BRL": 900, "paying:BRL": 2}
+        ... )
         >>> found.mrr_minor, found.nrr_28d, found.arpa_minor, found.nps
         ({'BRL': 1100}, {'BRL': 0.9}, {'BRL': 550.0}, None)
     """

@@ -26,7 +26,9 @@ _LATE = "SELECT partition, late FROM accounting FINAL WHERE topic = {topic:Strin
 _BEHIND = (
     "SELECT event_id FROM events FINAL WHERE customer_id = {customer:String} AND topic = {topic:String} "
     "AND (empty({types:Array(String)}) OR type IN {types:Array(String)}) "
-    "AND day >= {first:Date} AND day <= {last:Date} ORDER BY occurred_at DESC, event_id DESC LIMIT {limit:UInt32}"
+    "AND day >= {first:Date} AND day <= {last:Date} "
+    "AND cityHash64(customer_id, day, event_id) NOT IN {late:Array(UInt64)} "
+    "ORDER BY occurred_at DESC, event_id DESC LIMIT {limit:UInt32}"
 )
 _KNOWN = (
     "SELECT count() FROM events "
@@ -130,7 +132,7 @@ class Reconciler:
         for customers in _turns(self._customers(recount, scope)):
             self._turn(recount, scope, customers, late, outcome)
         outcome.not_recounted = [name for name in outcome.not_recounted if name not in outcome.recounted]
-        outcome.shown = [self._explained(one, recount, behind) for one in outcome.shown]
+        outcome.shown = [self._explained(one, recount, behind, late) for one in outcome.shown]
         return outcome
 
     def _turn(
@@ -193,8 +195,10 @@ class Reconciler:
         )
         return [row[0] for row in rows]
 
-    def _explained(self, one: Difference, recount: Recount, behind: Mapping[str, Behind]) -> Difference:
-        """A difference with the ids of the events behind it."""
+    def _explained(
+        self, one: Difference, recount: Recount, behind: Mapping[str, Behind], late: Mapping[str, list[int]]
+    ) -> Difference:
+        """A difference with the ids of the events behind it; those that came behind the horizon are not."""
         found = Behind(types=recount.types) if recount.types else behind.get(one.figure, Behind())
         first = FIRST_DAY if found.first is None else max(FIRST_DAY, one.day - timedelta(days=found.first))
         rows = self._rows(
@@ -204,6 +208,7 @@ class Reconciler:
             types=list(found.types),
             first=first,
             last=one.day - timedelta(days=found.last),
+            late=late.get(one.customer_id, []),
             limit=_EVENTS_SHOWN,
         )
         known = one.event_id is None or bool(

@@ -5,7 +5,9 @@ from functools import cached_property
 from importlib import resources
 
 #: In every table of figures: what a row is about, and nothing to recount.
-_ABOUT = frozenset({"customer_id", "day", "revision", "as_of", "version", "event_id", "row_version", "is_deleted"})
+_ABOUT = frozenset(
+    {"customer_id", "day", "revision", "restated_by", "as_of", "version", "event_id", "row_version", "is_deleted"}
+)
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,7 @@ class ScoringMachine:
             card.observe(snapshot)
         if card.paying and not paying:
             part.emit(self._outputs.churn, key.encode(), None, timestamp_ms=view.as_of)  # nothing left to score
-        card.paying, card.at_risk = paying, at_risk(view.values)
+        card.paying, card.at_risk = paying, at_risk(view.values, was_at_risk)
 
     def _send_observation(
         self,

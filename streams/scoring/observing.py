@@ -5,6 +5,9 @@ billing, or the customer's own word that it leaves), or the end of paid service 
 notice on there is nothing left to predict, and its features would give the answer away; so a customer under notice is
 no example. Taken back (or 90 days after a word that nothing followed), the customer is at risk again.
 
+A pause is no loss: a customer at risk that pays nothing while a subscription of it is paused, and gave no notice, stays
+at risk, without examples, until it pays again, ends or gives notice.
+
 A customer that is none says so by its segment: deleted, merged into another, or a test. It is censored: no example from
 then on, and what is open of it is never labelled, for it neither stayed nor left.
 """
@@ -25,10 +28,12 @@ CENSORED_SEGMENTS: Mapping[str, CensorReason] = {
 }
 
 
-def at_risk(values: CustomerValues) -> bool:
-    """True for a customer that pays, gave no notice that stands, and is not censored."""
+def at_risk(values: CustomerValues, was_at_risk: bool) -> bool:
+    """True for a customer that pays, or was at risk and pauses; not one that gave notice that stands or is censored."""
     revenue = values.revenue
-    return revenue is not None and revenue.paying and not _under_notice(revenue) and censored(values) is None
+    if revenue is None or censored(values) is not None:
+        return False
+    return (revenue.paying or (was_at_risk and revenue.subscriptions_paused > 0)) and not _under_notice(revenue)
 
 
 def censored(values: CustomerValues) -> CensorReason | None:
@@ -55,13 +60,13 @@ def observe(
         version: offset of the record that aligned it.
 
     Returns:
-        An outcome on the day a customer is lost, or its censoring; a snapshot on Sundays of one at risk.
+        An outcome on the day a customer is lost, or its censoring; a snapshot on Sundays of one at risk that pays.
     """
-    if not at_risk(values):
+    if not at_risk(values, was_at_risk):
         reason = censored(values)
         if was_at_risk and reason is not None:
             return [Censored(customer_id=key, day=day, reason=reason, version=version)]
         return [Outcome(customer_id=key, day=day, version=version)] if was_at_risk else []
-    if is_sunday(day):
+    if is_sunday(day) and values.revenue is not None and values.revenue.paying:
         return [Snapshot(customer_id=key, day=day, features=features(values), version=version)]
     return []

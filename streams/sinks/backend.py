@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from streams.errors import TransientError
-from streams.sinks.tables import Table
+from streams.sinks.table import Table
 
 Values = Sequence[Sequence[Any]]
 

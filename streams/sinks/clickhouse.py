@@ -12,7 +12,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DataError, Pro
 from streams.config import Settings
 from streams.errors import ConfigurationError, PoisonError, TransientError, ZeloError
 from streams.sinks.backend import BlockTooLargeError, Values
-from streams.sinks.tables import Table
+from streams.sinks.table import Table
 
 # system.errors names; what is in none of the three lists is transient.
 POISON: Mapping[int, str] = {

@@ -4,7 +4,8 @@ from collections import defaultdict, deque
 
 from streams.errors import PoisonError
 from streams.sinks.backend import Values
-from streams.sinks.tables import TABLES, Table
+from streams.sinks.table import Table
+from streams.sinks.tables import TABLES
 
 _WINDOW = 1000  # as non_replicated_deduplication_window in the migrations
 

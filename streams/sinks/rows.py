@@ -30,7 +30,7 @@ from streams.metrics.days import Days
 from streams.sinks import tables
 from streams.sinks.event_rows import event_rows
 from streams.sinks.record import Entry, Record, dead_letter
-from streams.sinks.tables import Table
+from streams.sinks.table import Table
 
 #: Input topics whose own agent dead-letters what cannot be read; the archive leaves those records to it.
 JUDGED = frozenset(topic.name for topic in registry.INPUT_TOPICS)

@@ -14,9 +14,6 @@ Offsets of a topic that was deleted and made anew start again: empty the databas
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from hashlib import blake2b
 from operator import attrgetter
 from typing import Any
 
@@ -37,6 +34,7 @@ from schemas.portfolio import PortfolioValues
 from schemas.scores import ChurnScore, Factor, HealthScore, UpsellComponent, UpsellScore
 from streams.sinks.columns import INSTANT, Column, as_json, column, struct_columns
 from streams.sinks.record import Entry, headers, payload, person
+from streams.sinks.table import Table
 
 MAX_UINT64 = 2**64 - 1
 OFFSET_BITS = 44
@@ -46,51 +44,6 @@ _LABELLED = 1 << 63
 #: Fields without a column: the answers rules act on travel with every score while they are news; each stands in
 #: `events`, the newest in `feedback_daily`, what came of it in `alerts`.
 ON_TOPICS_ONLY = frozenset({"answers", "recent_nps"})
-
-
-@dataclass(frozen=True)
-class Table:
-    """A ReplacingMergeTree as the writer fills it.
-
-    Attributes:
-        key: the sorting key, the row's identity.
-        deleted: column that takes a row away, if the table has one.
-    """
-
-    name: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-    deleted: str | None = None
-
-    @cached_property
-    def column_names(self) -> list[str]:
-        """Names of the columns in the order of a row's values."""
-        return [one.name for one in self.columns]
-
-    @cached_property
-    def column_types(self) -> list[str]:
-        """ClickHouse types of the columns, in the same order."""
-        return [one.type for one in self.columns]
-
-    @cached_property
-    def fingerprint(self) -> bytes:
-        """Changes with any change of the columns."""
-        return blake2b(repr([(one.name, one.type) for one in self.columns]).encode(), digest_size=8).digest()
-
-    @cached_property
-    def _paths(self) -> Callable[[Entry], tuple[object, ...]]:
-        return attrgetter(*[one.path for one in self.columns if one.path is not None])
-
-    @cached_property
-    def _others(self) -> list[tuple[int, Callable[[Entry], object]]]:
-        return [(place, one.read) for place, one in enumerate(self.columns) if one.path is None]
-
-    def row(self, entry: Entry) -> tuple[object, ...]:
-        """The values of one row."""
-        values = list(self._paths(entry))
-        for place, read in self._others:
-            values.insert(place, read(entry))
-        return tuple(values)
 
 
 def revised(revision: int, offset: int) -> int:

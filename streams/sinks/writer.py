@@ -23,7 +23,7 @@ from streams.sinks.backend import Backend
 from streams.sinks.delivery import Announce, Counters, Delivery, Rejected, RetryPolicy
 from streams.sinks.lane import BlockPolicy, Lane, Ticket, Waiting
 from streams.sinks.rows import Row
-from streams.sinks.tables import Table
+from streams.sinks.table import Table
 
 Reject = Callable[[Sequence[Rejected]], Awaitable[None]]
 _table_name = attrgetter("table.name")

@@ -62,9 +62,7 @@ class TestRenewal:
         assert book.values("2024-02-01").renewal_period_days == 365
         assert book.values("2024-12-31").renewal_period_days == 365
         assert book.values("2025-02-01").renewal_period_days == 30  # the term is over: it goes on by the month
-        book.set(
-            "2025-03-01", interval="year", term_ends_at=at("2025-03-31")
-        )  # a paid year goes on into its last month
+        book.set("2025-03-01", interval="year", term_ends_at=at("2025-03-31"))  # the last month of a year
         assert book.values("2025-03-02").renewal_period_days == 365
 
     def test_the_length_of_a_contract_that_ends_by_itself_stays_what_it_was(self):

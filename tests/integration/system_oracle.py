@@ -18,6 +18,7 @@ from streams.metrics.days import Days, from_date
 from streams.offline import Offline
 from streams.sinks.memory import MemoryBackend
 from streams.sinks.rows import RowMapper
+from streams.sinks.table import Table
 from streams.sinks.tables import (
     ACCOUNTS,
     ALERTS,
@@ -30,7 +31,6 @@ from streams.sinks.tables import (
     PORTFOLIO_METRICS,
     TABLES,
     UPSELL_DAILY,
-    Table,
 )
 
 sys.path.append(str(Path(__file__).parents[1] / "flow"))

@@ -22,7 +22,8 @@ from streams.intake.ordering import PreparedImport, Record
 from streams.intake.produce import Target, produce
 from streams.sinks.clickhouse import connect
 from streams.sinks.migrate import migrate
-from streams.sinks.tables import TABLES, Table
+from streams.sinks.table import Table
+from streams.sinks.tables import TABLES
 from streams.topics import topic_specs
 
 #: Restarted at once and for as long as a test likes to kill.

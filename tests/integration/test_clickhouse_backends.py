@@ -30,7 +30,8 @@ from streams.sinks.delivery import Rejected, RetryPolicy
 from streams.sinks.lane import BlockPolicy
 from streams.sinks.memory import MemoryBackend
 from streams.sinks.rows import Row
-from streams.sinks.tables import EVENTS, MRR_MOVEMENTS, TABLES, Table
+from streams.sinks.table import Table
+from streams.sinks.tables import EVENTS, MRR_MOVEMENTS, TABLES
 from streams.sinks.writer import Writer, WriterPolicy
 
 pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]

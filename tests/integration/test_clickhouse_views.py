@@ -177,6 +177,22 @@ def test_who_comes_changes_its_currency_and_leaves_within_a_month_came_and_left_
     assert (found["USD", 3], found["EUR", 3]) == (1, 0)
 
 
+def test_who_changes_its_currency_and_leaves_within_the_month_is_lost_with_what_it_paid(put: Put, view: View) -> None:
+    changed = [
+        movement("currency_change", -400, 400, on(3), "m"),
+        movement("currency_change", 350, 0, on(3), "m", currency="EUR"),
+    ]
+    put(
+        movement("new", 400, 0, on(1), "m"),
+        movement("new", 400, 0, on(1), "k"),
+        *changed,
+        movement("churn", -350, 350, on(3, 20), "m", currency="EUR"),
+        movement("expansion", 1, 400, on(4), "k"),
+    )
+    found = {(row["currency"], row["month"].month): row for row in view("v_retention")}
+    assert [found["USD", 3][name] for name in ("nrr", "grr", "logo_churn")] == [0.5, 0.5, 0.5]
+
+
 def test_a_cohort_keeps_who_changes_its_currency_and_compares_no_amounts_of_two(put: Put, view: View) -> None:
     put(*CHANGED, movement("new", 100, 0, on(1), "a"))
     found = [

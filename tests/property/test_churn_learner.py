@@ -12,7 +12,10 @@ from test_churn_stream import ALL, EVENTFUL, HORIZON, Run, Script, interleaved, 
 
 from schemas.models import Calibration, ModelSnapshot
 from schemas.scores import Censored, ObservationsClosed, Outcome, Snapshot
+from streams.churn.contest import Score
 from streams.churn.exact import logit
+from streams.churn.features import FEATURES
+from streams.churn.learner import Learner, Learning
 from streams.churn.parameters import ForeignModelError
 from streams.churn.policy import ChurnPolicy
 from streams.churn.scoring import ChurnScorer
@@ -122,7 +125,7 @@ def test_censored_customers_are_neither_learned_from_nor_counted() -> None:
     # b left before it was deleted: that counts. Of a the snapshots of days 3 and 10 never get a label.
     assert (told.quality.labelled, told.quality.positives) == (2, 1)
     assert told.counts["censored"] == 2
-    assert told.counts["duplicate"] == 1
+    assert run.part.meta.duplicate == 1
     state = run.part.get("a")
     assert state is not None
     assert [p.day for p in state.pending] == [17]
@@ -171,7 +174,7 @@ def test_thousands_of_outcomes_of_one_customer_are_one_a_day() -> None:
         run.feed([Outcome(customer_id="a", day=day)] * 500 + closed(day))
     told = run.machine.snapshot(run.part)
     assert told.counts["learned"] == 2
-    assert told.counts["duplicate"] == 6 * 499
+    assert run.part.meta.duplicate == 6 * 499
 
 
 def published() -> ModelSnapshot:
@@ -250,3 +253,34 @@ def test_a_snapshot_fits_into_fifty_kilobytes() -> None:
     run = Run(3, EVENTFUL).feed(interleaved(stream(7, 60, 60, 3, 1.2, 0.04), random.Random(1)))
     assert len(run.machine.snapshot(run.part).weeks) == 26
     assert len(msgspec.json.encode(run.machine.snapshot(run.part))) < 50_000
+
+
+@few
+@given(
+    st.lists(st.floats(-9.9e8, 9.9e8), min_size=len(FEATURES) + 1, max_size=len(FEATURES) + 1),
+    st.floats(0.1, 1e300),
+    st.dictionaries(st.sampled_from([feature.name for feature in FEATURES]), st.floats(-1e308, 1e308)),
+)
+def test_a_published_model_of_any_weights_is_refused_or_scores(
+    weights: list[float], clip: float, row: dict[str, float]
+) -> None:
+    scorer = ChurnScorer(POLICY)
+    assert scorer.load(
+        msgspec.structs.replace(SOUND, parameters={**SOUND.parameters, "weights": weights, "clip": clip})
+    )
+    risk = scorer.score(row)
+    assert 0.0 < risk.probability < 1.0
+    assert all(math.isfinite(reason.odds_ratio) for reason in risk.raising + risk.protecting)
+
+
+def test_a_new_champion_ends_the_calibration_and_says_so() -> None:
+    learning = Learning()
+    learner = Learner(POLICY, learning, None)
+    learner.open(4)
+    learning.platt.on, learning.platt.since = True, 4
+    learning.contest.week, learning.contest.left = Score(200, 150.0, 50.0, 10.0), 10
+    learner.open(11)
+    changes = [(change.kind, change.day) for change in learning.contest.changes]
+    assert changes == [("rollback", 11), ("calibration_off", 11)]
+    assert set(learning.contest.changes[-1].figures) == {"slope", "intercept"}
+    assert (learning.platt.on, learning.platt.since) == (False, 11)

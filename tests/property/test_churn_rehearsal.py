@@ -216,6 +216,22 @@ def test_a_word_that_it_leaves_lapses_by_itself_and_the_next_notice_counts_again
     assert rehearsal.model().parameters == offline.messages(registry.MODELS)[-1].parameters
 
 
+def test_a_pause_is_no_loss_and_an_end_after_it_is_one_on_its_day() -> None:
+    def billing(kind: type[Any], day: int) -> Happened:
+        event = kind(event_id=f"{day}", customer_id="a", occurred_at=_start(FIRST + day) + HOUR_MS, subscription_id="s")
+        return Happened(registry.BILLING.name, event)
+
+    rests = [(SubscriptionPaused, 20), (SubscriptionResumed, 35), (SubscriptionPaused, 50), (SubscriptionEnded, 64)]
+    happened = [Happened(registry.BILLING.name, _paying()), *(billing(*one) for one in rests)]
+    offline = whole(happened, profile(allowed_gap_days=30))
+    found = offline.messages(registry.OBSERVATIONS)
+    assert [one.day - FIRST for one in found if isinstance(one, Outcome)] == [64]
+    assert [one.day - FIRST for one in found if isinstance(one, Snapshot)] == [1, 8, 15, 36, 43]
+    labels, _ = rehearsed(happened, profile(allowed_gap_days=30))
+    assert without_version(labels) == without_version(labels_of(offline))
+    assert {(one.day - FIRST, one.churned) for one in labels} == {(day, False) for day in (1, 8, 15, 36, 43)}
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(happenings(), st.integers(1, DAYS), st.sampled_from(PROFILES))
 def test_no_feature_changes_when_later_events_are_taken_away(happened: list[Happened], cut: int, of: Profile) -> None:

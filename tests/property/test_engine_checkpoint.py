@@ -681,3 +681,20 @@ async def test_who_waits_for_a_membership_can_be_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await agent
     assert worker.checkpoint._tasks == set()
+
+
+async def test_a_piece_that_changes_the_meta_alone_is_saved() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    event = event_of(source([1, 2]))
+    worker.process(event.value, event)
+    await worker.commit(2)
+    for day in (100, 101):
+        with worker.table.piece(event) as part:
+            assert part is not None
+            part.meta.read = day
+        assert not await worker.checkpoint.save(dict, broker.commit)
+        assert Worker(broker).part.meta.read == day
+    records = len(broker.logs["app-usage-changelog", 0])
+    assert not await worker.checkpoint.save(dict, broker.commit)
+    assert len(broker.logs["app-usage-changelog", 0]) == records

@@ -94,8 +94,16 @@ def test_what_was_silent_opens_when_there_is_more_to_say() -> None:
     rig = Rig(red(enabled=False))
     rig.take(daily(0, "red", 40.0, "yellow"), daily(1, "red", 25.0, "red"))
     rig.restart(red())
-    assert rig.take(daily(2, "red", 24.0, "red"), daily(3, "green", 80.0, "red")) == [OPENED, RESOLVED]
+    assert rig.take(daily(2, "red", 24.0, "red")) == []  # it got worse while nobody wanted to know
+    assert rig.take(daily(3, "red", 14.0, "red"), daily(4, "green", 80.0, "red")) == [OPENED, RESOLVED]
     assert [alert.alert_id.rpartition(":")[2] for alert in rig.alerts] == ["1", "2"]
+
+
+def test_a_cooldown_begins_with_what_was_told() -> None:
+    rig = Rig(red(enabled=False))
+    rig.take(daily(0, "red", 40.0, "yellow"), daily(1, "green", 80.0, "red"))
+    rig.restart(red())
+    assert rig.take(daily(2, "red", 30.0, "green")) == [OPENED]
 
 
 def test_an_answer_that_became_worse_is_told_when_it_falls_under_the_limit() -> None:

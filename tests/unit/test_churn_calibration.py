@@ -71,7 +71,19 @@ def test_few_labels_decide_nothing_either_way() -> None:
     assert few.should_be_on(POLICY)
 
 
-def test_nobody_left_decides_nothing() -> None:
+def test_nobody_left_where_many_were_expected_is_the_worst_over_prediction() -> None:
+    source, platt = random.Random(2), Platt()
+    for week in range(60):
+        platt.learn(4 + 7 * week, [(source.choice((0.05, 0.1)), False) for _ in range(200)], POLICY)
+    assert platt.told().ratio is None
+    assert platt.errors_off(30) > 3.0
+    platt.weights = (platt.weights[0], 1.0)
+    assert platt.should_be_on(POLICY)
+    platt.on = True
+    assert platt.should_be_on(POLICY)
+
+
+def test_nobody_left_where_few_were_expected_may_be_chance() -> None:
     platt = Platt()
     for day in range(10):
         platt.learn(day, [(0.001, False)] * 150, POLICY)

@@ -48,6 +48,12 @@ def test_groups_have_equal_mass_and_keep_a_bin_together() -> None:
     assert curves.ece(groups) == pytest.approx((14 * 0.01 + 2 * 0.48 + 14 * (4 / 14 - 0.1)) / 30)
 
 
+def test_a_bin_past_several_borders_leaves_no_groups_of_one_behind() -> None:
+    bins = [Bin(0.01, 700, 0), *(Bin(0.02 + i / 1000, 1, 0) for i in range(10)), Bin(0.1, 790, 0)]
+    # Borders lie at 100, 200 ... 1500: the first group ends at 700, the next is to reach 800.
+    assert [group.n for group in curves.reliability(bins)] == [700, 800]
+
+
 def test_nothing_has_no_groups() -> None:
     assert curves.reliability([]) == []
 

@@ -1,6 +1,7 @@
 """Figures of quality against scikit-learn's and by hand; intervals over customers; opponents; targets."""
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_a_weight_is_a_row_that_comes_so_often(found: list[tuple[float, bool, in
     p, y, w = (np.array(column) for column in zip(*found, strict=True))
     weighted = Ranked(p, y).measure(w.astype(float))
     repeated = Ranked(np.repeat(p, w), np.repeat(y, w)).measure(np.ones(w.sum()))
-    for field in ("roc_auc", "pr_auc", "log_loss", "brier", "ratio", "top_decile", "mean_observed"):
+    for field in ("roc_auc", "pr_auc", "log_loss", "brier", "ece", "ratio", "top_decile", "mean_observed"):
         assert getattr(weighted, field) == pytest.approx(getattr(repeated, field)), field
 
 
@@ -55,12 +56,30 @@ def test_the_calibration_error_is_the_mean_gap_of_fifteen_bins_of_equal_mass() -
     p = np.repeat([0.1, 0.3], 15)
     y = np.zeros(30, dtype=bool)
     y[:3] = y[15:21] = True
-    # Two rows a bin but one, which holds one of each probability; said 0.1 and 0.3, none or all of them churned.
-    by_hand, order = 0.0, np.argsort(p, kind="stable")
-    for number in range(15):
-        part = order[2 * number : 2 * number + 2]
-        by_hand += abs(p[part].sum() - y[part].sum()) / 30
+    # Rows of one probability are in one bin: said 0.1 and 0.3, churned 3 and 6 of 15.
+    by_hand = abs(15 * 0.1 - 3) / 30 + abs(15 * 0.3 - 6) / 30
     assert Ranked(p, y).measure(np.ones(30)).ece == pytest.approx(by_hand)
+    p = np.linspace(0.01, 0.9, 30)
+    by_hand = sum(abs(p[n : n + 2].sum() - y[n : n + 2].sum()) / 30 for n in range(0, 30, 2))
+    assert Ranked(p, y).measure(np.ones(30)).ece == pytest.approx(by_hand)
+
+
+@given(rows, st.randoms())
+def test_no_figure_and_no_curve_depends_on_the_order_of_the_rows(
+    found: list[tuple[float, bool, int]], source: random.Random
+) -> None:
+    orders = [list(found), source.sample(found, len(found))]
+    (p, y, w), (q, z, v) = (tuple(np.array(column) for column in zip(*order, strict=True)) for order in orders)
+    one, other = Ranked(p, y), Ranked(q, z)
+    assert one.measure(w.astype(float)) == pytest.approx(other.measure(v.astype(float)))
+    assert np.array(one.reliability()) == pytest.approx(np.array(other.reliability()))
+    assert [one.found(n / 20) for n in range(21)] == pytest.approx([other.found(n / 20) for n in range(21)])
+
+
+def test_the_lift_of_one_probability_for_all_is_the_share_itself() -> None:
+    for y in (np.arange(100) < 3, np.arange(100) >= 97):
+        constant = Ranked(np.full(100, 0.03), y)
+        assert [constant.found(n / 20) for n in range(21)] == pytest.approx([n / 20 for n in range(21)])
 
 
 def test_the_riskiest_tenth_counts_equal_probabilities_in_part() -> None:
@@ -123,12 +142,13 @@ def test_labels_become_rows_by_day_with_gaps_where_nothing_is_known() -> None:
     collected = Collected(("use", "nps"), 30)
     for one in (label(14, "b", True, use=1.0), label(7, "b", False, nps=5.0), label(7, "a", False, use=2.0, other=9.0)):
         collected.add(one)
-    sample = collected.sample()
+    sample = collected.sample(44)
     assert len(sample) == 3
     assert (sample.day.tolist(), sample.customer.tolist()) == ([7, 7, 14], [0, 1, 0])
     assert sample.churned.tolist() == [False, False, True]
     assert np.array_equal(sample.features, [[np.nan, 5.0], [2.0, np.nan], [1.0, np.nan]], equal_nan=True)
-    assert Collected(("use",), 30).sample().features.shape == (0, 1)
+    assert collected.sample(43).day.tolist() == [7, 7]  # the window of day 14 is open, whoever left in it
+    assert Collected(("use",), 30).sample(0).features.shape == (0, 1)
 
 
 def panel(weeks: int, signal: float = 2.0, horizon: int = 30) -> Sample:
@@ -178,7 +198,7 @@ def test_an_opponent_never_says_certain_and_has_nothing_to_say_of_nothing() -> N
     sample = panel(20)
     sure = baselines.refit(sample, sample.features, lambda x, y: lambda rows: np.ones(len(rows)), 0.03)
     assert sure.max() < 1.0
-    empty = Collected(("a",), 30).sample()
+    empty = Collected(("a",), 30).sample(0)
     assert len(baselines.refit(empty, empty.features, baselines.constant, 0.03)) == 0
     everybody = Sample(
         sample.day, sample.customer, sample.features, sample.probability, np.ones(600, bool), ("a", "b"), 30

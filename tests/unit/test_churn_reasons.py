@@ -174,6 +174,63 @@ def test_changes_from_nothing_have_no_percent() -> None:
     )
 
 
+def test_a_fall_that_leaves_something_is_never_told_as_one_of_everything() -> None:
+    for left, told_as in ((1, "99%"), (0, "100%"), (4, "99%"), (31, "90%")):
+        text = reason_text("usage_falling", {"events_14d": left, "events_prev_14d": 310}, "en")
+        assert text.startswith(f"usage down {told_as} against"), text
+    assert reason_text("mrr_falling", {"mrr_minor": 1, "mrr_28d_ago_minor": 100_000}, "en") == (
+        "MRR down 99% in 28 days"
+    )
+
+
+def test_what_there_is_none_of_is_left_out() -> None:
+    slow = {"first_response_hours": 31.0, "tickets_open": 0}
+    assert [reason_text("support_slow", slow, locale) for locale in ("en", "pt")] == [
+        "first reply 31 h",
+        "primeira resposta em 31 h",
+    ]
+    rated = {"csat": 0.5, "csat_positive_90d": 0, "csat_ratings_90d": 0}
+    assert reason_text("csat_low", rated, "pt") == "satisfação baixa: CSAT 50%"
+
+
+def test_what_is_said_of_one_agrees_with_it() -> None:
+    def all_locales(code: str, **values: float) -> list[str]:
+        return [reason_text(code, values, locale) for locale in ("en", "pt", "es")]
+
+    assert all_locales("csat_high", csat=1.0, csat_positive_90d=1, csat_ratings_90d=1) == [
+        "high satisfaction: CSAT 100% (1 of 1 rating positive)",
+        "satisfação alta: CSAT 100% (1 de 1 avaliação positiva)",
+        "satisfacción alta: CSAT 100 % (1 de 1 valoración positiva)",
+    ]
+    assert all_locales("seats_used", seats_used=1.0, active_users_28d=1, seats=1) == [
+        "seats well used: 100% in use (1 active user, 1 bought)",
+        "licenças bem usadas: 100% em uso (1 usuário ativo, 1 contratada)",
+        "licencias bien usadas: 100 % en uso (1 usuario activo, 1 contratada)",
+    ]
+    assert all_locales("onboarding_far", onboarding_steps_done=1, onboarding_steps_total=1) == [
+        "onboarding well under way: 1 of 1 step",
+        "integração bem avançada: 1 de 1 etapa",
+        "incorporación avanzada: 1 de 1 paso",
+    ]
+    assert all_locales("onboarding_overdue", onboarding_steps_done=0, onboarding_steps_total=1) == [
+        "onboarding overdue: 0 of 1 step done",
+        "integração atrasada: 0 de 1 etapa concluída",
+        "incorporación atrasada: 0 de 1 paso completado",
+    ]
+
+
+def test_the_last_use_reads_naturally_today_and_later() -> None:
+    told_on = {
+        locale: [reason_text("usage_recent", {"days_since_last_use": days}, locale) for days in (0.0, 2.0)]
+        for locale in LOCALES
+    }
+    assert told_on == {
+        "en": ["last used today", "last used 2 days ago"],
+        "pt": ["último uso hoje", "último uso há 2 dias"],
+        "es": ["último uso hoy", "último uso hace 2 días"],
+    }
+
+
 def test_what_another_release_calls_a_reason_is_shown_as_it_is() -> None:
     assert reason_text("moon_full", {"moon": 1.0}, "en") == "moon_full"
     assert reason_text("moon_full", {}, "en") == "moon_full"

@@ -11,8 +11,11 @@ import pytest
 from cli_rig import Zelo, clean_environment, command_line
 from crm5_files import write
 
+from streams.app import profile_of
 from streams.backtest.churn import baselines
 from streams.backtest.churn.baselines import BOOSTER, LOGISTIC
+from streams.cli.churn_evaluate import lived
+from streams.config import load_settings
 from streams.metrics.days import DAY_MS
 
 FIRST = 19_723  # 2024-01-01
@@ -82,6 +85,18 @@ def test_json_has_every_figure_of_every_model_with_intervals_and_curves(zelo: Ze
     assert found["lift"][-1]["found"] == {name: 1.0 for name in models if name != "constant"}
     assert [period["since"] for period in found["periods"]][:2] == ["2024-01-07", "2024-03-03"]
     assert found["without"] == []
+
+
+def test_no_label_is_measured_before_its_window_has_passed(events: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clean_environment(monkeypatch)
+    settings = load_settings()
+    history = lived(settings, profile_of(settings), Path(events))
+    model = history.rehearsal.model()
+    sample = history.collected.sample(model.trained_through)
+    assert int(sample.day.max()) + sample.horizon_days <= model.trained_through
+    assert (len(sample), int(sample.churned.sum())) == (model.quality.labelled, model.quality.positives)
+    early = history.collected.sample(model.trained_through + sample.horizon_days)
+    assert early.churned[len(sample) :].all()  # who left, and nobody that stays
 
 
 def test_tables_say_the_sample_size_the_targets_and_how_it_was_measured(zelo: Zelo, events: str) -> None:
@@ -160,6 +175,10 @@ def test_a_short_history_has_no_later_part_and_no_line_over_time(zelo: Zelo, tmp
         ([], "expected events in"),
         ([{"type": "what"}], "expected events in"),
         (company(lambda n: None)[:60], "expected snapshots whose 30 days have passed, found none"),
+        (
+            company(lambda n: n if n in {8, 9} else None)[:60],
+            "expected snapshots whose 30 days have passed, found none",
+        ),
         (company(lambda n: None), "expected customers that leave, found none among"),
         (company(lambda n: 22), "expected customers that stay, found none among"),
     ],
@@ -195,7 +214,7 @@ def test_crm5_is_written_as_events_that_can_be_read_again_and_the_same_bytes_eve
         assert done.status == 0, done.err
     assert done is not None
     assert "3 events, 1 bad rows" in done.out
-    assert "daily_counts.parquet:2 n: expected a count of at least 1, got 0" in done.out
+    assert "daily_counts.parquet:2 n: expected a whole number of at least 1, got 0" in done.out
     first, second = ((tmp_path / target / name).read_bytes() for target in ("first", "second"))
     assert first == second
     lines = (gzip.decompress(first) if name.endswith(".gz") else first).splitlines()

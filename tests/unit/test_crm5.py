@@ -144,6 +144,19 @@ def test_events_come_in_the_order_of_time_over_all_files_and_months(tmp_path: Pa
 _DAYS = [(3, 15, 8), (1, 31, 7), (2, 1, 7), (2, 28, 8), (3, 1, 7), (1, 15, 7)]
 
 
+def test_a_period_within_another_does_not_end_the_subscription_early(tmp_path: Path) -> None:
+    within = "7,basic_mthly,2022-01-20,2022-01-25,180.0,10,users,1,0.1\n"
+    events, report = read(
+        write(tmp_path, accounts=ONE_ACCOUNT.replace(",,", ",2022-02-15,"), periods=ONE_PERIOD + within)
+    )
+    (ended,) = of(events, SubscriptionEnded)
+    assert (ended.occurred_at, hits(report)) == (at(2, 15, END_AT), {})
+    (tmp_path / "daily_counts.parquet").unlink()
+    renewed = within + "7,basic_mthly,2022-02-15,2022-03-15,180.0,10,users,1,0.1\n"
+    events, report = read(write(tmp_path, periods=ONE_PERIOD + renewed))
+    assert (of(events, SubscriptionEnded), hits(report)) == ([], {})
+
+
 def test_a_share_takes_the_same_customers_every_time_and_a_smaller_one_some_of_them(tmp_path: Path) -> None:
     accounts = "".join(f"{n},web,WA,2022-01-15,,18\n" for n in range(200))
     periods = "".join(f"{n},basic_mthly,2022-01-15,2022-02-15,200.0,10,users,1,0.0\n" for n in range(200))
@@ -174,9 +187,9 @@ def test_a_share_that_is_none_is_refused(share: float) -> None:
         ((7, None, "search", 1), "day", "expected a date, got none"),
         ((7, "2022-01-15", None, 1), "event", "expected a name, got none"),
         ((7, "2022-01-15", "", 1), "event", "expected a name, got none"),
-        ((7, "2022-01-15", "search", None), "n", "expected a count of at least 1, got none"),
-        ((7, "2022-01-15", "search", 0), "n", "expected a count of at least 1, got 0"),
-        ((7, "2022-01-15", "search", -4), "n", "expected a count of at least 1, got -4"),
+        ((7, "2022-01-15", "search", None), "n", "expected a whole number of at least 1, got none"),
+        ((7, "2022-01-15", "search", 0), "n", "expected a whole number of at least 1, got 0"),
+        ((7, "2022-01-15", "search", -4), "n", "expected a whole number of at least 1, got -4"),
         ((7, "2022-01-15", "search", 2 * 10**9), "quantity", "Expected `int` <= 1000000000"),
         ((7, "2022-01-15", "x" * 201, 1), "event_id", "Expected `str` of length <= 200"),
     ],
@@ -242,6 +255,29 @@ def test_without_chdb_it_says_what_to_install(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("streams.intake.crm5.daily.find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match=r"pip install 'zelo\[embedded\]'"):
         read(tmp_path)
+
+
+def test_counts_that_are_no_whole_number_are_bad_rows_and_no_failed_import(tmp_path: Path) -> None:
+    counts = [(7, "2022-01-15", f"f{number}", number) for number in range(1, 6)]
+    odd = "if(n = 1, 1., if(n = 2, nan, if(n = 3, inf, if(n = 4, 2.5, 1e300))))"
+    events, report = read(write(tmp_path, counts, columns=f"account_id, day, event, {odd} AS n"))
+    assert [use.quantity for use in of(events, FeatureUsed)] == [1]
+    assert [
+        row.reason.removeprefix("expected a whole number of at least 1, got ") for row in report.first_bad_rows
+    ] == [
+        "nan",
+        "inf",
+        "2.5",
+        "1e300",
+    ]
+
+
+@pytest.mark.parametrize("name", ["crm{1,2}", "crm*", "crm?", "a::b"])
+def test_a_folder_whose_name_would_be_a_pattern_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "daily_counts.parquet").write_bytes(b"")
+    with pytest.raises(ConfigurationError, match=r"expected a directory without \* \? \{ \} or :: in its path, got "):
+        read(tmp_path / name)
 
 
 def test_a_folder_whose_name_has_quotes_is_read(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -106,7 +107,7 @@ async def test_nobody_waits_longer_than_the_patience(lease: Lease, time: Time) -
 
 async def test_a_join_that_takes_longer_than_a_session_loses_nothing(lease: Lease, time: Time) -> None:
     lease.suspended()
-    coordinator = SimpleNamespace(_do_heartbeat=AsyncMock(return_value=True), _send_req=AsyncMock(), generation=3)
+    coordinator = coordinator_of(AsyncMock(return_value=True), AsyncMock())
     lease.watch(coordinator)
     assert await coordinator._do_heartbeat()  # one that was on its way
     time.now += 50.0
@@ -141,7 +142,7 @@ async def test_heartbeats_count_from_when_they_were_sent(lease: Lease, time: Tim
         time.now += 6.0  # the answer is slow
         return next(answers)
 
-    coordinator = SimpleNamespace(_do_heartbeat=beat, _send_req=AsyncMock(), generation=3)
+    coordinator = coordinator_of(beat, AsyncMock())
     lease.watch(coordinator)
     lease.watch(coordinator)
     assert await coordinator._do_heartbeat()
@@ -163,10 +164,31 @@ async def test_a_membership_counts_from_when_it_was_asked_for(lease: Lease, time
         time.now += 8.0
 
     lease.suspended()
-    coordinator = SimpleNamespace(_do_heartbeat=AsyncMock(), _send_req=answer, generation=3)
+    coordinator = coordinator_of(AsyncMock(), answer)
     lease.watch(coordinator)
     await coordinator._send_req(SyncGroupRequest("group", 3, "member", "", []))
     lease.joined()
     assert lease.seconds_left == 2.0
     time.now += 2.5
     assert (lease.seconds_left, lease.is_over) == (None, True)
+
+
+async def test_who_is_told_that_it_is_no_member_or_leaves_writes_nothing_more(lease: Lease) -> None:
+    """A refused commit resets the generation, and no heartbeat comes any more to tell."""
+    coordinator = coordinator_of(AsyncMock(return_value=True), AsyncMock())
+    lease.watch(coordinator)
+    assert await coordinator._do_heartbeat()
+    coordinator.reset_generation()
+    assert coordinator.generation == -1
+    with pytest.raises(LeaseLostError):
+        await lease.held()
+
+
+def coordinator_of(beat: Any, ask: Any) -> Any:
+    coordinator = SimpleNamespace(_do_heartbeat=beat, _send_req=ask, generation=3)
+
+    def reset_generation() -> None:
+        coordinator.generation = -1
+
+    coordinator.reset_generation = reset_generation
+    return coordinator

@@ -338,3 +338,21 @@ def test_what_is_put_again_before_a_commit_is_saved_as_it_is_then(narrow: Partit
     assert narrow.get("c1") == Customer(4)
     narrow.put("c1", Customer(5))
     assert narrow.get("c1") == Customer(5)
+
+
+def test_pieces_of_the_owner_survive_a_zombie_that_was_further_for_a_while(part: Any) -> None:
+    recover(
+        part,
+        (b"c1", stored(5, Customer(1), writer=1)),
+        (META_KEY, stored(5, Ledger(1), writer=1)),
+        (b"c1", stored(10, Customer(2), writer=2)),  # who owns the partition from here on
+        (META_KEY, stored(10, Ledger(2), writer=2)),
+        (b"c1", stored(12, Customer(3), writer=1)),
+        (META_KEY, stored(12, Ledger(3), writer=1)),
+        (b"c1", stored(12, Customer(3), writer=2)),
+        (b"c2", stored(12, Customer(77), writer=2)),  # by a piece of work behind the same record
+        (META_KEY, stored(12, Ledger(4), writer=2)),
+        (b"c1", stored(13, Customer(4), writer=2)),
+        (META_KEY, stored(13, Ledger(5), writer=2)),
+    )
+    assert (part.get("c1"), part.get("c2")) == (Customer(4), Customer(77))

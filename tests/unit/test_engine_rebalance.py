@@ -6,6 +6,8 @@ from typing import Any
 from unittest.mock import AsyncMock, Mock
 
 import pytest
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
 from streams.engine.committing import CommittingConsumer
@@ -62,7 +64,11 @@ def consumer(told: list[str], monkeypatch: pytest.MonkeyPatch) -> Any:
     consumer.log = Mock()
     consumer.positions = SimpleNamespace(forget=lambda: told.append("forgotten"))
     coordinator = SimpleNamespace(
-        _do_heartbeat=AsyncMock(), _send_req=AsyncMock(), _maybe_leave_group=AsyncMock(spec=()), generation=4
+        reset_generation=Mock(),
+        _do_heartbeat=AsyncMock(),
+        _send_req=AsyncMock(),
+        _maybe_leave_group=AsyncMock(spec=()),
+        generation=4,
     )
     consumer._thread = SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_coordinator=coordinator))
     consumer._rest_until = {HERE: 1.0}
@@ -154,20 +160,24 @@ async def test_a_write_that_a_rebalance_finds_under_way_ends_the_worker_unless_a
 
 @pytest.mark.parametrize("generation, sent", [(-1, False), (0, True), (7, True)])
 async def test_a_group_is_left_in_its_first_generation_too(generation: int, sent: bool) -> None:
-    coordinator = SimpleNamespace(generation=generation, sent=[])
+    seen: list[tuple[str, int]] = []
+    coordinator: Any = GroupCoordinator.__new__(GroupCoordinator)
+    coordinator.group_id, coordinator.member_id, coordinator._group_instance_id = "group", "member", None
+    coordinator.generation, coordinator.coordinator_id = generation, 0
+    coordinator._rejoin_needed_fut = asyncio.get_running_loop().create_future()
 
-    async def leave() -> None:  # as aiokafka does
-        if coordinator.generation > 0:
-            coordinator.sent.append("leave")
-        coordinator.generation = -1
+    async def send(node: int, request: Any, group: Any = None) -> Any:
+        seen.append((type(request).__name__, coordinator.generation))  # what a commit beside it would carry
+        raise KafkaConnectionError  # who leaves goes, answer or not
 
-    coordinator._maybe_leave_group = leave
+    coordinator.coordinator_dead = lambda: None
+    coordinator._client = SimpleNamespace(send=send)
     leave_from_the_first(coordinator)
     ours = coordinator._maybe_leave_group
     leave_from_the_first(coordinator)
     assert coordinator._maybe_leave_group is ours
     await ours()
-    assert (coordinator.sent, coordinator.generation) == (["leave"] if sent else [], -1)
+    assert (seen, coordinator.generation) == ([("LeaveGroupRequest", generation)] if sent else [], -1)
 
 
 async def test_offsets_are_not_committed_past_an_error(consumer: Any) -> None:

@@ -12,7 +12,7 @@ from streams.errors import ConfigurationError, PoisonError, TransientError, Zelo
 
 ROOT = Path(__file__).resolve().parents[2]
 # Told to a protocol's peer, or to the caller next door: they never reach the people who run Zelo.
-TOLD_TO_OTHERS = {"ClickHouseError", "FieldError"}
+TOLD_TO_OTHERS = {"ClickHouseError", "FieldError", "OutOfOrderError"}
 FAMILIES = (PoisonError, TransientError, ConfigurationError)
 
 

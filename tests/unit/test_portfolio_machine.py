@@ -19,6 +19,9 @@ from schemas.portfolio import (
     TallyClosed,
     segment_key,
 )
+from streams.engine.partition import META_KEY, Partition
+from streams.engine.staging import Logged
+from streams.engine.states import StateCodec
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.partition import Emitted, MemoryPartition
 from streams.metrics.portfolio_machine import METRICS_PARTITION, Page, PortfolioLedger, PortfolioMachine
@@ -179,3 +182,48 @@ def test_figures_do_not_depend_on_how_partitions_interleave(
 
     order = iter(turns)
     assert folded(lambda: next(order, True)) == folded(lambda: True)
+
+
+def test_the_first_day_of_all_partitions_publishes_no_later_one() -> None:
+    rig = Rig()
+    rig.step(day(0, 5), closed(0), day(0, 6, DAY + 1), closed(0, DAY + 1), day(0, 7, DAY + 2))
+    rig.step(day(1, 3), closed(1))
+    assert rig.said() == [(DAY, PORTFOLIO, 0, 8)]
+
+
+@pytest.mark.parametrize(
+    "saved, torn",
+    [
+        ([("day", 0, 5), ("closed", 0)], [("changed", 0, 7, 1)]),
+        ([("day", 0, 5)], [("closed", 0)]),
+        ([("closed", 0, DAY - 1)], [("day", 0, 5)]),
+        ([("closed", 0, DAY - 1)], [("day", 0, 5), ("closed", 0)]),
+    ],
+)
+def test_pages_of_a_torn_flush_take_nothing_in_twice(saved: list[Any], torn: list[Any]) -> None:
+    """Compaction has removed what they were before, and the replay begins behind the flush before."""
+    make: dict[str, Callable[..., PortfolioMessage]] = {"day": day, "closed": closed, "changed": changed}
+    machine = PortfolioMachine(1, Days(), HORIZON, "metrics")
+    messages = [make[name](*arguments) for name, *arguments in saved + torn]
+    parts = [Partition(0, StateCodec(Page, PortfolioLedger), machine.render) for _ in range(2)]
+    owner, heir = parts
+    log: list[tuple[bytes, bytes | None]] = []
+    owner.recovered()
+    for offset, message in enumerate(messages):
+        machine.step(owner, offset, message)
+        owner.advance(offset)
+        if offset + 1 in (len(saved), len(messages)):
+            owner.take_outputs()
+            keys, meta = owner.take_state() or ([], b"")
+            log += [*keys, *([(META_KEY, meta)] if offset + 1 == len(saved) else [])]
+    newest = {key: place for place, (key, _) in enumerate(log)}
+    heir.load([Logged(place, key, value) for place, (key, value) in enumerate(log) if newest[key] == place])
+    heir.passed(len(log))
+    heir.recovered()
+    for offset, message in enumerate(messages):
+        if offset > heir.applied:
+            machine.step(heir, offset, message)
+            heir.advance(offset)
+    page = heir.get(f"{DAY:06d}/{PORTFOLIO}")
+    assert page == owner.get(f"{DAY:06d}/{PORTFOLIO}")
+    assert heir.meta == owner.meta

@@ -1,6 +1,7 @@
 """Movements that no event brings: a subscription that grows long past due while days close."""
 
 import msgspec
+import pytest
 
 from schemas.envelope import Heartbeat
 from schemas.events import InvoiceIssued, InvoiceSettled, SubscriptionEnded, SubscriptionSet
@@ -185,3 +186,14 @@ def test_under_the_default_policy_time_moves_nothing():
     machine.feed(*owing(), beat(90))
     assert machine.movements() == [("new", 0, False, None)]
     assert machine.part.states["c"].facts.known_until == 0
+
+
+@pytest.mark.parametrize("before", [30, 60], ids=["a release that kept no mark", "another limit"])
+def test_arrears_that_have_not_come_yet_are_not_told_when_terms_are_taken_up(before: int) -> None:
+    machine = Machine(past_due_days=before)
+    machine.feed(*owing(), beat(5))
+    facts = machine.part.states["c"].facts
+    facts.terms, facts.gap_days = (0, None) if before == 30 else (facts.terms, facts.gap_days)
+    machine.take(past_due_days=30)
+    machine.feed(beat(6))
+    assert machine.movements() == [("new", 0, False, None)]

@@ -252,6 +252,15 @@ def test_a_customer_that_comes_back_can_leave_again(rig: Rig) -> None:
     assert [found.day for found in rig.observed(Outcome)] == [MONDAY + 1, MONDAY + 3]
 
 
+def test_a_pause_is_no_outcome_and_gives_no_snapshots_but_the_end_that_follows_it_is(rig: Rig) -> None:
+    pause = RevenueValues(paying=False, subscriptions_paused=1)
+    for number, values in enumerate((PAYING, pause, pause, PAYING, pause, pause, LEFT, LEFT)):
+        rig.day(SUNDAY - 4 + number, values)  # at rest on the Sunday too
+        assert [found.day for found in rig.observed(Outcome)] == [SUNDAY + 2] * (number >= 6)
+    assert rig.observed(Snapshot) == []
+    assert [sent.key for sent in rig.tombstones()] == [b"c", b"c"]  # there is no risk to show while it pays nothing
+
+
 def test_a_customer_of_whom_nothing_is_aligned_yet_is_left_out_of_the_day(rig: Rig) -> None:
     rig.step(live(PAYING, 5, "e", customer="new"))
     rig.day(MONDAY, PAYING)

@@ -33,18 +33,32 @@ def paying(**changes: object) -> CustomerValues:
     ],
 )
 def test_at_risk_is_who_pays_and_gave_no_notice_for_all_it_has(values: CustomerValues, is_at_risk: bool) -> None:
-    assert at_risk(values) is is_at_risk
+    assert at_risk(values, False) is is_at_risk
     assert [type(one) for one in observe("c", False, values, SUNDAY, 7)] == [Snapshot] * is_at_risk
 
 
 @pytest.mark.parametrize(
     "lost",
-    [paying(paying=False), paying(subscriptions_ending=2), paying(cancellation_reported_while_paying=True)],
+    [
+        paying(paying=False),
+        paying(subscriptions_ending=2),
+        paying(cancellation_reported_while_paying=True),
+        paying(paying=False, subscriptions_active=0, subscriptions_paused=1, subscriptions_ending=1),
+    ],
 )
 @pytest.mark.parametrize("day", [SUNDAY, MONDAY])
 def test_the_first_sign_of_the_loss_is_the_outcome_and_no_later_one(lost: CustomerValues, day: int) -> None:
     assert observe("c", True, lost, day, 7) == [Outcome(customer_id="c", day=day, version=7)]
     assert observe("c", False, lost, day, 7) == []
+
+
+@pytest.mark.parametrize("day", [SUNDAY, MONDAY])
+def test_a_pause_is_no_loss_and_no_example(day: int) -> None:
+    pause = paying(paying=False, subscriptions_active=0, subscriptions_paused=1)
+    assert observe("c", True, pause, day, 7) == []
+    assert at_risk(pause, True)
+    assert not at_risk(pause, False)  # it never paid, or was lost before
+    assert [type(one) for one in observe("c", True, paying(paying=False), day, 7)] == [Outcome]  # it ended after all
 
 
 def test_a_snapshot_holds_what_was_known_on_its_sunday_and_there_is_none_on_other_days() -> None:
@@ -69,7 +83,7 @@ def test_features_that_are_learned_never_show_a_notice_for_all() -> None:
 def test_a_customer_that_is_none_is_censored_once_and_no_example(segment: str, reason: str, still_paying: bool) -> None:
     account = AccountValues(name="Acme", segment=segment)
     values = msgspec.structs.replace(paying(paying=still_paying), account=account)
-    assert not at_risk(values)
+    assert not at_risk(values, True)
     assert [(type(one), one.reason) for one in observe("c", True, values, SUNDAY, 7) if isinstance(one, Censored)] == [
         (Censored, reason)
     ]
@@ -79,5 +93,5 @@ def test_a_customer_that_is_none_is_censored_once_and_no_example(segment: str, r
 @pytest.mark.parametrize("segment", [None, "smb", "testing tools", ""])
 def test_other_segments_censor_nobody(segment: str | None) -> None:
     values = msgspec.structs.replace(paying(), account=AccountValues(name="Acme", segment=segment))
-    assert at_risk(values)
+    assert at_risk(values, False)
     assert [type(one) for one in observe("c", True, values, SUNDAY, 7)] == [Snapshot]

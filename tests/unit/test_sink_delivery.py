@@ -18,7 +18,8 @@ from streams.sinks.backend import BlockTooLargeError, Values
 from streams.sinks.delivery import Delivery, RetryPolicy, token
 from streams.sinks.memory import MemoryBackend
 from streams.sinks.rows import Row
-from streams.sinks.tables import EVENTS, Table
+from streams.sinks.table import Table
+from streams.sinks.tables import EVENTS
 
 AT_ONCE = RetryPolicy(first_seconds=0.0)
 DOWN = TransientError("connection refused", 0.0)

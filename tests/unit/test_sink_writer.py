@@ -18,7 +18,8 @@ from streams.sinks.delivery import Rejected, RetryPolicy
 from streams.sinks.lane import BlockPolicy
 from streams.sinks.memory import MemoryBackend
 from streams.sinks.rows import Row
-from streams.sinks.tables import ACCOUNTS, EVENTS, TABLES, Table
+from streams.sinks.table import Table
+from streams.sinks.tables import ACCOUNTS, EVENTS, TABLES
 from streams.sinks.writer import Writer, WriterPolicy
 
 DOWN = TransientError("connection refused", 0.0)

@@ -7,7 +7,7 @@ mature they say the base rate. scikit-learn and LightGBM come with the extra `be
 
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -22,12 +22,8 @@ CONSTANT, LOGISTIC, BOOSTER = "constant", "batch logistic regression", "small Li
 PACKAGES: Mapping[str, str] = {LOGISTIC: "sklearn", BOOSTER: "lightgbm"}
 
 
-class Fitted(Protocol):
-    """What a fit gives: probabilities of rows of features."""
-
-    def __call__(self, features: Floats, /) -> Floats: ...
-
-
+Fitted = Callable[[Floats], Floats]
+"""What a fit gives: probabilities of rows of features."""
 Fit = Callable[[Floats, Booleans], Fitted]
 
 

@@ -32,8 +32,10 @@ class Ranked:
         self.order: Integers = np.argsort(probability, kind="stable")
         self.probability = probability[self.order]
         self.churned = churned[self.order].astype(np.float64)
-        #: Where rows of one probability begin.
-        self._ties = np.flatnonzero(np.diff(self.probability, prepend=-1.0) > 0)
+        begins = np.diff(self.probability, prepend=-1.0) > 0
+        #: Where rows of one probability begin; of each row, which of these groups it is in.
+        self._ties = np.flatnonzero(begins)
+        self._group = np.cumsum(begins) - 1
         surprise = np.where(self.churned > 0, np.log(self.probability), np.log1p(-self.probability))
         self._losses = np.stack([-surprise, (self.probability - self.churned) ** 2, self.probability, self.churned])
 
@@ -50,7 +52,7 @@ class Ranked:
                 brier=float(brier),
                 ece=self._ece(w, total),
                 ratio=float(np.divide(predicted, observed)),
-                top_decile=self._top(w, total),
+                top_decile=self._found(w, total, TOP),
                 mean_observed=float(observed),
             )
 
@@ -71,9 +73,10 @@ class Ranked:
         return float(np.divide(np.nansum(positive * precision), found[-1]))
 
     def _bins(self, w: Floats, total: float, number: int) -> Integers:
-        """Of each row its bin of equal mass; rows of one draw stand where the middle of their weight does."""
-        middle = (np.cumsum(w) - w / 2) / total
-        bins: Integers = np.minimum((middle * number).astype(np.int64), number - 1)
+        """Of each row its bin of equal mass; rows of one probability stand where the middle of their weight does."""
+        rows = np.add.reduceat(w, self._ties)
+        middle = (np.cumsum(rows) - rows / 2) / total
+        bins: Integers = np.minimum((middle * number).astype(np.int64), number - 1)[self._group]
         return bins
 
     def _ece(self, w: Floats, total: float) -> float:
@@ -81,14 +84,16 @@ class Ranked:
         gap = np.bincount(bins, w * (self.probability - self.churned), ECE_BINS)
         return float(np.abs(gap).sum() / total)
 
-    def _top(self, w: Floats, total: float) -> float:
-        """Share of those who churned among the tenth of all rows with the highest probability.
+    def found(self, share: float) -> float:
+        """Share of those who churned among such a share of all rows, highest probability first."""
+        ones = np.ones(len(self.probability))
+        return self._found(ones, float(len(ones)), share)
 
-        Rows of one probability are in the tenth in part when its border runs through them.
-        """
+    def _found(self, w: Floats, total: float, share: float) -> float:
+        """The same under weights; rows of one probability are within in part when the border runs through them."""
         positive, negative = (part[::-1] for part in self._groups(w))
         rows = positive + negative
-        inside = np.clip(total * TOP - (np.cumsum(rows) - rows), 0.0, rows)
+        inside = np.clip(total * share - (np.cumsum(rows) - rows), 0.0, rows)
         with np.errstate(invalid="ignore"):
             part = np.where(rows > 0, inside / rows, 0.0)
         return float(np.divide((part * positive).sum(), positive.sum()))

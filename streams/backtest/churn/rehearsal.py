@@ -49,7 +49,7 @@ class Rehearsal:
         profile: all policies.
         time: lateness, horizon, dedup memory.
         days: the company's calendar.
-        keep: takes each mature label, in the order they come.
+        keep: takes each label, in the order they come: of who leaves at once, else when the window has passed.
 
     Attributes:
         events: taken in, heartbeats not counted.
@@ -208,4 +208,4 @@ class _Customers:
             together = CustomerValues(**values)
             for observation in observe(key, known.at_risk, together, day, 0):
                 self._observed(observation)
-            known.at_risk = at_risk(together)
+            known.at_risk = at_risk(together, known.at_risk)

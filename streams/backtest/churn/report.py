@@ -197,10 +197,5 @@ def _periods(sample: Sample, says: Mapping[str, Floats]) -> list[Period]:
 
 
 def _lift(ranked: Mapping[str, Ranked]) -> list[LiftPoint]:
-    curves = {name: np.cumsum(one.churned[::-1]) / one.churned.sum() for name, one in ranked.items()}
-    rows = len(next(iter(curves.values())))
-    points = [LiftPoint(0.0, dict.fromkeys(curves, 0.0))]
-    for step in range(1, _LIFT_STEPS + 1):
-        taken = max(1, round(rows * step / _LIFT_STEPS))
-        points.append(LiftPoint(step / _LIFT_STEPS, {name: float(curve[taken - 1]) for name, curve in curves.items()}))
-    return points
+    shares = [step / _LIFT_STEPS for step in range(_LIFT_STEPS + 1)]
+    return [LiftPoint(share, {name: one.found(share) for name, one in ranked.items()}) for share in shares]

@@ -59,9 +59,17 @@ class Collected:
         features = np.array([label.features.get(name, np.nan) for name in self._names], dtype=np.float64)
         self._rows.append((label.day, number, label.probability, label.churned, features))
 
-    def sample(self) -> Sample:
-        """All of them, by day; of one day by customer, in the order of the customers' first labels."""
-        rows = sorted(self._rows, key=lambda row: row[:2])
+    def sample(self, through: int) -> Sample:
+        """Those that are mature, by day; of one day by customer, in the order of the customers' first labels.
+
+        Who leaves is labelled at once, who stays when the window is over. So of snapshots whose window is still open
+        there are only those of customers that left, and none of them may be measured.
+
+        Args:
+            through: last day whose outcomes are known.
+        """
+        mature = (row for row in self._rows if row[0] + self._horizon_days <= through)
+        rows = sorted(mature, key=lambda row: row[:2])
         width = len(self._names)
         return Sample(
             day=np.array([row[0] for row in rows], dtype=np.int64),

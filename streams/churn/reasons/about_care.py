@@ -60,9 +60,9 @@ SUPPORT: Mapping[str, Words] = {
         es="soporte dentro del plazo prometido",
     ),
     "support_slow": Words(
-        en="[{tickets_open:open_tickets}, ]first reply {first_response_hours:hours}|slow first reply",
-        pt="[{tickets_open:open_tickets}, ]primeira resposta em {first_response_hours:hours}|primeira resposta lenta",
-        es="[{tickets_open:open_tickets}, ]primera respuesta en {first_response_hours:hours}|primera respuesta lenta",
+        en="[{some_open:open_tickets}, ]first reply {first_response_hours:hours}|slow first reply",
+        pt="[{some_open:open_tickets}, ]primeira resposta em {first_response_hours:hours}|primeira resposta lenta",
+        es="[{some_open:open_tickets}, ]primera respuesta en {first_response_hours:hours}|primera respuesta lenta",
     ),
     "support_fast": Words(
         en="fast first reply[: {first_response_hours:hours}]",
@@ -115,14 +115,14 @@ FEEDBACK: Mapping[str, Words] = {
         es="NPS alto[: {nps}][ ({promoters_90d:promoters}, {detractors_90d:detractors} en 90 días)]",
     ),
     "csat_low": Words(
-        en="low satisfaction[: CSAT {csat:percent}][ ({csat_positive_90d} of {csat_ratings_90d:ratings} positive)]",
-        pt="satisfação baixa[: CSAT {csat:percent}][ ({csat_positive_90d} de {csat_ratings_90d:ratings} positivas)]",
-        es="satisfacción baja[: CSAT {csat:percent}][ ({csat_positive_90d} de {csat_ratings_90d:ratings} positivas)]",
+        en="low satisfaction[: CSAT {csat:percent}][ ({csat_positive_90d} of {some_ratings:positive_ratings})]",
+        pt="satisfação baixa[: CSAT {csat:percent}][ ({csat_positive_90d} de {some_ratings:positive_ratings})]",
+        es="satisfacción baja[: CSAT {csat:percent}][ ({csat_positive_90d} de {some_ratings:positive_ratings})]",
     ),
     "csat_high": Words(
-        en="high satisfaction[: CSAT {csat:percent}][ ({csat_positive_90d} of {csat_ratings_90d:ratings} positive)]",
-        pt="satisfação alta[: CSAT {csat:percent}][ ({csat_positive_90d} de {csat_ratings_90d:ratings} positivas)]",
-        es="satisfacción alta[: CSAT {csat:percent}][ ({csat_positive_90d} de {csat_ratings_90d:ratings} positivas)]",
+        en="high satisfaction[: CSAT {csat:percent}][ ({csat_positive_90d} of {some_ratings:positive_ratings})]",
+        pt="satisfação alta[: CSAT {csat:percent}][ ({csat_positive_90d} de {some_ratings:positive_ratings})]",
+        es="satisfacción alta[: CSAT {csat:percent}][ ({csat_positive_90d} de {some_ratings:positive_ratings})]",
     ),
     "effort_high": Words(
         en="finds it hard to get things done[: {ces:percent} say it is easy][ (CES {ces_mean})]",

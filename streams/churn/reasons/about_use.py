@@ -21,9 +21,9 @@ USE: Mapping[str, Words] = {
         es="sin uso desde hace {days_since_last_use:days}|sin uso reciente",
     ),
     "usage_recent": Words(
-        en="used recently[: last {days_since_last_use:ago}]",
-        pt="uso recente[: último {days_since_last_use:ago}]",
-        es="uso reciente[: el último {days_since_last_use:ago}]",
+        en="last used {days_since_last_use:ago}|used recently",
+        pt="último uso {days_since_last_use:ago}|uso recente",
+        es="último uso {days_since_last_use:ago}|uso reciente",
     ),
     "usage_days_falling": Words(
         en="active on fewer days[: {active_days_14d} of the last 14, {active_days_prev_14d} of the 14 before]",
@@ -82,16 +82,14 @@ USE: Mapping[str, Words] = {
         es="muchos usuarios activos[: {active_users_28d} en 28 días][ (típico: {typical})]",
     ),
     "seats_unused": Words(
-        en="seats unused[: {seats_used:percent} in use][ ({active_users_28d:active_users}, {seats} bought)]",
-        pt="licenças ociosas[: {seats_used:percent} em uso][ ({active_users_28d:active_users}, {seats} contratadas)]",
-        es="licencias sin usar[: {seats_used:percent} en uso][ ({active_users_28d:active_users}, {seats} contratadas)]",
+        en="seats unused[: {seats_used:percent} in use][ ({active_users_28d:active_users}, {seats:bought})]",
+        pt="licenças ociosas[: {seats_used:percent} em uso][ ({active_users_28d:active_users}, {seats:bought})]",
+        es="licencias sin usar[: {seats_used:percent} en uso][ ({active_users_28d:active_users}, {seats:bought})]",
     ),
     "seats_used": Words(
-        en="seats well used[: {seats_used:percent} in use][ ({active_users_28d:active_users}, {seats} bought)]",
-        pt="licenças bem usadas[: {seats_used:percent} em uso]"
-        "[ ({active_users_28d:active_users}, {seats} contratadas)]",
-        es="licencias bien usadas[: {seats_used:percent} en uso]"
-        "[ ({active_users_28d:active_users}, {seats} contratadas)]",
+        en="seats well used[: {seats_used:percent} in use][ ({active_users_28d:active_users}, {seats:bought})]",
+        pt="licenças bem usadas[: {seats_used:percent} em uso][ ({active_users_28d:active_users}, {seats:bought})]",
+        es="licencias bien usadas[: {seats_used:percent} en uso][ ({active_users_28d:active_users}, {seats:bought})]",
     ),
     "users_quiet": Words(
         en="little use per user[: {usage_per_user:uses} in 28 days][ (typical: {typical})]",
@@ -135,19 +133,19 @@ LIFE: Mapping[str, Words] = {
         en="activated in the first months", pt="ativado nos primeiros meses", es="activado en los primeros meses"
     ),
     "onboarding_little": Words(
-        en="little of the onboarding done[: {onboarding_steps_done} of {onboarding_steps_total} steps]",
-        pt="pouco avanço na integração[: {onboarding_steps_done} de {onboarding_steps_total} etapas]",
-        es="poco avance en la incorporación[: {onboarding_steps_done} de {onboarding_steps_total} pasos]",
+        en="little of the onboarding done[: {onboarding_steps_done} of {onboarding_steps_total:steps}]",
+        pt="pouco avanço na integração[: {onboarding_steps_done} de {onboarding_steps_total:steps}]",
+        es="poco avance en la incorporación[: {onboarding_steps_done} de {onboarding_steps_total:steps}]",
     ),
     "onboarding_far": Words(
-        en="onboarding well under way[: {onboarding_steps_done} of {onboarding_steps_total} steps]",
-        pt="integração bem avançada[: {onboarding_steps_done} de {onboarding_steps_total} etapas]",
-        es="incorporación avanzada[: {onboarding_steps_done} de {onboarding_steps_total} pasos]",
+        en="onboarding well under way[: {onboarding_steps_done} of {onboarding_steps_total:steps}]",
+        pt="integração bem avançada[: {onboarding_steps_done} de {onboarding_steps_total:steps}]",
+        es="incorporación avanzada[: {onboarding_steps_done} de {onboarding_steps_total:steps}]",
     ),
     "onboarding_overdue": Words(
-        en="onboarding overdue[: {onboarding_steps_done} of {onboarding_steps_total} steps done]",
-        pt="integração atrasada[: {onboarding_steps_done} de {onboarding_steps_total} etapas concluídas]",
-        es="incorporación atrasada[: {onboarding_steps_done} de {onboarding_steps_total} pasos completados]",
+        en="onboarding overdue[: {onboarding_steps_done} of {onboarding_steps_total:steps_done}]",
+        pt="integração atrasada[: {onboarding_steps_done} de {onboarding_steps_total:steps_done}]",
+        es="incorporación atrasada[: {onboarding_steps_done} de {onboarding_steps_total:steps_done}]",
     ),
     "onboarding_in_time": Words(en="onboarding on schedule", pt="integração no prazo", es="incorporación a tiempo"),
 }

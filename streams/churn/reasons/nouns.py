@@ -43,10 +43,17 @@ NOUNS: Mapping[str, Noun] = {
         "pt": ("chamado escalado", "chamados escalados"),
         "es": ("ticket escalado", "tickets escalados"),
     },
-    "ratings": {
-        "en": ("rating", "ratings"),
-        "pt": ("avaliação", "avaliações"),
-        "es": ("valoración", "valoraciones"),
+    "positive_ratings": {
+        "en": ("rating positive", "ratings positive"),
+        "pt": ("avaliação positiva", "avaliações positivas"),
+        "es": ("valoración positiva", "valoraciones positivas"),
+    },
+    "bought": {"en": ("bought", "bought"), "pt": ("contratada", "contratadas"), "es": ("contratada", "contratadas")},
+    "steps": {"en": ("step", "steps"), "pt": ("etapa", "etapas"), "es": ("paso", "pasos")},
+    "steps_done": {
+        "en": ("step done", "steps done"),
+        "pt": ("etapa concluída", "etapas concluídas"),
+        "es": ("paso completado", "pasos completados"),
     },
     "promoters": {"en": ("promoter", "promoters"), "pt": ("promotor", "promotores"), "es": ("promotor", "promotores")},
     "detractors": {

@@ -97,18 +97,29 @@ def _moved(now: str, before: str, sign: float) -> Callable[[Values], float | Non
     def moved(values: Values) -> float | None:
         new, old = values.get(now), values.get(before)
         share = None if new is None or not old else sign * (new / old - 1.0)
-        return None if share is None or share <= 0.0 else share
+        if share is None or new is None or share <= 0.0:
+            return None
+        return min(share, _NEARLY_ALL) if sign < 0.0 < new else share
 
     return moved
 
 
+def _some(counted: str) -> Callable[[Values], float | None]:
+    """A count, None where there is nothing."""
+    return lambda values: values.get(counted) or None
+
+
+_NEARLY_ALL = 0.99  # rounded, a fall that leaves something would be told as one of 100 %
 #: Numbers that texts have beside those of a reason, with what they are made of.
-DERIVED_FROM: Mapping[str, tuple[str, str]] = {
+DERIVED_FROM: Mapping[str, tuple[str, ...]] = {
     "usage_fall": ("events_14d", "events_prev_14d"),
     "usage_rise": ("events_14d", "events_prev_14d"),
     "mrr_fall": ("mrr_minor", "mrr_28d_ago_minor"),
     "mrr_rise": ("mrr_minor", "mrr_28d_ago_minor"),
+    "some_open": ("tickets_open",),
+    "some_ratings": ("csat_ratings_90d",),
 }
 DERIVED: Mapping[str, Callable[[Values], float | None]] = {
-    name: _moved(*of, sign=-1.0 if name.endswith("_fall") else 1.0) for name, of in DERIVED_FROM.items()
+    name: _some(of[0]) if len(of) == 1 else _moved(of[0], of[1], sign=-1.0 if name.endswith("_fall") else 1.0)
+    for name, of in DERIVED_FROM.items()
 }

@@ -1,5 +1,6 @@
 """The Parquet file of daily counts, read a month at a time by chdb (the extra `embedded`)."""
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from importlib.util import find_spec
@@ -13,8 +14,11 @@ from streams.intake.importer import BadRow
 from streams.metrics.days import to_date
 
 FILE = "daily_counts.parquet"
-_EXPECTED = {"account_id": "an account", "day": "a date", "event": "a name", "n": "a count of at least 1"}
-_SOUND = "ifNull(toString(account_id) != '' AND day IS NOT NULL AND event != '' AND n >= 1, false)"
+_EXPECTED = {"account_id": "an account", "day": "a date", "event": "a name", "n": "a whole number of at least 1"}
+_COUNTABLE = "n >= 1 AND n < 9e18 AND n = floor(n)"  # what is no number or infinite is neither
+_SOUND = f"ifNull(toString(account_id) != '' AND day IS NOT NULL AND event != '' AND {_COUNTABLE}, false)"
+#: What ClickHouse would read as a pattern or an archive; it has no way to say that it is neither.
+_PATTERN = re.compile(r"[*?{}]|::")
 
 
 class Count(NamedTuple):
@@ -40,7 +44,8 @@ class DailyCounts:
         directory: where the file is.
 
     Raises:
-        ConfigurationError: no such file, no Parquet in it, a column is missing, or chdb is not installed.
+        ConfigurationError: no such file, no Parquet in it, a column is missing, chdb is not installed, or would take
+            the path for a pattern.
 
     Attributes:
         rows: all of them, bad ones included.
@@ -54,6 +59,10 @@ class DailyCounts:
             raise ConfigurationError(
                 "Parquet is read by chdb, which is not installed: run pip install 'zelo[embedded]' (Linux and macOS "
                 "only)"
+            )
+        if _PATTERN.search(str(path.absolute())):
+            raise ConfigurationError(
+                f"expected a directory without * ? {{ }} or :: in its path, got {path.absolute().parent}"
             )
         quoted = str(path.absolute()).replace("\\", "\\\\").replace("'", "\\'")
         self._table = f"file('{quoted}', Parquet)"

@@ -10,7 +10,6 @@ plan, price and seats alike. Whether a period renews by itself the files do not 
 
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
-from itertools import pairwise
 
 from schemas import registry
 from schemas.events import AccountSet, SubscriptionEnded, SubscriptionSet
@@ -79,11 +78,13 @@ def end_facts(periods: Sequence[tuple[Row, Period]], churn_day: int | None) -> I
         periods: all of its periods, by start.
         churn_day: when its customer left, None when it stayed.
     """
-    for (_, before), (row, after) in pairwise(periods):
-        if after.start_day > before.end_day:
-            yield row.hit("subscription_interrupted", f"{after.start_day - before.end_day} days")
-            yield _ended(before, before.end_day)
-    row, last = periods[-1]
+    row, last = periods[0]
+    for said, after in periods[1:]:
+        if after.start_day > last.end_day:
+            yield said.hit("subscription_interrupted", f"{after.start_day - last.end_day} days")
+            yield _ended(last, last.end_day)
+        if after.end_day >= last.end_day:  # a period may lie within one that began before
+            row, last = said, after
     if churn_day is None:
         return
     if churn_day < last.end_day:
