@@ -155,7 +155,7 @@ class ModelSnapshot(Struct, frozen=True, kw_only=True):
         reliability: 15 bins of equal mass, low risk first.
         weeks: the last 26 in which labels matured; changes: the last 20.
         horizons: days for which probabilities are told besides.
-        counts: records and examples that were not taken in as they came, by what became of them.
+        counts: examples by what became of them.
         tested: what served on the two newest days with snapshots, newest first.
     """
 

@@ -11,6 +11,7 @@ import asyncio
 import json
 import math
 import re
+import signal
 from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -292,6 +293,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seconds-between", type=float, default=0.0)
     chosen = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts us in the background may have it ignored
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(chosen.port, chosen.seconds_between))
 

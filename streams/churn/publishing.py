@@ -1,7 +1,5 @@
 """A model as it is published: its numbers, how good it has been, and everything that was decided about it."""
 
-from collections.abc import Mapping
-
 from schemas.models import ModelSnapshot
 from streams.churn.evaluation import Evaluation
 from streams.churn.learner import Learning
@@ -14,7 +12,7 @@ def published(
     learning: Learning,
     evaluation: Evaluation,
     policy: ChurnPolicy,
-    counts: Mapping[str, int],
+    censored: int,
     model_version: int,
     trained_through: int | None,
     version: int,
@@ -26,7 +24,7 @@ def published(
         learning: what is known of it and the others.
         evaluation: how good what was served has been.
         policy: horizon, horizons, when the model is no longer called a prior.
-        counts: records by what became of them.
+        censored: snapshots that will never have a label.
         model_version: as in the ledger.
         trained_through: as in the ledger.
         version: offset of the newest record included.
@@ -54,5 +52,5 @@ def published(
         changes=learning.contest.changes,
         tested=learning.tested,
         horizons=list(policy.horizons),
-        counts={"learned": classifier.learned, "refused": classifier.refused, **counts},
+        counts={"learned": classifier.learned, "refused": classifier.refused, "censored": censored},
     )

@@ -127,13 +127,12 @@ class TrainerMachine:
     def snapshot(self, part: TrainerPartition) -> ModelSnapshot:
         """The model as it is now."""
         ledger = part.meta
-        counts = {name: getattr(ledger, name) for name in ("dead", "censored")}
         return published(
             self._learner(part).champion,
             ledger.learning,
             ledger.evaluation,
             self.policy,
-            counts,
+            ledger.censored,
             ledger.model_version,
             ledger.trained_through,
             part.offset,

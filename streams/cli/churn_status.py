@@ -75,7 +75,7 @@ def print_standing(console: Console, standing: Standing, top: int) -> None:
     _print_changes(console, model["changes"])
     if model["counts"]:
         counts = ", ".join(f"{shown(name)} {count:,}" for name, count in model["counts"].items())
-        console.print(f"\nexamples and records: {counts}", highlight=False)
+        console.print(f"\nexamples: {counts}", highlight=False)
 
 
 def _table(title: str, *columns: str, left: int = 1) -> Table:

@@ -109,7 +109,7 @@ LEARNED: ModelSnapshot = replace(
         ModelChange(day=DAY - 3, kind="promotion", before="rls", after="twin@19990", figures={"log_loss": 0.1}),
         ModelChange(day=DAY - 2, kind="calibration_on", before="off", after="on"),
     ],
-    counts={"learned": 44, "late": 1},
+    counts={"learned": 44, "censored": 1},
 )
 FIRST = replace(
     MODEL,
@@ -248,7 +248,7 @@ def test_the_model_is_shown_with_its_quality_drift_and_challengers(clickhouse: S
         "adagrad adagrad 2024-03-18 500 0.1050 0.1010 1",
         "2024-10-01 promotion: rls to twin@19990 (log_loss 0.1)",
         "2024-10-02 calibration on: off to on",
-        "examples and records: learned 44, late 1",
+        "examples: learned 44, censored 1",
     ):
         assert words in shown, words
     assert "still a prior" not in shown
