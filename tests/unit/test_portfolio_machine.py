@@ -196,14 +196,14 @@ def test_the_first_day_of_all_partitions_publishes_no_later_one() -> None:
     [
         ([("day", 0, 5), ("closed", 0)], [("changed", 0, 7, 1)]),
         ([("day", 0, 5)], [("closed", 0)]),
-        ([("closed", 0, DAY - 1)], [("day", 0, 5)]),
-        ([("closed", 0, DAY - 1)], [("day", 0, 5), ("closed", 0)]),
+        ([("day", 1, 3)], [("day", 0, 5)]),
+        ([("day", 1, 3)], [("day", 0, 5), ("closed", 0)]),
     ],
 )
 def test_pages_of_a_torn_flush_take_nothing_in_twice(saved: list[Any], torn: list[Any]) -> None:
     """Compaction has removed what they were before, and the replay begins behind the flush before."""
     make: dict[str, Callable[..., PortfolioMessage]] = {"day": day, "closed": closed, "changed": changed}
-    machine = PortfolioMachine(1, Days(), HORIZON, "metrics")
+    machine = PortfolioMachine(2, Days(), HORIZON, "metrics")
     messages = [make[name](*arguments) for name, *arguments in saved + torn]
     parts = [Partition(0, StateCodec(Page, PortfolioLedger), machine.render) for _ in range(2)]
     owner, heir = parts
