@@ -205,7 +205,9 @@ def test_pages_of_a_torn_flush_take_nothing_in_twice(saved: list[Any], torn: lis
     make: dict[str, Callable[..., PortfolioMessage]] = {"day": day, "closed": closed, "changed": changed}
     machine = PortfolioMachine(2, Days(), HORIZON, "metrics")
     messages = [make[name](*arguments) for name, *arguments in saved + torn]
-    parts = [Partition(0, StateCodec(Page, PortfolioLedger), machine.render) for _ in range(2)]
+    parts: list[Partition[Page, PortfolioLedger]] = [
+        Partition(0, StateCodec(Page, PortfolioLedger), machine.render) for _ in range(2)
+    ]
     owner, heir = parts
     log: list[tuple[bytes, bytes | None]] = []
     owner.recovered()
