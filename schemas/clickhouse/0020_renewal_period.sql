@@ -3,7 +3,8 @@
 ALTER TABLE revenue_daily
     ADD COLUMN IF NOT EXISTS renewal_period_days Nullable(Int64) AFTER billing_impossible;
 
--- One row per customer again, with it.
+-- One row per customer again, with this and what 0019 added: profile, the values of each domain's newest closed day (its
+-- date in <domain>_day), the newest scores. NULL throughout a domain: it has said nothing of this customer yet.
 CREATE OR REPLACE VIEW v_customers AS
 SELECT
     known.customer_id AS customer_id,
