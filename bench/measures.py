@@ -55,19 +55,24 @@ class Recount:
         counted_twice: events too many, summed over customers.
         lost: events too few, summed over customers.
         differing: customers of whom anything differs, not only the number of events.
+        committed: whether its offsets came to the end of the topic.
     """
 
     events: int
     counted_twice: int
     lost: int
     differing: int
+    committed: bool = True
 
     @property
     def exact(self) -> bool:
-        """Whether nothing differs."""
+        """Whether no state differs."""
         return self.differing == 0
 
     def __str__(self) -> str:
+        return self._state() + ("" if self.committed else "; its offsets stand still before the end")
+
+    def _state(self) -> str:
         if self.exact:
             return "exact"
         faults = [("counted twice", self.counted_twice), ("lost", self.lost)]

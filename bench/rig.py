@@ -48,6 +48,10 @@ class BenchError(ZeloError):
     """The benchmark cannot say anything; the message names who did not do what in time."""
 
 
+class OutOfTimeError(BenchError):
+    """A worker that lives has not come so far in the time it has."""
+
+
 Record = tuple[int, str, bytes]
 """Partition, customer, value."""
 
@@ -261,7 +265,7 @@ class Worker:
         gone = not psutil.pid_exists(self.progress.pid)
         if gone or monotonic() > end:
             said = self.log.read_text(errors="replace").strip().splitlines()[-20:]
-            raise BenchError(
+            raise (BenchError if gone else OutOfTimeError)(
                 f"{self.run.contestant.title} did not {what} {'before it ended' if gone else 'in time'} (it stands at "
                 f"{self.progress.records:,}); its last log lines:\n" + "\n".join(said)
             )

@@ -10,7 +10,7 @@ from typing import Any
 from bench.contestants import Contestant
 from bench.job import PARTITIONS, Customer, Score
 from bench.measures import Journey, Recount, percentile, recount, recount_of_scores
-from bench.rig import BenchError, Load, Record, Rig, Run, Worker, load
+from bench.rig import BenchError, Load, OutOfTimeError, Record, Rig, Run, Worker, load
 
 #: No contestant is this slow; beyond it something hangs.
 _SLOWEST_PER_SECOND = 300
@@ -121,10 +121,19 @@ async def kill(rig: Rig, contestant: Contestant, customers: int, pace: Pace) -> 
             worker.process.kill()
         async with rig.worker(run) as worker:
             await sending
-            await worker.until_saved(work.records, 2 * _START_SECONDS + half / _SLOWEST_PER_SECOND)
+            committed = await _saved_in_time(worker, work, 2 * _START_SECONDS + half / _SLOWEST_PER_SECOND)
             async with rig.scores(run) as newest:
                 last = {} if contestant.opens_state else await _last_scores(newest, work)
-            return await _recount(worker, last, work.expected)
+            return replace(await _recount(worker, last, work.expected), committed=committed)
+
+
+async def _saved_in_time(worker: Worker, work: Load, seconds: float) -> bool:
+    """False when the new worker lives but never gets its offsets to the end: what it counted is told all the same."""
+    try:
+        await worker.until_saved(work.records, seconds)
+    except OutOfTimeError:
+        return False
+    return True
 
 
 async def _recount(worker: Worker, last: dict[str, Score], expected: dict[str, Customer]) -> Recount:

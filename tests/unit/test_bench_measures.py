@@ -133,3 +133,8 @@ def test_a_score_that_says_something_else_differs() -> None:
         1,
         "1 customers differ",
     )
+
+
+def test_a_state_is_told_also_when_its_offsets_never_came_to_the_end() -> None:
+    assert str(Recount(100, 0, 0, 0, committed=False)) == "exact; its offsets stand still before the end"
+    assert str(Recount(100, 5, 0, 2, committed=False)).startswith("counted twice 5 (5.0%); its offsets")
