@@ -16,8 +16,6 @@ from streams.engine.settings import EngineSettings
 from streams.engine.table import StateTable, state_table
 from streams.engine.transport import batch_topic
 
-SLICE = 500  # as in streams/messages.py
-
 
 class Ledger(msgspec.Struct):
     """Meta of a partition."""
@@ -32,8 +30,9 @@ def run(task: Task, progress: Progress) -> None:
 
 
 def build(task: Task, progress: Progress) -> EngineApp:
-    # everybody conflates over the same interval here, also when late
-    settings = replace(EngineSettings.embedded(task.bootstrap, Path(task.folder), PARTITIONS), catch_up_seconds=0.0)
+    # everybody conflates over the same interval here, also when late, and compresses nothing
+    settings = EngineSettings.embedded(task.bootstrap, Path(task.folder), PARTITIONS)
+    settings = replace(settings, catch_up_seconds=0.0, compression="")
     app = engine_app(task.group, settings)
     encode = msgspec.json.Encoder().encode
 
@@ -46,12 +45,14 @@ def build(task: Task, progress: Progress) -> EngineApp:
     def decoder(record: Any) -> UsageEvent:
         return parse(record.value)
 
-    async def agent(stream: Any) -> None:
+    def many(records: Any) -> list[UsageEvent]:
+        return [parse(record.value) for record in records]
+
+    async def agent(stream: Any) -> None:  # as in streams/messages.py
         async for event in stream.noack().events():
-            for start in range(0, len(event.value), SLICE):
-                await table.room()
-                with table.batch(event, event.value[start : start + SLICE]) as (part, records):
-                    step(part, decode(records, decoder))
+            async for run in table.runs(event):
+                with table.batch(event, run) as (part, records):
+                    step(part, decode(records, decoder, many=many))
             progress.applied(len(event.value))
             event.ack()
 

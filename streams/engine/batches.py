@@ -59,12 +59,18 @@ class BatchMessage(ConsumerMessage):
 
 @dataclass(slots=True, eq=False)
 class Track:
-    """One partition between two seeks; `applied` counts the records that tables took in, and pieces of work."""
+    """One partition between two seeks.
+
+    Attributes:
+        applied: records that tables took in, and what pieces of work have finished on the way to the next.
+        pieces: of work that were gone through.
+    """
 
     begin: int | None = None
     expected: int | None = None
     safe: int | None = None
     applied: int = 0
+    pieces: int = 0
     inflight: deque[BatchMessage] = field(default_factory=deque)
 
 

@@ -4,6 +4,7 @@ Faust's stream marks messages as acked; which offsets that makes committable is 
 and nothing is committed before the checkpoint has saved what depends on it (checkpoint.py).
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import Any, cast
@@ -27,6 +28,11 @@ class CommittingConsumer(driver.Consumer):
     positions: Positions
     counters: Counters
     settings: EngineSettings
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: What the broker has taken from this process, over all memberships: nothing lower is committed again.
+        self._taken: dict[TP, int] = {}
 
     def _is_changelog_tp(self, tp: TP) -> bool:
         return tp.topic in cast(Any, self.app.tables)._changelogs
@@ -55,8 +61,16 @@ class CommittingConsumer(driver.Consumer):
         return self.positions.committable(tp)
 
     def _should_commit(self, tp: TP, offset: int) -> bool:
-        committed = self._committed_offset[tp]
+        committed = self.committed(tp)
         return committed is None or offset > committed
+
+    def committed(self, tp: TP) -> int | None:
+        """What the group has of a partition, as far as we know; None for nothing.
+
+        Faust forgets it with the membership; a commit that outlived one may have been taken behind the next one's seek.
+        """
+        known = [at for at in (self._committed_offset[tp], self._taken.get(tp)) if at is not None]
+        return max(known, default=None)
 
     @Service.task
     async def _commit_handler(self) -> None:
@@ -68,6 +82,10 @@ class CommittingConsumer(driver.Consumer):
     async def _commit_tps(self, tps: Any, *_: Any, **__: Any) -> bool:
         if self.app.crashed:
             return False  # nothing is committed past an error
+        # who waits may give up; the save goes on, and if it fails the worker ends all the same
+        return await asyncio.shield(self._save(tps))
+
+    async def _save(self, tps: Any) -> bool:
         try:
             saved: bool = await self.engine.checkpoint.save(
                 lambda: self._filter_committable_offsets(tps), self._commit_offsets
@@ -86,6 +104,7 @@ class CommittingConsumer(driver.Consumer):
             self.counters.failed_commits += 1
             return False  # I6: recorded only when the broker has it
         self._committed_offset.update(ours)
+        self._taken.update(ours)
         self.counters.commits += 1
         self.counters.last_commit_at_monotonic = monotonic()
         self.app.monitor.on_tp_commit(cast(Any, ours))

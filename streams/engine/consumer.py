@@ -18,6 +18,7 @@ from streams.engine.batches import BatchMessage, RawBatch, Reread
 from streams.engine.committing import CommittingConsumer
 from streams.engine.fetching import BatchThread
 from streams.engine.gate import Standing
+from streams.engine.joining import join_however_late
 from streams.engine.lease import LeaseLostError
 from streams.engine.leaving import leave_from_the_first
 from streams.engine.watchdog import Sight
@@ -96,7 +97,7 @@ class BatchConsumer(CommittingConsumer):
     def _has_room(self, tp: TP) -> bool:
         if self._rest_until.get(tp, 0.0) > monotonic():
             return False
-        limit = self.settings.queue_batches
+        limit = self.settings.most_queued
         if any(channel.queue.qsize() >= limit for channel in self._channels(tp)):
             return False
         return bool(self.engine.gate(tp))
@@ -197,7 +198,7 @@ class BatchConsumer(CommittingConsumer):
         high = self._readable_end(tp)
         unread = high is None or track.expected is None or track.expected < high
         in_flight = sum(not message.acked for message in track.inflight)
-        return Standing(track.expected, unread or in_flight > 0, in_flight, track.applied)
+        return Standing(track.expected, unread or in_flight > 0, in_flight, track.applied + track.pieces)
 
     def sights(self) -> dict[TP, Sight]:
         """What the watchdog looks at: every source partition of this worker."""
@@ -208,7 +209,9 @@ class BatchConsumer(CommittingConsumer):
         high = self._readable_end(tp)
         # a log that ends before us is as bad as one that we do not read
         away = 0 if high is None or stands is None else abs(high - stands)
-        return Sight(stands, away, self.positions.track(tp).applied, held=not self.engine.gate(tp))
+        track, committed = self.positions.track(tp), self.committed(tp)
+        committed = track.begin if committed is None else committed
+        return Sight(stands, away, track.applied, not self.engine.gate(tp), committed)
 
     # ------------------------------------------------------------- seeking
 
@@ -251,7 +254,7 @@ class BatchConsumer(CommittingConsumer):
         # a commit that may be under way.
         await super().on_partitions_revoked(revoked)
         try:
-            await asyncio.wait_for(self.force_commit(), timeout=self.settings.session_timeout_seconds / 2)
+            await asyncio.wait_for(self.force_commit(), timeout=self._patience())
         except TimeoutError:
             self.log.warning("no commit before the rebalance: the last batches will be read again")
         checkpoint.left()
@@ -259,8 +262,18 @@ class BatchConsumer(CommittingConsumer):
         coordinator = cast(Any, self._thread)._ensure_consumer()._coordinator
         lease.watch(coordinator)  # before it joins
         leave_from_the_first(coordinator)
+        join_however_late(coordinator, self.settings.join_patience_seconds, cast(Any, self._thread).crash)
         self.positions.forget()
         self._rest_until.clear()
+
+    def _patience(self) -> float:
+        """Seconds for the last save: half a session, unless the group gives our partitions away before.
+
+        The group waits for us since a heartbeat that said nothing of it, at most; one more is left for the way back.
+        """
+        s = self.settings
+        left = s.rebalance_timeout_seconds - s.heartbeat_interval_seconds - self.engine.lease.unsettled_seconds
+        return float(max(0.0, min(s.session_timeout_seconds / 2, left)))
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         if self.app.crashed:

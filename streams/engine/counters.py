@@ -26,8 +26,9 @@ class Counters:
             are live, processor time of all threads meanwhile, changelog records read by them and for standby copies.
         last_commit_at_monotonic: `time.monotonic()` of the last commit, or save of pieces of work between two; None
             before the first.
-        lag: records on the broker after the committable offset, per source partition.
-        late_seconds: for how long the oldest of them has been there, as far as this worker knows (lateness.py).
+        lag: records on the broker after the committed offset, per source partition.
+        lag_seconds: for how long the oldest of them has been there, as far as this worker knows (lateness.py).
+        late_seconds: the same from the committable offset, to which the work has come: what the rhythm goes by.
     """
 
     batches: int = 0
@@ -52,6 +53,7 @@ class Counters:
     recovered: int = 0
     last_commit_at_monotonic: float | None = None
     lag: dict[TP, int] = field(default_factory=dict)
+    lag_seconds: dict[TP, float] = field(default_factory=dict)
     late_seconds: dict[TP, float] = field(default_factory=dict)
 
     @property

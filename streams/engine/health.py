@@ -20,7 +20,7 @@ class Pulse(NamedTuple):
 
     Attributes:
         alive: False when somebody should end it.
-        late_seconds: how late its latest partition is.
+        late_seconds: how late its latest partition is with its commits.
         commit_age_seconds: since the last commit, or save of pieces of work between two; None before the first.
     """
 
@@ -49,7 +49,7 @@ def pulse(app: Any) -> Pulse:
     counters, limit = engine.counters, engine.settings.stuck_after_seconds
     last = counters.last_commit_at_monotonic
     age = None if last is None else monotonic() - last
-    late = max(counters.late_seconds.values(), default=0.0)
+    late = max(counters.lag_seconds.values(), default=0.0)
     waits = app.rebalancing or app.in_recovery or bool(engine.waiting_for)
     stuck = late > limit and (age is None or age > limit)
     return Pulse(waits or not stuck, late, age)

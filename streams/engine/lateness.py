@@ -1,4 +1,4 @@
-"""How late a worker is, in seconds: for how long the oldest record that it has not committed has been on the broker.
+"""How late a worker is, in seconds: for how long the oldest record that it has not done, or not committed, has waited.
 
 Timestamps of records do not tell that: events of the past are imported, and clocks differ. So this worker notes where a
 partition's log ended and when; what was there by then is late by now. At the start what already waits counts from now.
@@ -28,7 +28,7 @@ class Lateness:
         self._ends: dict[TP, deque[tuple[int, float]]] = {}
 
     def look(self, sights: Mapping[TP, Sight]) -> dict[TP, float]:
-        """Seconds of each partition now, 0 when everything is committed."""
+        """Seconds of each partition now, 0 when nothing lies behind where the sight stands."""
         now = self._clock()
         self._ends = {tp: self._ends.get(tp, deque()) for tp in sights}
         return {tp: self._seconds(self._ends[tp], sight, now) for tp, sight in sights.items()}

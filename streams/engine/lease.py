@@ -44,6 +44,7 @@ class Lease:
         self._clock = clock
         self._renewed_at: float | None = None
         self._asked_at: float | None = None
+        self._settled_at: float | None = None
         self._suspended = False
         self._lost = False
         self._wakers: list[Callable[[], object]] = []
@@ -59,6 +60,7 @@ class Lease:
     def joined(self) -> None:
         """We have partitions, since we asked for them."""
         self.renewed(self._asked_at)
+        self._settled_at = self._renewed_at
         self._suspended = self._lost = False  # behind the time, which the other thread looks at then
 
     def suspended(self) -> None:
@@ -103,6 +105,12 @@ class Lease:
         left = -1.0 if at is None or self._suspended else self._left(at)
         return left if left >= 0 else None
 
+    @property
+    def unsettled_seconds(self) -> float:
+        """For so long, at most, the group may have been waiting for us to join it anew; 0 before the first time."""
+        at = self._settled_at
+        return 0.0 if at is None else self._clock() - at
+
     def _left(self, renewed_at: float) -> float:
         return renewed_at + self._session_seconds - self._clock()
 
@@ -117,6 +125,7 @@ class Lease:
             alive: bool = await beat()
             if alive:
                 self.renewed(sent)
+                self._settled_at = self._settled_at if _is_rebalancing(coordinator) else sent
             elif coordinator.generation < 0:
                 self.lost()
             return alive
@@ -143,3 +152,8 @@ class Lease:
             return await send(node_id, request, **options)
 
         client.send = send_if_held
+
+
+def _is_rebalancing(coordinator: Any) -> bool:
+    """Whether the group waits for us to join it anew, as a heartbeat may have told the coordinator."""
+    return bool(coordinator._rejoin_needed_fut.done())

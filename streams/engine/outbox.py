@@ -29,8 +29,10 @@ class Output(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes in a record batch, at most."""
-        headers = sum(len(name) + len(value) + 10 for name, value in self.headers)
-        return len(self.key or b"") + len(self.value or b"") + headers + _RECORD_OVERHEAD
+        size = len(self.key or b"") + len(self.value or b"") + _RECORD_OVERHEAD
+        if self.headers:  # as few have
+            size += sum(len(name) + len(value) + 10 for name, value in self.headers)
+        return size
 
 
 class RecordTooLargeError(ConfigurationError):

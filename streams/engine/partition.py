@@ -71,7 +71,7 @@ class Partition(Generic[S, M]):
         self._stored: dict[str, bytes | None] = {}  # every key; older than what is decoded, None when it is new
         self._decoded: dict[str, S] = {}
         self._read: tuple[str | None, S | None] = _NOTHING_READ
-        self._dirty: dict[str, None] = {}
+        self._dirty: dict[str, S | None] = {}  # with the state, while it is the one that is decoded
         self._marked: dict[str, None] = {}
         self._recovered: dict[str, int] = {}
         self._horizon = -1
@@ -99,13 +99,13 @@ class Partition(Generic[S, M]):
 
     def put(self, key: str, state: S) -> None:
         """Stores the state of a key and marks it to be saved with the next commit."""
-        if key in self._dirty and self._decoded.get(key) is state and len(self._decoded) < self._room:
+        if self._dirty.get(key) is state and len(self._decoded) < self._room:
             return  # as most are under load; their order matters only to who must make room
         self._stored.setdefault(key)
         self._read = _NOTHING_READ
         self._decoded.pop(key, None)  # the last written is the last in order
         self._decoded[key] = state
-        self._dirty[key] = None
+        self._dirty[key] = state
         if len(self._decoded) > self._room:
             self._make_room()
 
@@ -144,6 +144,10 @@ class Partition(Generic[S, M]):
     def publish(self, key: str) -> None:
         """Marks `key` to be rendered once at the next publication, whatever it is by then, even deleted."""
         self._marked[key] = None
+
+    def withdraw(self, key: str) -> None:
+        """Takes a mark of `publish` back: what it would render has been emitted."""
+        self._marked.pop(key, None)
 
     # what the engine uses
 
@@ -254,6 +258,7 @@ class Partition(Generic[S, M]):
         for key in list(islice(self._decoded, surplus)):
             state = self._decoded.pop(key)
             if key in self._dirty:
+                self._dirty[key] = None
                 self._stored[key] = self._codec.state.encode(state, _NO_PREFIX)
 
     def _set_room(self) -> None:

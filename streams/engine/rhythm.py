@@ -82,8 +82,14 @@ class Rhythm:
         return stretched(interval, late, self._settings.catch_up_seconds)
 
 
-async def rest(service: Service, pause: Callable[[], float]) -> None:
-    """Sleeps as long as `pause` says, which is asked again on the way: who has caught up waits no longer."""
+async def rest(service: Service, pause: Callable[[], float], since: Callable[[], float] = lambda: 0.0) -> None:
+    """Sleeps as long as `pause` says, which is asked again on the way: who has caught up waits no longer.
+
+    Args:
+        service: whose end also ends this.
+        pause: in seconds.
+        since: when the pause began, in seconds of `time.monotonic()`, if it begins anew on the way.
+    """
     began = monotonic()
-    while not service.should_stop and (left := began + pause() - monotonic()) > 0:
+    while not service.should_stop and (left := max(began, since()) + pause() - monotonic()) > 0:
         await service.sleep(min(left, _STEP_SECONDS))

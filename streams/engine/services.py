@@ -1,6 +1,7 @@
 """Services that run beside the agents: publication of waiting outputs, and the watchdog's rounds."""
 
 import asyncio
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -14,7 +15,11 @@ _LOOK_SECONDS = 1.0
 
 
 class Publisher(Service):
-    """Publishes outputs: at once when nothing was published lately, else after a pause that grows with the load."""
+    """Publishes outputs: at once when nothing was published lately, else after a pause that grows with the load.
+
+    A commit publishes everything, too, so behind it the pause begins anew, or what has just gone out would be rendered
+    again where the pause happens to end.
+    """
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
         self.app = app
@@ -34,29 +39,36 @@ class Publisher(Service):
             except Exception as exc:  # noqa: BLE001 - whatever was not published must not be committed past
                 await self.app.crash(exc)
             took = monotonic() - began
-            await rest(self, lambda: self.app.engine.rhythm.publication_pause(took))  # noqa: B023 - awaited here
+            pause = partial(self.app.engine.rhythm.publication_pause, took)
+            await rest(self, pause, since=lambda: checkpoint.published_at)
 
 
 class Watch(Service):
-    """Looks at the partitions every second: fills `counters.lag` and `late_seconds`, ends a stuck worker."""
+    """Looks at the partitions every second: fills the lags of `counters`, ends a stuck worker."""
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
         self.app = app
         self.watchdog = Watchdog(app.engine.settings.stuck_after_seconds)
-        self.lateness = Lateness()
+        self.lateness, self.lag = Lateness(), Lateness()
         super().__init__(**kwargs)
 
     @Service.task
-    async def _look(self) -> None:
-        engine = self.app.engine
+    async def _watch(self) -> None:
         while not self.should_stop:
             await self.sleep(_LOOK_SECONDS)
-            await self.app.consumer.look_for_gaps()
-            sights = self.app.consumer.sights()
-            engine.counters.lag = {tp: sight.lag for tp, sight in sights.items()}
-            engine.counters.late_seconds = self.lateness.look(sights)
-            busy = self.app.rebalancing or self.app.in_recovery or bool(engine.waiting_for)
-            try:
-                self.watchdog.look(sights, engine.counters.activity, excused=busy)
-            except Exception as exc:  # noqa: BLE001 - the only way to end a Faust worker from a service
-                await self.app.crash(exc)
+            await self.look()
+
+    async def look(self) -> None:
+        """One round."""
+        engine = self.app.engine
+        await self.app.consumer.look_for_gaps()
+        sights = self.app.consumer.sights()
+        group = {tp: sight.of_the_group for tp, sight in sights.items()}
+        engine.counters.lag = {tp: sight.lag for tp, sight in group.items()}
+        engine.counters.lag_seconds = self.lag.look(group)
+        engine.counters.late_seconds = self.lateness.look(sights)
+        busy = self.app.rebalancing or self.app.in_recovery or bool(engine.waiting_for)
+        try:
+            self.watchdog.look(sights, engine.counters.activity, excused=busy)
+        except Exception as exc:  # noqa: BLE001 - the only way to end a Faust worker from a service
+            await self.app.crash(exc)

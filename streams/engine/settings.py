@@ -27,6 +27,8 @@ class EngineSettings:
         small_batch_records: a batch below this size makes its partition linger before the next one.
         linger_seconds: how long; bounds the batches per second of one partition.
         queue_batches: batches waiting before one agent; then its partitions are left undrained.
+        queue_records: as many full batches as make so many records are enough, too (two at least): what waits long is
+            out of the processor's caches when its turn comes.
         fetch_max_wait_seconds: how long the broker may hold a fetch open. aiokafka keeps one fetch per
             broker in flight, so this is also the most a drained partition waits for an idle one.
         fetch_partition_bytes: of one partition in one fetch; must hold the largest message.
@@ -65,6 +67,7 @@ class EngineSettings:
     small_batch_records: int = 500
     linger_seconds: float = 0.01
     queue_batches: int = 16
+    queue_records: int = 20_000
     fetch_max_wait_seconds: float = 0.025
     fetch_partition_bytes: int = 4 * 1024 * 1024
     commit_interval_seconds: float = 1.0
@@ -99,6 +102,11 @@ class EngineSettings:
                 f"session_timeout_seconds is {self.session_timeout_seconds}: "
                 f"it must not exceed request_timeout_seconds ({self.request_timeout_seconds})"
             )
+        if self.rebalance_timeout_seconds <= 2 * self.heartbeat_interval_seconds:
+            raise ConfigurationError(
+                f"rebalance_timeout_seconds is {self.rebalance_timeout_seconds:g}: it must exceed two heartbeats "
+                f"({self.heartbeat_interval_seconds:g} s each), or nobody hears of a rebalance in time to save and join"
+            )
         if self.producer_batch_bytes > self.producer_request_bytes:
             raise ConfigurationError(
                 f"producer_batch_bytes is {self.producer_batch_bytes}: "
@@ -129,6 +137,16 @@ class EngineSettings:
     def decoded_states_per_partition(self) -> int:
         """Share of one partition."""
         return -(-self.decoded_states // self.partitions)
+
+    @property
+    def most_queued(self) -> int:
+        """Batches that may wait before one agent."""
+        return min(self.queue_batches, max(2, self.queue_records // self.batch_records))
+
+    @property
+    def join_patience_seconds(self) -> float:
+        """A group that answers and gives no partitions for so long never will: ten rebalances, or a poll interval."""
+        return max(10 * self.rebalance_timeout_seconds, self.max_poll_interval_seconds)
 
     @property
     def stuck_after_seconds(self) -> float:

@@ -1,7 +1,8 @@
 """Ends a worker that is alive but stuck: lag, and a partition in which nothing moves.
 
 A busy worker is not stuck: one batch can make a hundred times its size in outputs, and a partition waits for its
-turn. As long as anything of the worker moves, a partition may stand still ten times as long.
+turn. As long as anything of the worker moves, a partition may stand still ten times as long. Records move a partition,
+and days that close; the pieces in which a day closes do not, for there could be no end to them.
 
 Faust only logs in this case ("agents slowly die", ENGINE.md bugs 13 and 16). A crashed process is
 restarted by whoever runs it and goes on at the committed offsets.
@@ -27,14 +28,23 @@ class Sight(NamedTuple):
     Attributes:
         committable: offset that may be committed, or where reading began; None before that is known.
         lag: distance to the end of the partition's log.
-        applied: records taken by tables, and pieces of work; moves within a batch.
+        applied: records taken by tables, and days closed on the way; moves within a batch.
         held: a gate holds the partition back, which is no fault of its own.
+        committed: offset that the group has, or where reading began; None before that is known.
     """
 
     committable: int | None
     lag: int
     applied: int = 0
     held: bool = False
+    committed: int | None = None
+
+    @property
+    def of_the_group(self) -> "Sight":
+        """The same from where the group stands: what is done and not yet committed is to be done still."""
+        if self.committable is None or self.committed is None:
+            return self
+        return self._replace(committable=self.committed, lag=self.lag + self.committable - self.committed)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import psutil
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from faust.types import TP
@@ -56,6 +57,25 @@ async def begun(worker: Worker, seconds: float = 90.0) -> None:
         return "Worker ready" in worker.text()
 
     await poll(is_ready, seconds)
+
+
+async def frozen(worker: Worker) -> None:
+    """Returns when the process stands still."""
+
+    async def is_stopped() -> bool:
+        assert worker.process.poll() is None, worker.text()[-3000:]
+        return psutil.Process(worker.process.pid).status() == psutil.STATUS_STOPPED
+
+    await poll(is_stopped)
+
+
+async def told(worker: Worker, words: str, times: int) -> None:
+    """Returns when the worker has logged the words so often, or has ended."""
+
+    async def is_told() -> bool:
+        return worker.process.poll() is not None or worker.text().count(words) >= times
+
+    await poll(is_told)
 
 
 async def drained(job: Job) -> None:

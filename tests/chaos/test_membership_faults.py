@@ -13,7 +13,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
 from engine_rig import LABOURED, Job, Worker, broker, check_exact, prepare, produce, recover
-from fault_rig import FaultWorker, begun, drained, fed, some_more, to_produce
+from fault_rig import FaultWorker, begun, drained, fed, frozen, some_more, to_produce, told
 from faults import Fault
 from proxy import Proxy
 
@@ -80,6 +80,30 @@ async def test_a_worker_told_to_stop_between_two_memberships_ends_in_order(job: 
             await begun(second)
             await some_more(job)
         await drained(job)
+        await check_exact(job)
+
+
+async def test_a_worker_kept_from_its_group_for_longer_than_the_poll_interval_joins_it_after_all(job: Job) -> None:
+    """Frozen between two memberships, as its coordinator's absence would keep it there: it waited for ever."""
+    job.max_poll_seconds = 2.0
+    await prepare(job)
+    with ExitStack() as workers:
+        async with fed(job, random.Random(SEED)):
+            late = workers.enter_context(
+                FaultWorker(job, Fault("between two memberships", hit=2, number=signal.SIGSTOP))
+            )
+            await begun(late)
+            heir = workers.enter_context(Worker(job))
+            await frozen(late)
+            await begun(heir)
+            await some_more(job)
+            joins = late.text().count("Worker ready")
+            late.process.send_signal(signal.SIGCONT)
+            await told(late, "Worker ready", joins + 1)
+            assert await asyncio.to_thread(heir.stop) == 0, heir.text()[-3000:]
+            await some_more(job)  # of all partitions, which are the late one's now
+        await drained(job)
+        assert late.process.poll() is None, late.text()[-3000:]
         await check_exact(job)
 
 

@@ -9,12 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
 
-import psutil
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
 from engine_rig import Job, Worker, broker, check_exact, poll, prepare, read_all
-from fault_rig import FaultWorker, begun, drained, fed, some_more, to_produce
+from fault_rig import FaultWorker, begun, drained, fed, frozen, some_more, to_produce, told
 from faults import Fault
 from proxy import Proxy
 
@@ -32,25 +31,6 @@ def job(tmp_path: Path) -> Iterator[Job]:
 
 
 # ------------------------------------------------------------------------------------------------------- zombies
-
-
-async def frozen(worker: Worker) -> None:
-    """Returns when the process stands still."""
-
-    async def is_stopped() -> bool:
-        assert worker.process.poll() is None, worker.text()[-3000:]
-        return psutil.Process(worker.process.pid).status() == psutil.STATUS_STOPPED
-
-    await poll(is_stopped)
-
-
-async def told(worker: Worker, words: str, times: int) -> None:
-    """Returns when the worker has logged the words so often, or has ended."""
-
-    async def is_told() -> bool:
-        return worker.process.poll() is not None or worker.text().count(words) >= times
-
-    await poll(is_told)
 
 
 @pytest.mark.parametrize("point", ["in a batch", "before a flush", "between flush and commit"])

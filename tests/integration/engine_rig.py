@@ -81,6 +81,8 @@ class Job:
     #: Of the names of source and output topic, so that several jobs can run on one broker.
     suffix: str = ""
     session_seconds: float = 4.0
+    #: Without a poll for so long a client is taken for stuck.
+    max_poll_seconds: float = 300.0
     #: Without movement, with lag, for so long and two commits is stuck.
     stall_seconds: float = 60.0
     catch_up_seconds: float = 5.0
@@ -102,6 +104,7 @@ def build(job: Job) -> EngineApp:
         producer_batch_bytes=job.batch_bytes,
         rebalance_timeout_seconds=2.0,  # every join and every death costs these
         session_timeout_seconds=job.session_seconds,
+        max_poll_interval_seconds=job.max_poll_seconds,
         stall_seconds=job.stall_seconds,
         catch_up_seconds=job.catch_up_seconds,
         room_records=job.room_records,

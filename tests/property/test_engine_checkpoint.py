@@ -421,6 +421,17 @@ async def test_who_makes_room_does_not_take_the_place_of_who_publishes() -> None
     assert not worker.part.has_outputs
 
 
+async def test_a_commit_is_a_publication_too_and_making_room_is_none() -> None:
+    worker = Worker(Broker())
+    worker.process(source([1, 2]))
+    await worker.checkpoint.publish_outputs(marked=False)
+    assert worker.checkpoint.published_at == 0.0
+    await worker.commit(2)
+    assert (saved := worker.checkpoint.published_at) > 0.0
+    await worker.checkpoint.publish_outputs()
+    assert worker.checkpoint.published_at > saved
+
+
 @pytest.mark.parametrize("save", [False, True])
 async def test_others_have_their_turn_while_many_are_rendered(save: bool) -> None:
     broker = Broker()
@@ -642,7 +653,7 @@ async def test_pieces_of_work_are_saved_without_a_commit_but_not_of_a_membership
     piece(1)
     assert not await worker.checkpoint.save(dict, broker.commit)
     assert worker.counters.last_commit_at_monotonic is not None
-    assert (worker.counters.pieces, event.message.track.applied) == (1, 3)
+    assert (worker.counters.pieces, event.message.track.pieces, event.message.track.applied) == (1, 1, 2)
     assert state_of(Worker(broker)) == state_of(worker)
     written = len(broker.writes)
     assert not await worker.checkpoint.save(dict, broker.commit)

@@ -137,7 +137,7 @@ class Rig:
         consumer._thread = self.thread
         consumer._rest_until, consumer._suspects = {}, {}
         consumer._active_partitions, consumer._paused_partitions = set(TPS), set()
-        consumer._committed_offset = defaultdict(lambda: None)
+        consumer._committed_offset, consumer._taken = defaultdict(lambda: None), {}
         consumer._read_offset = {}
         consumer._acked, consumer._acked_index = {}, {}
         consumer._unacked_messages, consumer._waiting_for_ack = WeakSet(), None

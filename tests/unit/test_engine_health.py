@@ -22,7 +22,7 @@ SOURCE, CHANGELOG = TP("usage", 0), TP("app-usage-changelog", 0)
 @pytest.fixture
 def app() -> Any:
     """A worker that is well: one partition, recovered, committed a moment ago."""
-    counters = Counters(last_commit_at_monotonic=monotonic(), late_seconds={SOURCE: 0.0})
+    counters = Counters(last_commit_at_monotonic=monotonic(), lag_seconds={SOURCE: 0.0})
     engine = SimpleNamespace(settings=SETTINGS, counters=counters, waiting_for=[])
     table: Any = StateTable.__new__(StateTable)
     table.name = "usage"
@@ -54,7 +54,7 @@ def committed_ago(app: Any, seconds: float | None) -> None:
 
 
 def late(app: Any, seconds: float) -> None:
-    app.engine.counters.late_seconds = {TP("billing", 1): 0.0, SOURCE: seconds}
+    app.engine.counters.lag_seconds = {TP("billing", 1): 0.0, SOURCE: seconds}
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,24 @@ async def test_a_membership_counts_from_when_it_was_asked_for(lease: Lease, time
     assert (lease.seconds_left, lease.is_over) == (None, True)
 
 
+async def test_a_group_may_wait_for_us_since_the_last_heartbeat_that_said_nothing_of_it(
+    lease: Lease, time: Time
+) -> None:
+    assert Lease(10.0, 60.0, time).unsettled_seconds == 0.0
+    coordinator = coordinator_of(AsyncMock(return_value=True), AsyncMock())
+    lease.watch(coordinator)
+    assert await coordinator._do_heartbeat()
+    time.now += 4.0
+    assert lease.unsettled_seconds == 4.0
+    coordinator._rejoin_needed_fut.set_result(None)
+    assert await coordinator._do_heartbeat()  # which told us so, and keeps the membership
+    assert (lease.unsettled_seconds, lease.seconds_left) == (4.0, 10.0)
+    await coordinator._send_req(SyncGroupRequest("group", 3, "member", "", []))
+    time.now += 0.5
+    lease.joined()
+    assert lease.unsettled_seconds == 0.5
+
+
 async def test_who_is_told_that_it_is_no_member_or_leaves_writes_nothing_more(lease: Lease) -> None:
     """A refused commit resets the generation, and no heartbeat comes any more to tell."""
     coordinator = coordinator_of(AsyncMock(return_value=True), AsyncMock())
@@ -185,7 +203,7 @@ async def test_who_is_told_that_it_is_no_member_or_leaves_writes_nothing_more(le
 
 
 def coordinator_of(beat: Any, ask: Any) -> Any:
-    coordinator = SimpleNamespace(_do_heartbeat=beat, _send_req=ask, generation=3)
+    coordinator = SimpleNamespace(_do_heartbeat=beat, _send_req=ask, generation=3, _rejoin_needed_fut=asyncio.Future())
 
     def reset_generation() -> None:
         coordinator.generation = -1

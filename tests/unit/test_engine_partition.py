@@ -340,6 +340,28 @@ def test_what_is_put_again_before_a_commit_is_saved_as_it_is_then(narrow: Partit
     assert narrow.get("c1") == Customer(5)
 
 
+def test_a_state_that_had_to_make_room_is_taken_in_when_it_is_put_again(narrow: Partition[Customer, Ledger]) -> None:
+    customer = Customer(1)
+    narrow.put("c1", customer)
+    for number in range(17):  # one too many, after which there is room again
+        narrow.put(f"x{number}", Customer(number))
+    assert "c1" not in narrow._decoded
+    assert len(narrow._decoded) < 16
+    customer.events = 2
+    narrow.put("c1", customer)
+    assert narrow.get("c1") == Customer(2)
+    records, _ = plain(narrow)
+    assert (b"c1", stored(-1, Customer(2))) in records
+
+
+def test_a_state_that_was_deleted_is_there_again_when_it_is_put_again(part: Partition[Customer, Ledger]) -> None:
+    customer = Customer(1)
+    part.put("c1", customer)
+    part.delete("c1")
+    part.put("c1", customer)
+    assert (part.keys(), part.get("c1")) == (["c1"], customer)
+
+
 def test_pieces_of_the_owner_survive_a_zombie_that_was_further_for_a_while(part: Any) -> None:
     recover(
         part,

@@ -1,19 +1,26 @@
 """What a rebalance does with checkpoint, lease and positions, step by step."""
 
 import asyncio
+import time
+from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock, Mock
 
 import pytest
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
+from streams.engine.batches import BatchMessage, Positions
 from streams.engine.committing import CommittingConsumer
 from streams.engine.consumer import BatchConsumer, Membership
+from streams.engine.counters import Counters
+from streams.engine.joining import NoPartitionsError, join_however_late
 from streams.engine.lease import Lease, LeaseLostError
 from streams.engine.leaving import leave_from_the_first
+from streams.engine.services import Watch
 
 HERE, THERE, CHANGELOG = TP("usage", 0), TP("usage", 1), TP("app-usage-changelog", 0)
 
@@ -60,7 +67,12 @@ def consumer(told: list[str], monkeypatch: pytest.MonkeyPatch) -> Any:
         crash=AsyncMock(),
         tables=SimpleNamespace(_changelogs={CHANGELOG.topic: object()}),
     )
-    consumer.settings = SimpleNamespace(session_timeout_seconds=0.2)
+    consumer.settings = SimpleNamespace(
+        session_timeout_seconds=0.2,
+        rebalance_timeout_seconds=60.0,
+        heartbeat_interval_seconds=0.05,
+        join_patience_seconds=600.0,
+    )
     consumer.log = Mock()
     consumer.positions = SimpleNamespace(forget=lambda: told.append("forgotten"))
     coordinator = SimpleNamespace(
@@ -68,11 +80,15 @@ def consumer(told: list[str], monkeypatch: pytest.MonkeyPatch) -> Any:
         _do_heartbeat=AsyncMock(),
         _send_req=AsyncMock(),
         _maybe_leave_group=AsyncMock(spec=()),
+        ensure_active_group=AsyncMock(spec=()),
         generation=4,
     )
-    consumer._thread = SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_coordinator=coordinator))
+    consumer._thread = SimpleNamespace(
+        _ensure_consumer=lambda: SimpleNamespace(_coordinator=coordinator), crash=AsyncMock()
+    )
     consumer._rest_until = {HERE: 1.0}
     consumer._held = Membership(4, frozenset({HERE}))
+    consumer._taken, consumer._committed_offset = {}, defaultdict(lambda: None)
 
     async def commit() -> bool:
         told.append("committed")
@@ -99,6 +115,158 @@ async def test_a_last_commit_that_takes_longer_than_half_a_session_is_not_waited
     await consumer.on_partitions_revoked({HERE})
     assert told == ["leaving", "stock", "left", "forgotten"]
     consumer.log.warning.assert_called_once()
+
+
+async def test_a_group_that_may_have_given_our_partitions_away_gets_no_last_save(
+    consumer: Any, told: list[str]
+) -> None:
+    consumer.settings.rebalance_timeout_seconds = 0.05
+    await consumer.on_partitions_revoked({HERE})
+    assert told == ["leaving", "stock", "left", "forgotten"]
+
+
+@pytest.mark.parametrize(
+    "rebalance, heartbeat, unsettled, seconds",
+    [
+        (60.0, 3.0, 3.0, 15.0),  # half a session
+        (10.0, 3.0, 3.0, 4.0),
+        (10.0, 3.0, 9.0, 0.0),  # heartbeats were lost: it is too late for a save
+        (3.0, 0.75, 0.5, 1.75),
+    ],
+)
+def test_the_last_save_leaves_time_to_join_before_the_group_gives_our_partitions_away(
+    consumer: Any, rebalance: float, heartbeat: float, unsettled: float, seconds: float
+) -> None:
+    """It had half a session, also where the group waits for less."""
+    consumer.settings = SimpleNamespace(
+        session_timeout_seconds=30.0, rebalance_timeout_seconds=rebalance, heartbeat_interval_seconds=heartbeat
+    )
+    consumer.engine.lease = SimpleNamespace(unsettled_seconds=unsettled)
+    assert consumer._patience() == pytest.approx(seconds)
+
+
+async def test_a_last_save_that_fails_after_it_was_given_up_ends_the_worker_at_once(consumer: Any) -> None:
+    """It was told with the next save, which came after the next assignment, if ever."""
+    fail = asyncio.Event()
+
+    async def save(*_: Any) -> bool:
+        await fail.wait()
+        raise LeaseLostError("the output's broker is away")
+
+    consumer.force_commit = lambda: consumer._commit_tps([])  # as Faust does
+    consumer.engine.checkpoint.save = save
+    await consumer.on_partitions_revoked({HERE})
+    consumer.app.crash.assert_not_awaited()
+    fail.set()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    (error,) = consumer.app.crash.await_args.args
+    assert isinstance(error, LeaseLostError)
+
+
+async def test_what_is_committed_never_goes_back(consumer: Any) -> None:
+    """Faust forgets it with the membership; a commit that the rebalance found under way is taken behind the seek."""
+    consumer.positions = Positions(Counters())
+    consumer.counters = Counters()
+    consumer._acked, consumer._acked_index = {}, {}
+    consumer.assignment = lambda: {HERE}
+    consumer._commit = AsyncMock(return_value=True)
+    consumer.app.monitor = Mock()
+    consumer.positions.sought(HERE, 100)  # of the second membership
+    read = BatchMessage("usage", 0, 100, 0.0, 0, None, None, None, None, 0, 0, HERE)
+    read.end = 200
+    consumer.positions.delivered(read)
+    read.acked = True
+    assert consumer._filter_committable_offsets([HERE]) == {HERE: 200}
+    await consumer._commit_offsets({HERE: 500})  # of the first
+    assert consumer._filter_committable_offsets([HERE]) == {}
+    consumer._committed_offset.pop(HERE)  # with the end of the second
+    assert consumer._filter_committable_offsets([HERE]) == {}
+    consumer.positions.sought(HERE, 501)
+    consumer.positions.passed(HERE, 501)
+    assert consumer._filter_committable_offsets([HERE]) == {HERE: 501}
+
+
+async def test_lag_counts_from_what_the_group_has_and_lateness_from_what_is_done(consumer: Any) -> None:
+    """The gauge says "not yet committed", and said how far the work was; a broker that takes no commit went unseen."""
+    consumer.engine.counters = consumer.counters = Counters()
+    consumer.engine.settings = SimpleNamespace(stuck_after_seconds=60.0)
+    consumer.engine.waiting_for = []
+    consumer.engine.gate = lambda tp: True
+    consumer.positions = Positions(Counters())
+    consumer._readable_end = lambda tp: 300
+    consumer.assignment = lambda: {HERE}
+    consumer._commit = AsyncMock(return_value=False)
+    consumer.app.monitor = Mock()
+    consumer.look_for_gaps = AsyncMock()
+    vars(consumer.app).update(consumer=consumer, engine=consumer.engine, rebalancing=False, in_recovery=False)
+    watch = Watch(consumer.app)
+
+    async def looked() -> tuple[int, bool, bool]:
+        await watch.look()
+        counters = consumer.counters
+        return counters.lag[HERE], counters.lag_seconds[HERE] > 0.0, counters.late_seconds[HERE] > 0.0
+
+    assert consumer._sight(HERE).of_the_group == consumer._sight(HERE)  # nothing is known of it yet
+    consumer.positions.sought(HERE, 100)
+    assert (await looked())[0] == 200
+    consumer.positions.passed(HERE, 300)
+    assert await looked() == (200, True, False)
+    assert not await consumer._commit_offsets({HERE: 300})
+    assert (await looked())[0] == 200
+    consumer._commit.return_value = True
+    assert await consumer._commit_offsets({HERE: 300})
+    assert await looked() == (0, False, False)
+    consumer.app.crash.assert_not_awaited()
+
+
+@pytest.mark.parametrize("prepared, joins", [(False, 0), (True, 1)])
+async def test_a_join_is_made_again_however_long_the_coordinator_was_away(prepared: bool, joins: int) -> None:
+    """Nobody polls between two memberships: aiokafka took the worker for stuck, and it waited for ever."""
+    state = SubscriptionState()
+    state._last_fetch_ended = time.monotonic() - 301.0
+    state.subscribe({"usage"})
+    coordinator: Any = GroupCoordinator.__new__(GroupCoordinator)
+    coordinator._subscription, coordinator._heartbeat_task = state, None
+    coordinator._max_poll_interval, coordinator._retry_backoff_ms = 300.0, 1
+    coordinator._performed_join_prepare = prepared
+    coordinator._on_join_prepare = AsyncMock()
+    coordinator._do_rejoin_group = AsyncMock(return_value=False)
+    join_however_late(coordinator, 600.0, AsyncMock())
+    ours = coordinator.ensure_active_group
+    join_however_late(coordinator, 600.0, AsyncMock())
+    assert coordinator.ensure_active_group is ours
+    held = SimpleNamespace(tps={HERE})
+    await ours(state.subscription, held)
+    assert coordinator._do_rejoin_group.await_count == joins
+    assert [call.args for call in coordinator._on_join_prepare.await_args_list] == ([] if prepared else [(held,)])
+    await ours(state.subscription, held)  # which has begun by now
+    assert coordinator._do_rejoin_group.await_count == joins + 1
+
+
+async def test_a_group_that_answers_and_never_gives_partitions_is_given_up_with_the_worker() -> None:
+    """A leader that left while we joined: the embedded broker waits for it to share out the partitions, for ever."""
+    now, give_up = [0.0], AsyncMock()
+
+    async def join(*_: Any) -> Any:
+        now[0] += 150.0
+        return "ours" if now[0] == 600.0 else None
+
+    coordinator: Any = SimpleNamespace(_performed_join_prepare=True, ensure_active_group=join)
+    join_however_late(coordinator, 500.0, give_up, clock=lambda: now[0])
+    for _ in range(4):
+        await coordinator.ensure_active_group(None, None)
+    now[0] += 100.0  # a membership, or nobody there to be asked
+    for _ in range(3):
+        await coordinator.ensure_active_group(None, None)
+        now[0] += 0.1
+    now[0] += 100.0
+    for _ in range(4):
+        give_up.assert_not_awaited()
+        await coordinator.ensure_active_group(None, None)
+    (error,) = give_up.await_args.args
+    assert isinstance(error, NoPartitionsError)
+    assert str(error) == "the group has given us no partitions for 600 s"
 
 
 async def test_writing_goes_on_when_the_tables_have_dropped_what_is_not_ours(consumer: Any, told: list[str]) -> None:
@@ -186,3 +354,40 @@ async def test_offsets_are_not_committed_past_an_error(consumer: Any) -> None:
     consumer.app.crashed = True
     assert not await consumer._commit_offsets({HERE: 7})
     consumer._commit.assert_not_awaited()
+
+
+@pytest.mark.parametrize("away", [250.0, 310.0, 10_000.0])
+async def test_the_end_of_a_membership_may_take_longer_than_the_patience_with_joins(away: float) -> None:
+    """Frozen in the middle of the last save: nobody was asked meanwhile."""
+    now, give_up = [0.0], AsyncMock()
+    coordinator: Any = SimpleNamespace(_performed_join_prepare=False)
+
+    async def join(*_: Any) -> Any:
+        now[0] += 1.0 if coordinator._performed_join_prepare else away
+        coordinator._performed_join_prepare = True
+
+    coordinator.ensure_active_group = join
+    join_however_late(coordinator, 300.0, give_up, clock=lambda: now[0])
+    await coordinator.ensure_active_group(None, None)
+    for _ in range(299):
+        await coordinator.ensure_active_group(None, None)
+    give_up.assert_not_awaited()
+    for _ in range(2):
+        await coordinator.ensure_active_group(None, None)
+    give_up.assert_awaited_once()
+
+
+async def test_joins_that_bring_partitions_are_no_time_without_any() -> None:
+    now, give_up = [0.0], AsyncMock()
+    answers = iter([*["ours"] * 200, None])
+
+    async def join(*_: Any) -> Any:
+        now[0] += 1.0
+        return next(answers)
+
+    coordinator: Any = SimpleNamespace(_performed_join_prepare=True, ensure_active_group=join)
+    join_however_late(coordinator, 600.0, give_up, clock=lambda: now[0])
+    for _ in range(201):
+        now[0] += 3.0  # another member that dies again and again
+        await coordinator.ensure_active_group(None, None)
+    give_up.assert_not_awaited()

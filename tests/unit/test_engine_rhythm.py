@@ -1,7 +1,10 @@
 """How often waiting outputs are published and state is saved."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
+from types import SimpleNamespace
 
 import pytest
 from faust.types import TP
@@ -9,6 +12,7 @@ from mode import Service
 
 from streams.engine.counters import Counters
 from streams.engine.rhythm import Rhythm, publication_pause, rest, stretched
+from streams.engine.services import Publisher
 from streams.engine.settings import EngineSettings
 
 SETTINGS = EngineSettings("broker:9092", Path("data"), commit_interval_seconds=1.0, publish_interval_seconds=0.25)
@@ -62,3 +66,40 @@ async def test_who_has_caught_up_meanwhile_waits_no_longer() -> None:
 
     await rest(Service(), pause)
     assert len(asked) == 2
+
+
+async def test_a_pause_that_begins_anew_on_the_way_is_waited_for_from_there() -> None:
+    asked = []
+
+    def since() -> float:
+        asked.append(1)
+        return monotonic() + 3600.0 if len(asked) == 1 else 0.0
+
+    await rest(Service(), lambda: 0.0, since)
+    assert len(asked) == 2
+
+
+async def test_what_a_commit_has_published_is_not_published_again_at_once() -> None:
+    published: list[float] = []
+
+    async def publish_outputs() -> None:
+        published.append(checkpoint.published_at)
+        if len(published) == 2:
+            publisher._stopped.set()
+
+    checkpoint = SimpleNamespace(
+        wanted=asyncio.Event(), published_at=monotonic() + 3600.0, publish_outputs=publish_outputs
+    )
+    engine = SimpleNamespace(checkpoint=checkpoint, rhythm=SimpleNamespace(publication_pause=lambda took: 0.0))
+    publisher = Publisher(SimpleNamespace(engine=engine))
+    checkpoint.wanted.set()
+    at_work = asyncio.create_task(Publisher._publish(publisher))
+    while not published:
+        await asyncio.sleep(0)
+    checkpoint.wanted.set()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert len(published) == 1  # a commit came behind the first
+    checkpoint.published_at = 0.0
+    await at_work
+    assert published[1:] == [0.0]

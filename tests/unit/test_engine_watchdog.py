@@ -1,8 +1,14 @@
 """The watchdog: who is stuck and who only looks like it."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from faust.types import TP
 
+from streams.engine.batches import Track
+from streams.engine.counters import Counters
+from streams.engine.table import StateTable
 from streams.engine.watchdog import Sight, StuckError, Watchdog
 
 HERE = TP("usage", 0)
@@ -64,3 +70,43 @@ def test_a_partition_that_came_back_begins_anew(world: World) -> None:
     world.look(0.0, Sight(10, 5))
     world.watchdog.look({})
     world.look(100.0, Sight(10, 5))
+
+
+class PiecesWithoutEnd:
+    """What a broken machine does: before a record always one more piece. After some of them a day ends, if ever."""
+
+    def __init__(self, day_of: int) -> None:
+        self.day_of = day_of
+        self.track = Track(begin=10, expected=20)
+        self.counters = Counters()
+        self.table: Any = StateTable.__new__(StateTable)
+        checkpoint = SimpleNamespace(pieces=False)
+        self.table.broken, self.table._busy = None, False
+        self.table._engine = SimpleNamespace(
+            is_current=lambda message: True, counters=self.counters, checkpoint=checkpoint
+        )
+        self.meta = SimpleNamespace(got_to=0)
+        self.table.partition = lambda number: SimpleNamespace(live=True, has_outputs=False, meta=self.meta)
+        self.event: Any = SimpleNamespace(message=SimpleNamespace(track=self.track, partition=0))
+
+    def piece(self) -> None:
+        with self.table.piece(self.event):
+            self.meta.got_to += bool(self.day_of) and (self.counters.pieces + 1) % self.day_of == 0
+
+
+@pytest.mark.parametrize("day_of, ends", [(0, True), (5, False), (13, True)])
+def test_pieces_of_a_day_that_never_ends_are_no_progress(world: World, day_of: int, ends: bool) -> None:
+    """Each is saved and counts as activity; only a day that is through moves the partition."""
+    work = PiecesWithoutEnd(day_of)
+
+    def an_hour() -> None:
+        for second in range(0, 3600, 60):
+            work.piece()
+            world.look(float(second), Sight(10, 10, work.track.applied), activity=work.counters.activity)
+
+    if ends:
+        with pytest.raises(StuckError, match="for 660 s"):
+            an_hour()
+    else:
+        an_hour()
+        assert work.counters.pieces == 60
