@@ -7,7 +7,10 @@ from typing import NamedTuple, TypeVar
 from schemas.codec import encode
 from schemas.models import ModelSnapshot
 from streams.backtest.churn.sample import Sample
+from streams.churn import parameters
 from streams.churn.explain import explain
+from streams.churn.labels import Pending
+from streams.churn.learner import Learner, Learning
 from streams.churn.model import ChurnModel
 from streams.churn.policy import ChurnPolicy
 
@@ -17,7 +20,10 @@ _ROWS = 2_000
 
 
 class Costs(NamedTuple):
-    """CPU microseconds for one customer, best of seven rounds over many; `snapshot_bytes` of JSON."""
+    """CPU microseconds for one customer, best of seven rounds over many; `snapshot_bytes` of JSON.
+
+    `learn_us` is what the trainer does with a new snapshot: the champion and its standing challenger learn it.
+    """
 
     score_us: float
     learn_us: float
@@ -32,13 +38,22 @@ def costs(sample: Sample, snapshot: ModelSnapshot, policy: ChurnPolicy) -> Costs
     contributions = [model.contributions(row) for row in rows]
     weights = model.weights()
     pairs = list(zip(rows, contributions, strict=True))
-    learner = ChurnModel.from_parameters(snapshot.parameters, policy)
+    learner, taken = _learner(snapshot, rows, policy)
     return Costs(
         score_us=_best(rows, model.probability),
-        learn_us=_best(rows, lambda row: learner.learn_staying(row, 0.03)),
+        learn_us=_best([taken], learner.learn_staying) / len(taken),
         reasons_us=_best(pairs, lambda pair: explain(pair[1], weights, pair[0], policy)),
         snapshot_bytes=len(encode(snapshot)),
     )
+
+
+def _learner(
+    snapshot: ModelSnapshot, rows: list[Mapping[str, float]], policy: ChurnPolicy
+) -> tuple[Learner, list[Pending]]:
+    """The champion and its standing challenger as the trainer runs them, and snapshots of a day."""
+    learner = Learner(policy, Learning(), parameters.read(snapshot.parameters))
+    learner.open(0)
+    return learner, [learner.test(0, dict(row), 0) for row in rows]
 
 
 def _rows(sample: Sample) -> list[Mapping[str, float]]:

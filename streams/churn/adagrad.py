@@ -11,11 +11,13 @@ from operator import mul
 from typing import Any
 
 from streams.churn.exact import logistic
-from streams.churn.linear import LARGEST_WEIGHT, LinearLogit, Prior
+from streams.churn.linear import LinearLogit, Prior, are_sound
 
 _EPSILON = 1e-8
 # Step of the intercept, which every example moves; River's default.
 _INTERCEPT_RATE = 0.01
+# So that no square of a gradient overflows.
+_LARGEST_SLOPE = 1e9
 
 
 class AdaGradLogit(LinearLogit):
@@ -51,19 +53,22 @@ class AdaGradLogit(LinearLogit):
             y: the class; anything that is true or false.
             w: importance of the example, >= 0.
         """
-        values = self._vector(x)
+        self.take(self.vector(x), y, w)
+
+    def take(self, values: list[float], y: Any, w: float = 1.0) -> None:
+        """Takes an example in by position (`vector`); else as `learn_one`."""
         slope = (logistic(math.fsum(map(mul, self.weights, values))) - (1.0 if y else 0.0)) * w
-        if not (w >= 0.0 and abs(slope) < LARGEST_WEIGHT):  # NaN fails both
+        if not (w >= 0.0 and abs(slope) < _LARGEST_SLOPE):  # NaN fails both
             self.refused += 1
             return
         weights, squares = list(self.weights), list(self.squares)
         weights[0] -= _INTERCEPT_RATE * slope
-        for i, value in enumerate(values[1:], start=1):
-            if value:
-                gradient = slope * value
-                squares[i] += gradient * gradient
-                weights[i] -= self.rate / math.sqrt(squares[i] + _EPSILON) * gradient
-        if not sum(map(abs, weights)) < LARGEST_WEIGHT:
+        rate, root = self.rate, math.sqrt
+        for i in [i for i, value in enumerate(values) if value][1:]:  # the first is the intercept's
+            gradient = slope * values[i]
+            squares[i] += gradient * gradient
+            weights[i] -= rate / root(squares[i] + _EPSILON) * gradient
+        if not are_sound(weights):
             self.refused += 1
             return
         self.weights, self.squares = weights, squares

@@ -28,6 +28,8 @@ _CENTRE = -3.0
 _VARIANCE = 0.1
 # Slopes outside turn the ranking over, or flatten it: such a calibration is not served.
 _SLOPES = (0.2, 5.0)
+#: What a published calibration may say at most: between two looks at the rule it may leave it a little.
+LARGEST_SLOPE, LARGEST_INTERCEPT = 10.0, 50.0
 
 
 class Day(Struct, array_like=True):

@@ -12,10 +12,14 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from schemas.models import Served
+from streams.churn.calibration import LARGEST_INTERCEPT, LARGEST_SLOPE
 from streams.churn.exact import logistic
 from streams.churn.explain import by_family
 from streams.churn.linear import LARGEST_WEIGHT
 from streams.churn.model import ChurnModel
+
+# A calibration stretches what serves.
+_LARGEST_SERVED = LARGEST_WEIGHT * LARGEST_SLOPE + LARGEST_INTERCEPT
 
 
 class Weights(NamedTuple):
@@ -31,7 +35,7 @@ def weights_by_day(tested: Iterable[Served]) -> dict[int, Weights]:
 
 
 def _is_sound(served: Served) -> bool:
-    return all(abs(weight) < LARGEST_WEIGHT for weight in (served.intercept, *served.weights.values()))  # NaN is not
+    return all(abs(weight) < _LARGEST_SERVED for weight in (served.intercept, *served.weights.values()))  # NaN is not
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -49,28 +53,38 @@ class Change(Struct, frozen=True, kw_only=True):
     families: dict[str, float]
 
 
-def compared(
-    model: ChurnModel, now: Mapping[str, float], then: Mapping[str, float], weights: Weights | None = None
-) -> Change:
-    """The change between two instants of a customer.
+class Before(NamedTuple):
+    """A snapshot as models see it: log-odds by family and in all of today's model, in all of the one that served."""
+
+    families: Mapping[str, float]
+    ours: float
+    theirs: float
+
+
+def seen(model: ChurnModel, then: Mapping[str, float], weights: Weights | None = None) -> Before:
+    """What a change is told from, the same until another model is in force.
 
     Args:
         model: today's.
-        now: contributions by family, of today's model.
-        then: features of then, natural units.
+        then: features of the snapshot, natural units.
         weights: of the model that served then; None when it was today's.
     """
     scaled = model.scale.scaled(then)
-    before = by_family(model.classifier.contributions(scaled))
-    families = {name: now.get(name, 0.0) - before.get(name, 0.0) for name in {**before, **now}}
-    under_ours = math.fsum((model.classifier.weights[0], *before.values()))
-    under_theirs = under_ours
+    families = by_family(model.classifier.contributions(scaled))
+    ours = theirs = math.fsum((model.classifier.weights[0], *families.values()))
     if weights is not None:
         known = weights.by_feature
-        under_theirs = math.fsum((weights.intercept, *(known[name] * z for name, z in scaled.items() if name in known)))
+        theirs = math.fsum([weights.intercept, *[known[name] * z for name, z in scaled.items() if name in known]])
+    return Before(families, ours, theirs)
+
+
+def changed(model: ChurnModel, now: Mapping[str, float], before: Before) -> Change:
+    """The change since a snapshot; `now` are contributions by family, of today's model."""
+    then = before.families
+    families = {name: now.get(name, 0.0) - then.get(name, 0.0) for name in {**then, **now}}
     return Change(
-        probability=model.policy.bounded(logistic(under_theirs)),
+        probability=model.policy.bounded(logistic(before.theirs)),
         by_customer=math.fsum(families.values()),
-        by_model=under_ours - under_theirs,
+        by_model=before.ours - before.theirs,
         families=families,
     )

@@ -8,17 +8,20 @@ snapshots taken since the last change count: those before it were served by anot
                 and over all labels since the last change, there by more than chance
     roll-back   a week in which the champion's log loss was beyond its ratio to the constant guess's, and by more
                 than chance: back to the last good state, once; if that fails too, or there is none, to the expert
-                prior, once; then nowhere, for it is the world that changed, and must be learned
+                prior, once, unless it was the prior that was bad (the first horizon of all); then nowhere, for it is
+                the world that changed, and must be learned
     good        a state whose snapshots have matured in a week no worse than the constant guess
 """
 
+from collections.abc import Sequence
 from math import sqrt
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from schemas.models import Challenger, ModelChange, ModelKind
 from streams.churn.exact import log
 from streams.churn.labels import Pending
+from streams.churn.model import ChurnModel
 from streams.churn.parameters import AnyParameters
 from streams.churn.policy import ChurnPolicy
 
@@ -29,12 +32,26 @@ _TWIN_DAYS = 182
 
 
 class Saved(Struct, frozen=True):
-    """A model as it was before `day` was taken."""
+    """A model as it was before `day` was taken; it goes on learning who left of the snapshots it had learned.
+
+    Attributes:
+        missed: as of its seat then.
+        unheard: as of a seat.
+        weights: when it was saved, with the intercept; owed: of its `Arrears` then.
+    """
 
     day: int
     name: str
     kind: ModelKind
     parameters: AnyParameters
+    missed: tuple[int, int] = (0, 0)
+    unheard: int = 0
+    weights: dict[str, float] = {}
+    owed: dict[str, float] = {}
+
+    def learned(self, day: int) -> bool:
+        """Whether snapshots of `day` were learned as staying."""
+        return day < self.day and not _within(day, self.missed)
 
 
 class Seat(Struct):
@@ -43,16 +60,18 @@ class Seat(Struct):
     Attributes:
         since: first day served, None from the beginning.
         missed: snapshots of the days [from, to) it has not learned as staying, so never learns as leaving either.
+        unheard: of the customers that are counted as churned, how many it has not learned from.
     """
 
     name: str = "rls"
     kind: ModelKind = "rls"
     since: int | None = None
     missed: tuple[int, int] = (0, 0)
+    unheard: int = 0
 
     def learned(self, day: int) -> bool:
         """Whether snapshots of `day` were learned as staying."""
-        return not self.missed[0] <= day < self.missed[1]
+        return not _within(day, self.missed)
 
 
 class Score(Struct):
@@ -103,6 +122,8 @@ class Contest(Struct):
         week: the champion against the constant guess in the week being judged; left: churned in it.
         saved: states of the champion that are not judged yet; good: the newest that was, until it is gone back to.
         spent: the prior was gone back to, and no state was good since.
+        begun: first day taken; None when an earlier release took it.
+        week_from: day of the oldest snapshot in the week being judged.
     """
 
     seat: Seat = field(default_factory=Seat)
@@ -114,10 +135,12 @@ class Contest(Struct):
     good: Saved | None = None
     spent: bool = False
     changes: list[ModelChange] = []
+    begun: int | None = None
+    week_from: int | None = None
 
-    def enter(self, name: str, kind: ModelKind, day: int) -> None:
-        """A challenger begins at the expert prior; snapshots before `day` it does not know."""
-        self.challengers.append(Contender(name=name, kind=kind, since=day, missed=(0, day)))
+    def enter(self, name: str, kind: ModelKind, day: int, churned: int) -> None:
+        """A challenger begins at the expert prior; it knows neither the snapshots before `day` nor who churned yet."""
+        self.challengers.append(Contender(name=name, kind=kind, since=day, missed=(0, day), unheard=churned))
 
     def retire_twins(self, born_through: int) -> None:
         """Twins that entered up to that day leave."""
@@ -137,6 +160,7 @@ class Contest(Struct):
             return
         served = _loss(pending.probability, churned)
         self.week.add(served, _loss(constant, churned))
+        self.week_from = pending.day if self.week_from is None else min(self.week_from, pending.day)
         self.left += churned
         for contender in self.challengers:
             probability = pending.others.get(contender.name)
@@ -145,10 +169,20 @@ class Contest(Struct):
                 contender.score.add(loss, served)
                 contender.week.add(loss, served)
 
-    def save(self, day: int, parameters: AnyParameters, spacing: int) -> None:
+    def hear(self, days: Sequence[int]) -> None:
+        """One more customer counts as churned; `days` are those of its snapshots that did."""
+        for seat in (self.seat, *self.challengers):
+            seat.unheard += not any(map(seat.learned, days))
+        self.saved = [_after_hearing(saved, days) for saved in self.saved]
+        self.good = self.good and _after_hearing(self.good, days)
+
+    def save(self, day: int, champion: ChurnModel, spacing: int, owed: dict[str, float]) -> None:
         """Keeps the champion's state before `day` for a roll-back, states at least `spacing` days apart."""
         if not self.saved or day - self.saved[-1].day >= spacing:
-            self.saved = [*self.saved, Saved(day, self.seat.name, self.seat.kind, parameters)][-_SAVED_KEPT:]
+            seat = self.seat
+            parameters, weights = champion.parameters(), champion.all_weights()
+            state = Saved(day, seat.name, seat.kind, parameters, seat.missed, seat.unheard, weights, owed)
+            self.saved = [*self.saved, state][-_SAVED_KEPT:]
 
     def judge(self, day: int, policy: ChurnPolicy) -> tuple[ModelChange, Saved | Contender | None] | None:
         """The verdict on the weeks that are over, as of the beginning of `day`; None when nothing changes.
@@ -156,10 +190,10 @@ class Contest(Struct):
         Returns:
             The change, and who takes the seat: a state to go back to, a challenger, or None for the prior.
         """
-        week, left = self.week, self.left
+        week, left, of_prior = self.week, self.left, self._is_of_the_prior(policy.horizon_days)
         if week.labelled < policy.week_labels or left < policy.week_positives:
             return None
-        self.week, self.left = Score(), 0
+        self.week, self.left, self.week_from = Score(), 0, None
         for contender in self.challengers:
             won = contender.week.labelled == week.labelled and contender.week.beats(policy.promotion_margin)
             contender.weeks_better = contender.weeks_better + 1 if won else 0
@@ -167,7 +201,7 @@ class Contest(Struct):
         told = {"log_loss": week.loss / week.labelled, "log_loss_constant": week.against / week.labelled}
         told["standard_errors"] = week.errors_worse
         worse = week.loss > week.against * policy.rollback_ratio and week.errors_worse > policy.least_standard_errors
-        if worse and not (self.good is None and self.spent):
+        if worse and not (self.good is None and (self.spent or of_prior)):
             to = self.good
             after = f"{to.name} of day {to.day}" if to else "prior"
             return ModelChange(day=day, kind="rollback", before=self.seat.name, after=after, figures=told), to
@@ -188,6 +222,12 @@ class Contest(Struct):
         change = ModelChange(day=day, kind="promotion", before=self.seat.name, after=best.name, figures=figures)
         return change, best
 
+    def _is_of_the_prior(self, horizon_days: int) -> bool:
+        """Whether the week being judged has snapshots of before any label was mature: what is bad then is the prior."""
+        if self.begun is None or self.week_from is None:
+            return False
+        return self.week_from < self.begun + horizon_days
+
     def _found_good(self, served_through: int) -> None:
         """What served snapshots up to that day was good: the newest such state is the one to go back to."""
         served = [saved for saved in self.saved if saved.day <= served_through]
@@ -198,22 +238,30 @@ class Contest(Struct):
     def promote(self, winner: Contender, day: int, parameters: AnyParameters) -> None:
         """The winner takes the seat; who had it, with `parameters`, goes on as a challenger."""
         loser = Contender(name=self.seat.name, kind=self.seat.kind, since=day, parameters=parameters)
-        loser.missed = self.seat.missed
+        loser.missed, loser.unheard = self.seat.missed, self.seat.unheard
         self.challengers = [c for c in self.challengers if c is not winner] + [loser]
-        self._seat(Seat(winner.name, winner.kind, day, winner.missed))
+        self._seat(Seat(winner.name, winner.kind, day, winner.missed, winner.unheard))
 
-    def roll_back(self, to: Saved | None, day: int) -> None:
-        """A saved state, or the prior, takes the seat; another model that had it begins again, a twin leaves."""
+    def roll_back(self, to: Saved | None, day: int, churned: int) -> None:
+        """A saved state, or the prior, takes the seat; another model that had it begins again, a twin leaves.
+
+        Args:
+            to: the state, None for the prior.
+            day: from which on it serves.
+            churned: customers counted as churned so far.
+        """
         was = self.seat
         self.good, self.spent = None, to is None
-        name = to.name if to else "rls"
-        self.challengers = [c for c in self.challengers if c.name != name]
-        self._seat(Seat(name, to.kind if to else "rls", day, (to.day if to else 0, day)))
-        if was.name != name and was.kind != "twin":
-            self.enter(was.name, was.kind, day)
+        seat = Seat("rls", "rls", day, (0, day), churned)
+        if to is not None:
+            seat = Seat(to.name, to.kind, day, (to.day, day), to.unheard)
+        self.challengers = [c for c in self.challengers if c.name != seat.name]
+        self._seat(seat)
+        if was.name != seat.name and was.kind != "twin":
+            self.enter(was.name, was.kind, day, churned)
 
     def _seat(self, seat: Seat) -> None:
-        self.seat, self.saved, self.week, self.left = seat, [], Score(), 0
+        self.seat, self.saved, self.week, self.left, self.week_from = seat, [], Score(), 0, None
         for contender in self.challengers:
             contender.score, contender.week, contender.weeks_better = Score(), Score(), 0
 
@@ -237,6 +285,14 @@ def _told(contender: Contender) -> Challenger:
         champion_log_loss=contender.score.against / n if n else None,
         weeks_better=contender.weeks_better,
     )
+
+
+def _within(day: int, span: tuple[int, int]) -> bool:
+    return span[0] <= day < span[1]
+
+
+def _after_hearing(saved: Saved, days: Sequence[int]) -> Saved:
+    return saved if any(map(saved.learned, days)) else structs.replace(saved, unheard=saved.unheard + 1)
 
 
 def _loss(probability: float, churned: bool) -> float:

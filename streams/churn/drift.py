@@ -1,9 +1,9 @@
 """Drift: has the relation of what was predicted and what came changed?
 
 ADWIN on the residual, label - probability, of mature labels: of the signals that were compared it alone found the
-known drift within a week of the first affected label, once, and raised no false alarm; on log loss it is late and
-false, Page-Hinkley alarms all the time (measured). Probabilities before calibration are watched, so that the
-calibration's coming and going is no drift. The weekly windows of a customer overlap, so its labels are not
+known drift within a week of the first affected label, once; on log loss it is late and false, Page-Hinkley alarms all
+the time (measured; how often it is late or false itself: docs/churn.md). Probabilities before calibration are watched,
+so that the calibration's coming and going is no drift. The weekly windows of a customer overlap, so its labels are not
 independent, as ADWIN takes them to be: leavers come in waves, and waves were taken for drift. An alarm is for people,
 and starts a challenger; it resets nothing.
 """

@@ -8,7 +8,7 @@ direction, and reported.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from msgspec import Struct
@@ -58,29 +58,34 @@ def explain(
         values: metric values, for the numbers in the reasons' texts.
     """
     families = _members(contributions)
-    totals: dict[str, float] = {family: math.fsum([part for part, _ in parts]) for family, parts in families.items()}
-    ranked = sorted([f for f in FAMILIES if f in totals], key=totals.__getitem__, reverse=True)
+    totals = {family: math.fsum(parts) for family, (parts, _) in families.items()}
+    ranked = sorted(totals, key=totals.__getitem__, reverse=True)
     least = _threshold(policy.least_odds_ratio)
-    raising = [f for f in ranked if totals[f] >= least]
-    protecting = [f for f in reversed(ranked) if totals[f] <= -least]
-    del raising[policy.max_raising :], protecting[policy.max_protecting :]
-    # The member that moves the family furthest in the direction it moves as a whole names the reason.
-    named = {f: BY_NAME[max(families[f])[1]] for f in raising}
-    named |= {f: BY_NAME[min(families[f])[1]] for f in protecting}
-    agreeing = {f for f, feature in named.items() if weights[feature.name] * feature.weight > 0.0}
-    reasons = {f: _reason(totals[f], feature, f in agreeing, features, values) for f, feature in named.items()}
+    raising = [f for f in ranked if totals[f] >= least][: policy.max_raising]
+    protecting = [f for f in reversed(ranked) if totals[f] <= -least][: policy.max_protecting]
+    conflicts: list[str] = []
+
+    def reason(family: str, furthest: Callable[[list[float]], float]) -> Reason:
+        # The member that moves the family furthest in the direction it moves as a whole names the reason.
+        parts, names = families[family]
+        feature = BY_NAME[names[parts.index(furthest(parts))]]
+        agrees = weights[feature.name] * feature.weight > 0.0
+        if not agrees:
+            conflicts.append(feature.name)
+        return _reason(totals[family], feature, agrees, features, values)
+
     return Explanation(
-        raising=[reasons[f] for f in raising],
-        protecting=[reasons[f] for f in protecting],
-        no_data=[f for f in FAMILIES if f not in families],
-        conflicts=[feature.name for f, feature in named.items() if f not in agreeing],
+        raising=[reason(family, max) for family in raising],
+        protecting=[reason(family, min) for family in protecting],
+        no_data=[family for family in FAMILIES if family not in families] if len(families) < len(FAMILIES) else [],
+        conflicts=conflicts,
         families=totals,
     )
 
 
 def by_family(contributions: Mapping[str, float]) -> dict[str, float]:
     """Contributions summed by family; families of which nothing is known are absent."""
-    return {family: math.fsum([part for part, _ in parts]) for family, parts in _members(contributions).items()}
+    return {family: math.fsum(parts) for family, (parts, _) in _members(contributions).items()}
 
 
 def unexpected(weights: Mapping[str, float]) -> list[str]:
@@ -88,20 +93,18 @@ def unexpected(weights: Mapping[str, float]) -> list[str]:
     return [feature.name for feature in FEATURES if weights.get(feature.name, 0.0) * feature.weight < 0.0]
 
 
-def _members(contributions: Mapping[str, float]) -> dict[str, list[tuple[float, str]]]:
-    """The contributions of each family, with their features."""
-    families: dict[str, list[tuple[float, str]]] = {}
+def _members(contributions: Mapping[str, float]) -> dict[str, tuple[list[float], list[str]]]:
+    """The contributions of each family of which something is known, and their features."""
+    families: dict[str, tuple[list[float], list[str]]] = {family: ([], []) for family in FAMILIES}
     family_of = _FAMILY_OF.get
     for name, contribution in contributions.items():
         family = family_of(name)
         if family is None:  # a model of another release may know features that are gone
             continue
-        parts = families.get(family)
-        if parts is None:
-            families[family] = [(contribution, name)]
-        else:
-            parts.append((contribution, name))
-    return families
+        parts, names = families[family]
+        parts.append(contribution)
+        names.append(name)
+    return {family: members for family, members in families.items() if members[0]}
 
 
 def _reason(

@@ -170,6 +170,7 @@ FEATURES: tuple[Feature, ...] = (
             "follow_up_missing", "follow_ups_done", field("feedback", "follow_ups_open")),
 )
 # fmt: on
+RENEWAL: frozenset[str] = frozenset(feature.name for feature in FEATURES if feature.read in readings.OF_RENEWAL)
 BY_NAME: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES}
 CONSTANTS: Constants = tuple((f.name, f.transform, f.typical, f.scale) for f in FEATURES)
 PRIOR: Prior = tuple((f.name, f.weight) for f in FEATURES)
@@ -181,6 +182,7 @@ REASON_CODES: frozenset[str] = frozenset(
 
 _COUNTABLE = 2**53
 _READINGS = tuple((feature.name, feature.read) for feature in FEATURES)
+_RENEWAL_READINGS = tuple((name, reading) for name, reading in _READINGS if name in RENEWAL)
 
 
 def features(values: CustomerValues) -> dict[str, float]:
@@ -197,8 +199,17 @@ def features(values: CustomerValues) -> dict[str, float]:
         >>> features(CustomerValues(support=SupportValues(tickets_open=2)))["tickets_open"]
         2.0
     """
+    return _read(values, _READINGS)
+
+
+def if_renewal_due(values: CustomerValues) -> dict[str, float]:
+    """The features that a renewal has a part in, as they would be were it due today."""
+    return _read(readings.with_renewal_due(values), _RENEWAL_READINGS)
+
+
+def _read(values: CustomerValues, wanted: tuple[tuple[str, Reading], ...]) -> dict[str, float]:
     known: dict[str, float] = {}
-    for name, reading in _READINGS:
+    for name, reading in wanted:
         value = reading(values)
         if value is None:
             continue

@@ -5,7 +5,11 @@ An outcome on s itself lies before it and labels nothing. The window has passed 
 label is mature. A window that reaches past the end of what is known stays pending, for ever if need be.
 """
 
+from collections.abc import Container
+
 from msgspec import Struct
+
+from schemas.scores import Censored, Outcome, Snapshot
 
 
 class Pending(Struct):
@@ -27,6 +31,11 @@ class Pending(Struct):
     churned_day: int | None = None
     raw: float | None = None
     others: dict[str, float] = {}
+
+    @property
+    def churned(self) -> bool:
+        """Whether the customer left within the window, as far as is known."""
+        return self.churned_day is not None
 
     @property
     def uncalibrated(self) -> float:
@@ -55,6 +64,12 @@ class CustomerRecords(Struct):
     def forgettable(self) -> bool:
         """True when nothing would be lost without it."""
         return not (self.snapshots or self.outcomes or self.pending or self.churned or self.censored)
+
+    def held(self, observation: Snapshot | Outcome | Censored) -> Container[int]:
+        """The days of which such observations wait already."""
+        if isinstance(observation, Snapshot):
+            return self.snapshots
+        return self.outcomes if isinstance(observation, Outcome) else self.censored
 
     def leave(self, day: int, horizon_days: int) -> list[Pending]:
         """Marks the snapshots an outcome on `day` makes positive; those not marked before, oldest first."""

@@ -5,20 +5,21 @@ and written back at the end of each day taken. Changes of what serves happen onl
 opened, so every snapshot of a day is tested by the same models.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import ceil
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from schemas.models import ModelChange, ModelChangeKind, Served, WeekQuality
 from streams.churn.adwin import Adwin
+from streams.churn.arrears import Arrears, arrears, moved
 from streams.churn.calibration import Platt
 from streams.churn.contest import Contender, Contest, Saved
 from streams.churn.drift import DriftWatch
 from streams.churn.evaluation import Evaluation
 from streams.churn.labels import Pending
 from streams.churn.model import ChurnModel
-from streams.churn.parameters import AnyParameters
+from streams.churn.parameters import AnyParameters, carried
 from streams.churn.policy import ChurnPolicy
 
 WEEKS_KEPT = 26
@@ -34,6 +35,7 @@ class Learning(Struct):
         alarmed: drift was seen on the day being taken.
         monday: of the week whose mature labels `week` evaluates; weeks: those before it, the newest.
         tested: what served on the two newest days with snapshots, newest first.
+        arrears: of a state that was gone back to.
     """
 
     contest: Contest = field(default_factory=Contest)
@@ -44,6 +46,7 @@ class Learning(Struct):
     week: Evaluation = field(default_factory=Evaluation)
     weeks: list[WeekQuality] = []
     tested: list[Served] = []
+    arrears: Arrears = field(default_factory=Arrears)
 
 
 class Learner:
@@ -59,30 +62,43 @@ class Learner:
         self._policy = policy
         self._learning = learning
         seat = learning.contest.seat
-        self.champion = (
-            ChurnModel.prior(policy, seat.kind)
-            if parameters is None
-            else ChurnModel.resumed(parameters, policy, seat.kind)
-        )
+        if parameters is None:
+            self.champion = ChurnModel.prior(policy, seat.kind)
+        else:
+            self.champion = ChurnModel.resumed(parameters, policy, seat.kind)
+            learning.arrears.keep(carried(parameters, self.champion.constants))
+        self._refused_before = self.champion.classifier.refused
         self._others: list[tuple[Contender, ChurnModel]] = []
         self._seated()
 
-    def open(self, day: int) -> None:
-        """Begins a day: at a new week the one before is judged, and what serves may change."""
+    def open(self, day: int, churned: int = 0) -> None:
+        """Begins a day: at a new week the one before is judged, and what serves may change.
+
+        Args:
+            day: to be taken.
+            churned: customers counted as churned so far.
+        """
         learning, contest = self._learning, self._learning.contest
         if not contest.entered:
-            contest.enter("adagrad", "adagrad", day)
-            contest.entered = True
+            contest.enter("adagrad", "adagrad", day, churned)
+            contest.entered, contest.begun = True, day
         monday = day - (day - 4) % 7  # 1970-01-05, the first Monday, is day 4
         if learning.monday != monday:
             self._close_week()
             learning.monday = monday
-            self._judge(day)
+            self._judge(day, churned)
             self._calibrate(day)
             contest.retire_old_twins(day)
             spacing = 7 * ceil(self._policy.horizon_days / 7 / _SAVES_PER_HORIZON)
-            contest.save(day, self.champion.parameters(), spacing)
+            contest.save(day, self.champion, spacing, learning.arrears.owed())
+        self.champion.move(learning.arrears.due(day, self._policy.horizon_days))
+        self._refused_before = self.champion.classifier.refused
         self._seated()
+
+    @property
+    def refused(self) -> int:
+        """Examples the champion turned away since the day was opened."""
+        return self.champion.classifier.refused - self._refused_before
 
     def test(self, day: int, features: dict[str, float], model_version: int) -> Pending:
         """A new snapshot with what the models say of it."""
@@ -117,32 +133,56 @@ class Learner:
         learning.platt.learn(day, current, self._policy)
         learning.alarmed = learning.drift.learn(day, [churned - raw for raw, churned in current], self._policy)
 
-    def learn_leaving(self, left: Iterable[Pending]) -> None:
+    def hear(self, days: Sequence[int]) -> None:
+        """One more customer counts as churned; `days` are those of its snapshots that did."""
+        self._learning.contest.hear(days)
+
+    def learn_leaving(self, left: Sequence[Pending]) -> None:
         """Snapshots whose customers left; a model that never learned one as staying leaves it out."""
-        seat = self._learning.contest.seat
+        contest = self._learning.contest
         for pending in left:
-            if seat.learned(pending.day):
+            if contest.seat.learned(pending.day):
                 self.champion.learn_leaving(pending.features)
             for contender, model in self._others:
                 if contender.learned(pending.day):
                     model.learn_leaving(pending.features)
+        contest.saved = [self._taught(saved, left) for saved in contest.saved]
 
-    def learn_staying(self, taken: Iterable[Pending]) -> None:
+    def _taught(self, saved: Saved, left: Sequence[Pending]) -> Saved:
+        """A saved state with those who left of its snapshots: without them it would say too little when it serves."""
+        known = [pending for pending in left if saved.learned(pending.day)]
+        if not known:
+            return saved
+        model = self._restored(saved)
+        saved = _comparable(saved, model)
+        for pending in known:
+            model.learn_leaving(pending.features)
+        return structs.replace(saved, parameters=model.parameters())
+
+    def learn_staying(self, taken: Sequence[Pending]) -> None:
         """New snapshots, as staying until the contrary is seen."""
+        for model in (self.champion, *(model for _, model in self._others)):
+            model.fade(len(taken))
         for pending in taken:
-            self.champion.learn_staying(pending.features, pending.uncalibrated)
+            values = self.champion.values(pending.features)
+            self.champion.take_staying(values, pending.uncalibrated)
             for contender, model in self._others:
-                model.learn_staying(pending.features, pending.others[contender.name])
+                model.take_staying(values, pending.others[contender.name])
 
-    def close(self, day: int) -> AnyParameters:
-        """Ends a day: writes the models back, starts a challenger after an alarm; the champion's parameters."""
+    def close(self, day: int, churned: int = 0) -> AnyParameters:
+        """Ends a day: writes the models back, starts a challenger after an alarm; the champion's parameters.
+
+        Args:
+            day: that was taken.
+            churned: customers counted as churned so far.
+        """
         contest = self._learning.contest
         for contender, model in self._others:
             contender.parameters = model.parameters()
         if self._learning.alarmed:
             self._learning.alarmed = False
             contest.retire_twins(day)
-            contest.enter(f"twin-{day}", "twin", day + 1)
+            contest.enter(f"twin-{day}", "twin", day + 1, churned)
             self._seated()
         return self.champion.parameters()
 
@@ -180,19 +220,25 @@ class Learner:
             learning.weeks = [*learning.weeks, told][-WEEKS_KEPT:]
         learning.week = Evaluation()
 
-    def _judge(self, day: int) -> None:
+    def _judge(self, day: int, churned: int) -> None:
         learning, contest = self._learning, self._learning.contest
         verdict = contest.judge(day, self._policy)
         if verdict is None:
             return
         change, successor = verdict
         parameters = self.champion.parameters()
+        learning.arrears = Arrears()
         if isinstance(successor, Contender):
             self.champion = next(model for contender, model in self._others if contender is successor)
             contest.promote(successor, day, parameters)
         else:
-            contest.roll_back(successor, day)
+            contest.roll_back(successor, day, churned)
             self.champion = self._restored(successor)
+            if successor is not None:
+                successor = _comparable(successor, self.champion)
+                held_back = moved(successor.weights, self.champion.all_weights())
+                learning.arrears = arrears(day, held_back, successor.owed)
+                self.champion.move({name: -by for name, by in held_back.items()})
         contest.record(change)
         # Both speak of the champion that was.
         if learning.platt.on:
@@ -218,3 +264,10 @@ class Learner:
         ratio = platt.ratio()
         figures = {"slope": slope, "intercept": intercept} | ({} if ratio is None else {"ratio": ratio})
         self._learning.contest.record(ModelChange(day=day, kind=kind, before=name, after=name, figures=figures))
+
+
+def _comparable(saved: Saved, model: ChurnModel) -> Saved:
+    """The state without what it noted of weights that did not go over to the model made of it."""
+    names = carried(saved.parameters, model.constants)
+    weights, owed = ({name: of[name] for name in of if name in names} for of in (saved.weights, saved.owed))
+    return structs.replace(saved, weights=weights, owed=owed)

@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from river import base
@@ -11,10 +11,16 @@ from streams.churn.exact import logistic
 from streams.churn.scale import number
 
 Prior = tuple[tuple[str, float], ...]
-# Far outside what scaled features reach: a belt for callers without a scaler, not a part of the model.
-_LARGEST = 1e3
-# Beyond all reason, and small enough that no sum over features can overflow.
-LARGEST_WEIGHT = 1e9
+#: Far outside what scaled features reach: a belt for callers without a scaler, not a part of the model.
+LARGEST_VALUE = 1e3
+#: Log-odds per spread; features reach 4 spreads, and odds of e^20 are certainty: beyond it is no model of anything.
+LARGEST_WEIGHT = 50.0
+
+
+def are_sound(weights: Sequence[float]) -> bool:
+    """Whether every weight lies within the largest; NaN does not."""
+    within = min(weights) > -LARGEST_WEIGHT and max(weights) < LARGEST_WEIGHT
+    return within and abs(sum(weights)) < math.inf  # what is NaN hides from min and max, not from the sum
 
 
 class LinearLogit(base.Classifier):
@@ -57,12 +63,12 @@ class LinearLogit(base.Classifier):
             position = index.get(name)
             if position is None:
                 continue
-            value = raw if type(raw) is float and -_LARGEST <= raw <= _LARGEST else _bounded(raw)
+            value = raw if type(raw) is float and -LARGEST_VALUE <= raw <= LARGEST_VALUE else _bounded(raw)
             if value is not None:
                 parts[name] = weights[position] * value
         return parts
 
-    def _vector(self, x: Mapping[Any, Any]) -> list[float]:
+    def vector(self, x: Mapping[Any, Any]) -> list[float]:
         """The example by position, 1 for the intercept; makes room for features not met before."""
         index = self._index
         if not x.keys() <= index.keys():
@@ -74,10 +80,14 @@ class LinearLogit(base.Classifier):
         values = [0.0] * len(self.weights)
         values[0] = 1.0
         for name, raw in x.items():
-            value = raw if type(raw) is float and -_LARGEST <= raw <= _LARGEST else _bounded(raw)
+            value = raw if type(raw) is float and -LARGEST_VALUE <= raw <= LARGEST_VALUE else _bounded(raw)
             if value is not None:
                 values[index[name]] = value
         return values
+
+    @abstractmethod
+    def take(self, values: list[float], y: Any, w: float = 1.0) -> None:
+        """Takes an example in by position."""
 
     @abstractmethod
     def _grown(self, by: int) -> None:
@@ -86,4 +96,4 @@ class LinearLogit(base.Classifier):
 
 def _bounded(raw: Any) -> float | None:
     value = number(raw)
-    return None if value is None else min(max(value, -_LARGEST), _LARGEST)
+    return None if value is None else min(max(value, -LARGEST_VALUE), LARGEST_VALUE)

@@ -1,4 +1,4 @@
-"""The churn model: a River pipeline of fixed scaling and `RLSLogit`, starting at the expert prior.
+"""The churn model: fixed scaling and `RLSLogit`, which River composes to a pipeline; it starts at the expert prior.
 
 Learning follows fake-negative weighting (Ktena et al. 2019, arXiv 1907.06558): a snapshot counts as negative
 at once, and once more as positive if the customer leaves, with importance weights that make the mean come
@@ -8,7 +8,7 @@ negatives after the window", the obvious code, over-predicts sixfold at the star
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,10 @@ from river.__version__ import __version__ as river_version
 from schemas.models import ModelKind
 from streams.churn import parameters as state
 from streams.churn.adagrad import AdaGradLogit
+from streams.churn.arrears import INTERCEPT
 from streams.churn.exact import logistic, logit
 from streams.churn.features import CONSTANTS, PRIOR
+from streams.churn.linear import are_sound
 from streams.churn.parameters import AnyParameters, Classifier
 from streams.churn.policy import ChurnPolicy
 from streams.churn.rls import RLSLogit
@@ -65,6 +67,7 @@ class ChurnModel:
             forgetting=policy.twin_forgetting if kind == "twin" else policy.forgetting,
             variance=policy.variance,
             variance_cap=policy.variance_cap,
+            least_kept=policy.twin_least_kept if kind == "twin" else policy.least_kept,
         )
         return cls(Scale(CONSTANTS, policy.clip), classifier, policy)
 
@@ -86,11 +89,6 @@ class ChurnModel:
         classifier = RLSLogit(prior=prior, intercept=slope * self.classifier.weights[0] + intercept)
         return ChurnModel(self.scale, classifier, self.policy)
 
-    @cached_property
-    def pipeline(self) -> Any:
-        """`scale | classifier` as River composes them; on first use, for composition is slow to import."""
-        return self.scale | self.classifier
-
     def probability(self, features: Mapping[str, Any]) -> float:
         """Probability in [floor, 1 - floor] for features in natural units, whatever their order."""
         return self.probability_of(self.contributions(features))
@@ -108,13 +106,46 @@ class ChurnModel:
         names = (name for name, *_ in self.constants)
         return dict(zip(names, self.classifier.weights[1:], strict=True))
 
+    def all_weights(self) -> dict[str, float]:
+        """The weights and, under `INTERCEPT`, the intercept."""
+        return {INTERCEPT: self.classifier.weights[0], **self.weights()}
+
+    def move(self, by: Mapping[str, float]) -> None:
+        """Adds to weights by feature, and to the intercept under `INTERCEPT`; no step out of bounds is taken."""
+        weights = self.all_weights()
+        moved = {name: weight + by[name] for name, weight in weights.items() if name in by}
+        within = {name: weight for name, weight in moved.items() if are_sound([weight])}
+        self.classifier.weights = list((weights | within).values())
+
+    def fade(self, snapshots: int) -> None:
+        """Lets the past fade, before so many new snapshots of a day are learned.
+
+        It fades by each of them, but by them all no further than to the share that the policy keeps; so a large
+        company's model has a memory of as many weeks as a small one's.
+        """
+        if isinstance(self.classifier, RLSLogit):
+            self.classifier.fade(snapshots)
+
     def learn_staying(self, features: Mapping[str, Any], probability: float) -> None:
         """A new snapshot, with the probability it was given: negative until the contrary is seen."""
-        self.pipeline.learn_one(features, False, w=(1.0 - probability) * (1.0 + probability))
+        self.take_staying(self.values(features), probability)
 
     def learn_leaving(self, features: Mapping[str, Any]) -> None:
         """A snapshot whose customer left within the horizon; it was learned as staying before."""
-        self.pipeline.learn_one(features, True, w=1.0 + self.probability(features))
+        self.take_leaving(self.values(features))
+
+    def values(self, features: Mapping[str, Any]) -> list[float]:
+        """Features by position and scaled; the same for all models of today's features and policy."""
+        return self.classifier.vector(self.scale.scaled(features))
+
+    def take_staying(self, values: list[float], probability: float) -> None:
+        """As `learn_staying`."""
+        self.classifier.take(values, False, (1.0 - probability) * (1.0 + probability))
+
+    def take_leaving(self, values: list[float]) -> None:
+        """As `learn_leaving`."""
+        now = logistic(math.fsum(map(mul, self.classifier.weights, values)))
+        self.classifier.take(values, True, 1.0 + self.policy.bounded(now))
 
     def score_many(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         """Probabilities of many customers at once, equal to `probability` to 1e-12; to re-score in bulk."""

@@ -13,7 +13,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from streams.churn.adagrad import AdaGradLogit
-from streams.churn.linear import LARGEST_WEIGHT, Prior
+from streams.churn.arrears import INTERCEPT
+from streams.churn.linear import LARGEST_VALUE, LARGEST_WEIGHT, Prior, are_sound
 from streams.churn.rls import RLSLogit
 from streams.churn.scale import Constant, Constants, Scale
 from streams.errors import PoisonError
@@ -37,7 +38,7 @@ class Parameters(Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHE
         clip: bound of scaled features.
         weights: intercept, then one per feature, log-odds per spread.
         covariance: upper triangle of the weights' covariance, by rows, intercept first.
-        forgetting, variance, variance_cap: as in `RLSLogit`.
+        forgetting, variance, variance_cap, least_kept: as in `RLSLogit`.
         learned, refused: examples taken in, and turned away because they would have broken the numbers.
     """
 
@@ -51,6 +52,7 @@ class Parameters(Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHE
     variance_cap: float
     learned: int
     refused: int
+    least_kept: float = 0.0
 
 
 class AdaGradParameters(Struct, frozen=True, kw_only=True, tag_field="schema", tag=ADAGRAD_SCHEMA):
@@ -104,6 +106,7 @@ def restored(parameters: AnyParameters) -> tuple[Scale, Classifier]:
             forgetting=parameters.forgetting,
             variance=parameters.variance,
             variance_cap=parameters.variance_cap,
+            least_kept=parameters.least_kept,
         )
         classifier.covariance = _square(parameters.covariance, len(parameters.weights))
     else:
@@ -130,6 +133,7 @@ def captured(scale: Scale, classifier: Classifier, river: str) -> AnyParameters:
             variance_cap=classifier.variance_cap,
             learned=learned,
             refused=refused,
+            least_kept=classifier.least_kept,
         )
     return AdaGradParameters(
         river=river,
@@ -143,18 +147,25 @@ def captured(scale: Scale, classifier: Classifier, river: str) -> AnyParameters:
     )
 
 
+def carried(parameters: AnyParameters, constants: Constants) -> dict[str, tuple[int, int]]:
+    """What goes over to a model of these constants: positions here and there by feature, or `INTERCEPT`.
+
+    Left out are features whose constants are others, for their weights are in other units, and weights out of bounds
+    (an earlier release had none), for with them every example would be refused.
+    """
+    known = {row: position for position, row in enumerate(parameters.constants, start=1)}
+    places = {row[0]: (position, known[row]) for position, row in enumerate(constants, start=1) if row in known}
+    places = {INTERCEPT: (0, 0), **places}
+    return {name: place for name, place in places.items() if are_sound([parameters.weights[place[1]]])}
+
+
 def taken_up(parameters: AnyParameters, scale: Scale, classifier: Classifier) -> None:
     """Carries what was learned over to estimators of another feature list or policy, in place.
 
-    Features whose constants are the same keep weight and certainty; changed and new ones stay at the prior.
-    Estimators of the other kind take the weights alone.
+    Weights that are `carried` keep their certainty; all others stay at the prior. Estimators of the other kind take the
+    weights alone.
     """
-    kept = {row[0]: (position, row) for position, row in enumerate(parameters.constants, start=1)}
-    pairs = [(0, 0)] + [
-        (position, kept[row[0]][0])
-        for position, row in enumerate(scale.constants or (), start=1)
-        if row[0] in kept and kept[row[0]][1] == row
-    ]
+    pairs = list(carried(parameters, scale.constants or ()).values())
     here, there = [a for a, _ in pairs], [b for _, b in pairs]
     for a, b in pairs:
         classifier.weights[a] = parameters.weights[b]
@@ -193,16 +204,19 @@ def _problem(p: AnyParameters) -> str | None:
     numbers = (*p.weights, *spread, *(v for _, _, *pair in p.constants for v in pair))
     if not all(map(math.isfinite, numbers)):
         return "numbers that are not finite"
-    if not max(map(abs, p.weights)) < LARGEST_WEIGHT:
+    if not are_sound(p.weights):
         return f"a weight of {LARGEST_WEIGHT:g} or more"
-    if not all(0.0 < value < math.inf for value in (*(scale for *_, scale in p.constants), p.clip)):
+    # Scaling multiplies by the inverse: an infinite one makes a NaN of 0.
+    scalable = all(scale > 0.0 and 1.0 / scale < math.inf for *_, scale in p.constants)
+    if not scalable or not 0.0 < p.clip <= LARGEST_VALUE:
         return "a scale or clip out of range"
     return _problem_of_rls(p, size) if isinstance(p, Parameters) else _problem_of_adagrad(p)
 
 
 def _problem_of_rls(p: Parameters, size: int) -> str | None:
     variances = (*_square(p.covariance, size).diagonal().tolist(), p.variance, p.variance_cap)
-    if all(0.0 < variance < math.inf for variance in variances) and 0.0 < p.forgetting <= 1.0:
+    remembering = 0.0 < p.forgetting <= 1.0 and 0.0 <= p.least_kept <= 1.0
+    if all(0.0 < variance < math.inf for variance in variances) and remembering:
         return None
     return "a variance or forgetting out of range"
 

@@ -24,22 +24,24 @@ class ChurnPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             probability; chosen: 3 %, low in the 2-8 % of the panels. Better: the company's own.
         min_customers_churned: distinct churned customers among the mature labels from which on the model is
             no longer called a prior; chosen, not measured: with fewer, its AUC is known to +-0.1 at best.
-        forgetting: factor on the weight of the past per learned example; measured: under 0.9998 it can
-        diverge. variance: of each weight around its expert prior, squared log-odds per spread; measured.
+        forgetting: factor on the weight of the past per snapshot; measured: under 0.9998 it can diverge.
+        least_kept: what the snapshots of a day (a week's) leave of it at least; measured: without it a large
+            company's model forgets within weeks.
+        variance: of each weight around its expert prior, squared log-odds per spread; measured.
         variance_cap: no weight gets less certain than this, however much is forgotten; measured.
         clip: bound of scaled features, spreads; measured: one value of 1e18 does no harm.
         probability_floor: probabilities stay in [floor, 1 - floor], the model is never certain; chosen.
         least_odds_ratio: reasons under this odds ratio, either way, are not shown; chosen.
         max_raising, max_protecting: how many reasons are shown; chosen.
-        horizons: windows for which probabilities are told besides, days, by constant hazard; chosen.
+        horizons: windows for which probabilities are told besides, days; chosen.
         learning_rate: first step of the AdaGrad challenger; measured: .05 the best of its kind.
         twin_forgetting: `forgetting` of the challenger that a drift alarm starts; measured: the least that
-            does not diverge.
+            does not diverge. twin_least_kept: its `least_kept`; chosen: twice as fast.
         calibration_labels: the newest mature labels calibration is judged by; measured.
         calibration_ratio: Platt scaling is switched on when mean predicted / observed there is at or beyond
             this, or its inverse; measured: models within are only made worse by it.
         calibration_back: and off again within this; chosen.
-        drift_delta: ADWIN's confidence; measured: no false alarm in 17 months.
+        drift_delta: ADWIN's confidence; measured: one false alarm in 17 months.
         drift_muted_days: after the first mature label no alarm is raised for so long; measured.
         week_labels, week_positives: weeks of mature labels are judged together until they hold so many, and
             so many churned among them; chosen.
@@ -56,7 +58,7 @@ class ChurnPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     base_rate: float = 0.03
     min_customers_churned: int = 30
     forgetting: float = 0.9999
-    variance: float = 0.1
+    variance: float = 0.05
     variance_cap: float = 0.5
     clip: float = 4.0
     probability_floor: float = 0.001
@@ -66,6 +68,8 @@ class ChurnPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     horizons: tuple[int, ...] = (30, 60, 90)
     learning_rate: float = 0.05
     twin_forgetting: float = 0.9998
+    least_kept: float = 0.98
+    twin_least_kept: float = 0.96
     calibration_labels: int = 1000
     calibration_ratio: float = 1.25
     calibration_back: float = 1.1
@@ -92,6 +96,8 @@ class ChurnPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             ("base_rate", self.probability_floor <= self.base_rate <= 0.5, "from probability_floor to 0.5"),
             ("min_customers_churned", self.min_customers_churned >= 1, "at least 1"),
             ("forgetting", 0.99 <= self.forgetting <= 1, "from 0.99 to 1"),
+            ("least_kept", 0 <= self.least_kept <= 1, "from 0 to 1"),
+            ("twin_least_kept", 0 <= self.twin_least_kept <= 1, "from 0 to 1"),
             ("variance", 0 < self.variance <= self.variance_cap, "above 0 and at most variance_cap"),
             ("variance_cap", self.variance_cap <= 100, "at most 100"),
             ("clip", 0 < self.clip <= 100, "above 0 and at most 100"),

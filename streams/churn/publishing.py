@@ -1,6 +1,7 @@
 """A model as it is published: its numbers, how good it has been, and everything that was decided about it."""
 
 from schemas.models import ModelSnapshot
+from streams.alerts.model_rules import Seen
 from streams.churn.evaluation import Evaluation
 from streams.churn.learner import Learning
 from streams.churn.model import MODEL_NAME, RIVER_VERSION, ChurnModel
@@ -30,7 +31,8 @@ def published(
         version: offset of the newest record included.
     """
     classifier, seat = champion.classifier, learning.contest.seat
-    learned_enough = classifier.learned and evaluation.customers_churned >= policy.min_customers_churned
+    heard = evaluation.customers_churned - seat.unheard
+    learned_enough = classifier.learned and heard >= policy.min_customers_churned
     return ModelSnapshot(
         model=MODEL_NAME,
         model_version=model_version,
@@ -53,4 +55,26 @@ def published(
         tested=learning.tested,
         horizons=list(policy.horizons),
         counts={"learned": classifier.learned, "refused": classifier.refused, "censored": censored},
+    )
+
+
+def seen_on(day: int, learning: Learning, churned: int, refused: int) -> Seen:
+    """What the rules about the model see of a day.
+
+    Args:
+        day: that was taken.
+        learning: the state of the models.
+        churned: customers counted as churned so far.
+        refused: examples turned away on the day.
+    """
+    contest = learning.contest
+    return Seen(
+        day=day,
+        alarms=learning.drift.alarms,
+        changes=contest.changes,
+        calibrated=learning.platt.on,
+        good=contest.good is not None,
+        refused=refused,
+        champion=contest.seat.name,
+        churned=churned,
     )

@@ -7,6 +7,8 @@ of the day for snapshots, so no reading can see past it.
 from collections.abc import Callable
 from operator import attrgetter
 
+from msgspec import structs
+
 from schemas.metrics import CustomerValues, Domain
 from streams.churn.exact import log
 
@@ -144,6 +146,40 @@ def renewal_by_hand(values: CustomerValues) -> Number:
     due = renewal_due(values)
     automatic = None if values.revenue is None else values.revenue.renewal_automatic
     return None if due is None or automatic is None else due * (not automatic)
+
+
+OF_RENEWAL: tuple[Reading, ...] = (
+    renewal_due,
+    renewal_due_level,
+    renewal_due_use,
+    renewal_due_price,
+    renewal_due_term,
+    renewal_by_hand,
+)
+
+
+def renewal_due_after(values: CustomerValues, days: int) -> bool | None:
+    """Whether `renewal_due` would be 1 so many days from now, were the contract renewed for as long whenever it ends.
+
+    Returns:
+        None when the values do not tell when it renews.
+    """
+    revenue = values.revenue
+    if revenue is None or revenue.days_to_renewal is None:
+        return None
+    left = revenue.days_to_renewal - days
+    if left > 0:
+        return left <= RENEWAL_DUE_DAYS
+    period = revenue.renewal_period_days
+    if not period:
+        return False
+    return period - -left % period <= RENEWAL_DUE_DAYS
+
+
+def with_renewal_due(values: CustomerValues) -> CustomerValues:
+    """The values as they would be were the renewal due today."""
+    revenue = None if values.revenue is None else structs.replace(values.revenue, days_to_renewal=0)
+    return structs.replace(values, revenue=revenue)
 
 
 def cancellation_reported(values: CustomerValues) -> Number:

@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 from schemas.metrics import CustomerValues
 from schemas.models import Calibration, ModelSnapshot, Quality
 from schemas.scores import Reason
-from streams.churn.changes import Change, Weights, compared, weights_by_day
+from streams.churn import readings
+from streams.churn.calibration import LARGEST_INTERCEPT, LARGEST_SLOPE
+from streams.churn.changes import Before, Change, Weights, changed, seen, weights_by_day
 from streams.churn.explain import explain, unexpected
-from streams.churn.horizons import at_horizon
+from streams.churn.features import RENEWAL, if_renewal_due
+from streams.churn.horizons import at_horizon, windows
 from streams.churn.model import MODEL_NAME, ChurnModel
 from streams.churn.parameters import ForeignModelError
 from streams.churn.policy import Band, ChurnPolicy
+from streams.churn.terms import Terms
 
 _NOTHING = CustomerValues()
-_LARGEST_CALIBRATION = 100.0
 _LONGEST_HORIZON = 365
 _MOST_HORIZONS = 20
 
@@ -61,6 +64,7 @@ class ChurnScorer:
         horizon_days: the window the probability speaks of.
         is_prior: too few labels seen to call it learned.
         quality: of the model, test-then-train.
+        serving: the model's terms, another object with every model taken up.
         champion: which model serves; calibrated: whether Platt scaling is on; horizons: days told besides.
 
     Example:
@@ -116,7 +120,7 @@ class ChurnScorer:
             features: as `features.features` gives them.
             values: the metric values they were read from, for the numbers in the reasons.
         """
-        contributions = self._model.contributions(features)
+        contributions = self.serving.contributions(features)
         probability = self._model.probability_of(contributions)
         told = explain(contributions, self._weights, features, self.policy, values)
         return Risk(
@@ -128,22 +132,55 @@ class ChurnScorer:
             conflicts=told.conflicts,
             baseline=self._model.classifier.weights[0],
             families=told.families,
-            horizons={str(days): at_horizon(probability, self.horizon_days, days) for days in self.horizons},
+            horizons=self._further(probability, contributions, values),
             calibrated=self.calibrated,
         )
 
-    def change(self, families: Mapping[str, float], day: int, then: Mapping[str, float]) -> Change | None:
-        """What changed since a snapshot; None when it is not known any more what served then.
+    def risk_by_horizon(self, features: Mapping[str, float], values: CustomerValues) -> dict[str, float]:
+        """The probabilities by days alone, that of the learned window among them."""
+        contributions = self.serving.contributions(features)
+        probability = self._model.probability_of(contributions)
+        return {str(self.horizon_days): probability} | self._further(probability, contributions, values)
+
+    def _further(
+        self, probability: float, contributions: Mapping[str, float], values: CustomerValues
+    ) -> dict[str, float]:
+        """Probabilities by horizon: in later windows a renewal is due or not as the calendar has it."""
+        of, window = self._model, self.horizon_days
+        now, other = bool(readings.renewal_due(values)), None
+        chances = [probability]
+        for number in range(1, max((windows(window, days) for days in self.horizons), default=1)):
+            due = readings.renewal_due_after(values, number * window)
+            if due is None or due == now:
+                chances.append(probability)
+                continue
+            if other is None:
+                moved = {name: part for name, part in contributions.items() if name not in RENEWAL}
+                if due:
+                    moved |= self.serving.contributions(if_renewal_due(values))
+                other = of.probability_of(moved)
+            chances.append(other)
+        return {str(days): at_horizon(chances, window, days) for days in self.horizons}
+
+    def before(self, day: int, then: Mapping[str, float]) -> Before | None:
+        """A snapshot as models see it while `serving` is the same; None when it is not known any more what served.
 
         Args:
-            families: of the risk now.
             day: of the snapshot.
             then: its features.
         """
         weights = self._tested.get(day)
-        if weights is None and self.trained_through is not None and day <= self.trained_through:
+        if weights is None and self.has_tested(day):
             return None
-        return compared(self._model, families, then, weights)
+        return seen(self._model, then, weights)
+
+    def has_tested(self, day: int) -> bool:
+        """Whether the snapshots of a day were tested before the model in force was published."""
+        return day in self._tested or (self.trained_through is not None and day <= self.trained_through)
+
+    def changed(self, families: Mapping[str, float], before: Before) -> Change:
+        """What changed since a snapshot; `families` are of the risk now."""
+        return changed(self._model, families, before)
 
     def unexpected(self) -> list[str]:
         """Features whose learned weight points against the expert's expectation."""
@@ -160,6 +197,7 @@ class ChurnScorer:
     def _use(self, model: ChurnModel) -> None:
         self._model = model
         self._weights = model.weights()
+        self.serving = Terms(model)
 
 
 def _as_served(model: ChurnModel, calibration: Calibration) -> ChurnModel:
@@ -167,6 +205,6 @@ def _as_served(model: ChurnModel, calibration: Calibration) -> ChurnModel:
     if not calibration.on:
         return model
     slope, intercept = calibration.slope, calibration.intercept
-    if not (0.0 < slope <= _LARGEST_CALIBRATION and abs(intercept) <= _LARGEST_CALIBRATION):  # NaN is neither
+    if not (0.0 < slope <= LARGEST_SLOPE and abs(intercept) <= LARGEST_INTERCEPT):  # NaN is neither
         raise ForeignModelError(f"expected a sound calibration, got slope {slope!r} and intercept {intercept!r}")
     return model.stretched(slope, intercept)

@@ -18,7 +18,7 @@ The table's keys and meta must come from one flush: the model in meta knows what
 """
 
 from bisect import insort
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from typing import assert_never
 
 from msgspec import Struct, field
@@ -28,6 +28,8 @@ from schemas.envelope import LATEST_MS
 from schemas.models import ModelSnapshot
 from schemas.registry import MODELS, OBSERVATIONS
 from schemas.scores import Censored, Labelled, Observation, ObservationsClosed, Outcome, Snapshot
+from streams.alerts.episodes import Episode
+from streams.alerts.model_machine import ModelAlerts
 from streams.churn.agenda import Agenda
 from streams.churn.evaluation import Evaluation
 from streams.churn.features import known
@@ -36,7 +38,7 @@ from streams.churn.learner import Learner, Learning
 from streams.churn.model import MODEL_NAME
 from streams.churn.parameters import AnyParameters
 from streams.churn.policy import ChurnPolicy
-from streams.churn.publishing import published
+from streams.churn.publishing import published, seen_on
 from streams.metrics.days import DAY_MS
 from streams.metrics.partition import Partition
 
@@ -55,6 +57,7 @@ class TrainerLedger(Struct):
         waiting: days with buffered records, sorted; pending: days of snapshots without mature label, sorted.
         own: our own labels met again on the topic; dead: records that could not be read, or not be true.
         censored: snapshots that will never have a label.
+        told: what people are told of the model, by rule.
     """
 
     parameters: AnyParameters | None = None
@@ -72,6 +75,7 @@ class TrainerLedger(Struct):
     own: int = 0
     learning: Learning = field(default_factory=Learning)
     censored: int = 0
+    told: dict[str, Episode] = {}
 
 
 TrainerPartition = Partition[CustomerRecords, TrainerLedger]
@@ -84,6 +88,7 @@ class TrainerMachine:
         policy: horizon and constants of the model.
         partitions: how many scoring partitions close days.
         observations_topic, models_topic: where labels and models go.
+        alerts: tells people of the model; None tells nobody.
     """
 
     def __init__(
@@ -92,11 +97,13 @@ class TrainerMachine:
         partitions: int,
         observations_topic: str = OBSERVATIONS.name,
         models_topic: str = MODELS.name,
+        alerts: ModelAlerts | None = None,
     ) -> None:
         self.policy = policy
         self._partitions = partitions
         self._observations_topic = observations_topic
         self._models_topic = models_topic
+        self._alerts = alerts
         self._of: TrainerLedger | None = None
 
     def step(self, part: TrainerPartition, offset: int, observation: Observation) -> None:
@@ -147,7 +154,7 @@ class TrainerMachine:
             ledger.dead += 1
             return
         records = part.get(key) or CustomerRecords()
-        if part.ahead(key, part.offset) or day in _held(records, observation):
+        if part.ahead(key, part.offset) or day in records.held(observation):
             ledger.duplicate += 1
             return
         match observation:
@@ -191,7 +198,7 @@ class TrainerMachine:
 
     def _take(self, part: TrainerPartition, day: int) -> None:
         ledger, learner = part.meta, self._learner(part)
-        learner.open(day)
+        learner.open(day, ledger.evaluation.customers_churned)
         touched = [(key, part.get(key) or CustomerRecords()) for key in self._agenda_of(part).take(day)]
         left = [(key, p) for key, records in touched for p in self._leave(records, day)]
         ledger.censored += sum(records.censor(day) for _, records in touched)
@@ -200,7 +207,7 @@ class TrainerMachine:
         self._evaluate(part, day, mature)
         for key, pending in left:
             self._label(part, key, pending, day)
-        learner.learn_leaving(pending for _, pending in left)
+        learner.learn_leaving([pending for _, pending in left])
         learner.learn_staying(taken)
         self._finish(part, day, touched, bool(taken))
 
@@ -229,12 +236,13 @@ class TrainerMachine:
         labels: list[tuple[Pending, bool]] = []
         for key, records, snapshots in mature:
             for pending in snapshots:
-                churned = pending.churned_day is not None
-                evaluation.add(pending.probability, churned, constant, not records.churned)
-                labels.append((pending, churned))
-                records.churned |= churned
-                if not churned:
+                evaluation.add(pending.probability, pending.churned, constant, not records.churned)
+                labels.append((pending, pending.churned))
+                if not pending.churned:
                     self._label(part, key, pending, day)
+                elif not records.churned:
+                    records.churned = True
+                    self._learner(part).hear([p.day for p in (*snapshots, *records.pending) if p.churned])
         self._learner(part).mature(day, labels, constant)
 
     def _label(self, part: TrainerPartition, key: str, pending: Pending, day: int) -> None:
@@ -243,7 +251,7 @@ class TrainerMachine:
             day=pending.day,
             features=pending.features,
             probability=pending.probability,
-            churned=pending.churned_day is not None,
+            churned=pending.churned,
             labelled_day=day,
             model_version=pending.model_version,
             version=part.offset,
@@ -262,8 +270,11 @@ class TrainerMachine:
         ledger.pending = [d for d in ledger.pending if d + self.policy.horizon_days > day]
         if took:
             _insert(ledger.pending, day)
-        ledger.parameters = self._learner(part).close(day)
+        learner, churned = self._learner(part), ledger.evaluation.customers_churned
+        ledger.parameters = learner.close(day, churned)
         ledger.model_version += 1
+        if self._alerts is not None:
+            self._alerts.tell(part, ledger.told, seen_on(day, ledger.learning, churned, learner.refused))
         part.publish(MODEL_KEY)
 
     def _learner(self, part: TrainerPartition) -> Learner:
@@ -280,13 +291,6 @@ class TrainerMachine:
             self._of = part.meta
             self._models = Learner(self.policy, part.meta.learning, part.meta.parameters)
             self._agenda = Agenda(part, self.policy.horizon_days)
-
-
-def _held(records: CustomerRecords, observation: Snapshot | Outcome | Censored) -> Container[int]:
-    """The days of which such observations wait already."""
-    if isinstance(observation, Snapshot):
-        return records.snapshots
-    return records.outcomes if isinstance(observation, Outcome) else records.censored
 
 
 def _insert(days: list[int], day: int) -> None:

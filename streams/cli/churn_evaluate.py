@@ -11,8 +11,10 @@ import typer
 from rich.console import Console
 
 from schemas.envelope import epoch_ms
+from schemas.models import ModelSnapshot
 from streams.app import profile_of
 from streams.backtest.churn.baselines import missing
+from streams.backtest.churn.longer import LongerWindows
 from streams.backtest.churn.rehearsal import Happened, Rehearsal
 from streams.backtest.churn.report import Evaluation, evaluate
 from streams.backtest.churn.sample import Collected
@@ -65,7 +67,8 @@ def measured(settings: Settings, profile: Profile, path: Path) -> tuple[Evaluati
     model = history.rehearsal.model()
     heading = (history.rehearsal.events, history.bad_lines, f"{model.model} version {model.model_version}")
     sample = history.collected.sample(model.trained_through)
-    return evaluate(sample, CONSTANTS, profile.churn.base_rate, missing(), heading), history.bad
+    longer = {days: history.longer.mature(days, model.trained_through) for days in history.longer.horizons}
+    return evaluate(sample, CONSTANTS, profile.churn.base_rate, missing(), heading, longer), history.bad
 
 
 def lived(settings: Settings, profile: Profile, path: Path) -> "History":
@@ -90,14 +93,16 @@ class History:
 
     Attributes:
         rehearsal: what takes the events.
-        collected: labels so far.
+        collected: labels so far; longer: what was said of longer windows.
         bad: the first bad lines; bad_lines: how many.
     """
 
     def __init__(self, settings: Settings, profile: Profile) -> None:
         self.collected = Collected([name for name, *_ in CONSTANTS], profile.churn.horizon_days)
         self._days = Days(settings.timezone)
-        self.rehearsal = Rehearsal(profile, time_policy(settings), self._days, self.collected.add)
+        self.longer = LongerWindows(profile.churn, self._model)
+        time = time_policy(settings)
+        self.rehearsal = Rehearsal(profile, time, self._days, self.collected.add, self.longer.take)
         self.bad: list[BadRow] = []
         self.bad_lines = 0
         self._latest_ms = SystemClock().now_ms() + round(settings.max_future_seconds * 1000)
@@ -127,6 +132,9 @@ class History:
             self.rehearsal.take(Happened(item.topic, item.event))
         if today is not None:
             self.rehearsal.beat(self._days.start(today + 1))
+
+    def _model(self) -> ModelSnapshot:
+        return self.rehearsal.model()
 
     def _note(self, bad: BadRow) -> None:
         self.bad_lines += 1

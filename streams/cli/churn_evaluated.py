@@ -20,8 +20,10 @@ _COLUMNS = {
     "ece": "ECE",
     "ratio": "predicted/observed",
     "top_decile": "top tenth holds",
+    "top_ratio": "predicted/observed there",
 }
 _PERCENT = frozenset({"top_decile"})
+_RATIOS = frozenset({"ratio", "top_ratio"})
 
 
 def print_evaluation(console: Console, evaluation: Evaluation, bad: Sequence[BadRow], seconds: float) -> None:
@@ -36,6 +38,8 @@ def print_evaluation(console: Console, evaluation: Evaluation, bad: Sequence[Bad
         _print_part(console, f"First {START_DAYS} days, no history behind them", evaluation.start)
     _print_part(console, "All of it", evaluation.whole)
     _print_targets(console, evaluation.targets)
+    for days, part in evaluation.horizons.items():
+        _print_part(console, f"Within {days} days, after the first {START_DAYS} days", part)
     for name in evaluation.without:
         console.print(
             f"without {name}: {PACKAGES[name]} is not installed (pip install 'zelo\\[bench]')", soft_wrap=True
@@ -71,7 +75,7 @@ def _print_part(console: Console, title: str, part: Part) -> None:
 
 def _cell(figures: Figures, field: str) -> str:
     figure: Figure = getattr(figures, field)
-    shape = "{:.1%}" if field in _PERCENT else "{:.2f}" if field == "ratio" else "{:.4f}"
+    shape = "{:.1%}" if field in _PERCENT else "{:.2f}" if field in _RATIOS else "{:.4f}"
     return _told(figure, shape, "\n")
 
 

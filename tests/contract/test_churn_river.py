@@ -43,19 +43,21 @@ def test_no_river_check_is_skipped() -> None:
 def test_the_pipeline_is_rivers_and_agrees_with_the_direct_path() -> None:
     model = ChurnModel.prior(ChurnPolicy())
     row = {"days_since_last_use": 20.0, "tickets_open": 3.0}
+    pipeline: Any = model.scale | model.classifier
     for churned in (True, False, True):
-        model.pipeline.learn_one(row, churned, w=0.5)
-    assert type(model.pipeline).__name__ == "Pipeline"
+        pipeline.learn_one(row, churned, w=0.5)
+    assert type(pipeline).__name__ == "Pipeline"
     assert model.classifier.learned == 3
-    assert model.pipeline.predict_proba_one(row)[True] == model.probability(row)
+    assert pipeline.predict_proba_one(row)[True] == model.probability(row)
 
 
 def test_one_learned_nan_ruins_rivers_stock_pipeline_for_ever_and_not_ours() -> None:
     stock: Any = preprocessing.StandardScaler() | linear_model.LogisticRegression()
     model = ChurnModel.prior(ChurnPolicy())
+    ours: Any = model.scale | model.classifier
     for bad in (float("nan"), 1.0, 2.0):
         stock.learn_one({"tickets_open": bad}, True)
-        model.pipeline.learn_one({"tickets_open": bad}, True)
+        ours.learn_one({"tickets_open": bad}, True)
     given = stock.predict_proba_one({"tickets_open": 1.0})[True]
     assert given != given
     assert 0.0 < model.probability({"tickets_open": 1.0}) < 1.0

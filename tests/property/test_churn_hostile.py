@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.churn.features import FEATURES
+from streams.churn.linear import LARGEST_WEIGHT, are_sound
 from streams.churn.model import ChurnModel
 from streams.churn.policy import ChurnPolicy
 from streams.churn.rls import RLSLogit
@@ -92,10 +93,24 @@ def test_an_update_that_would_overflow_is_refused_and_counted(variance: float) -
     assert classifier.weights == [classifier.intercept, 0.0, 0.0]
 
 
-def test_an_example_of_negative_importance_is_refused() -> None:
+@pytest.mark.parametrize("importance", [-1.0, -1e-225])
+def test_an_example_of_negative_importance_is_refused(importance: float) -> None:
     classifier = RLSLogit()
-    classifier.learn_one({"a": 1.0}, True, w=-1.0)
+    classifier.learn_one({"a": 1.0}, True, w=importance)
     assert (classifier.learned, classifier.refused) == (0, 1)
+
+
+def test_a_weight_that_no_company_could_have_taught_is_refused() -> None:
+    classifier = RLSLogit(prior=(("a", 49.9),), intercept=-49.0, variance=100.0, variance_cap=100.0)
+    classifier.learn_one({"a": 0.9}, True)
+    assert (classifier.refused, classifier.weights) == (1, [-49.0, 49.9])
+    assert max(classifier.weights) < LARGEST_WEIGHT
+
+
+@pytest.mark.parametrize("weights", [[math.nan, 0.0], [0.0, math.nan, 0.0], [0.0, 50.0], [-50.0, 0.0], [math.inf]])
+def test_weights_out_of_range_are_not_sound(weights: list[float]) -> None:
+    assert not are_sound(weights)
+    assert are_sound([49.9, -49.9, 0.0])
 
 
 def test_a_stream_of_poison_leaves_a_model_that_still_learns() -> None:

@@ -18,6 +18,7 @@ from streams.churn.features import FEATURES
 from streams.churn.learner import Learner, Learning
 from streams.churn.parameters import ForeignModelError
 from streams.churn.policy import ChurnPolicy
+from streams.churn.scale import Constant
 from streams.churn.scoring import ChurnScorer
 
 POLICY = ChurnPolicy(horizon_days=HORIZON)
@@ -35,7 +36,7 @@ def days_of(script: Script) -> Iterator[Script]:
 
 
 def test_a_scorer_says_bit_for_bit_what_the_trainer_tests_whoever_serves() -> None:
-    (script,) = stream(seed=5, customers=36, weeks=30, partitions=1, signal=1.2, rate=0.04)
+    (script,) = stream(seed=6, customers=60, weeks=30, partitions=1, signal=1.2, rate=0.04)
     run, scorer, seen = Run(1, EVENTFUL), ChurnScorer(EVENTFUL), set()
     for day in days_of(script):
         if run.part.meta.learning.monday is not None:
@@ -164,7 +165,7 @@ def test_any_records_at_all_leave_a_sound_model(records: Script) -> None:
     assert all(math.isfinite(weight) for weight in told.parameters["weights"])
     scorer = ChurnScorer(EVENTFUL)
     scorer.load(msgspec.structs.replace(told, model_version=1))
-    assert 0.0 < scorer.probability({"nps": 1e308}) < 1.0
+    assert 0.0 < scorer.score({"nps": 1e308}).probability < 1.0
     assert run.restart().essence() == run.essence()
 
 
@@ -200,7 +201,7 @@ def test_corrupt_parameters_are_refused_or_sound_and_never_half_taken(name: str,
         scorer.load(corrupt)
     except ForeignModelError:
         assert (scorer.model_version, scorer.score({"nps": 5.0})) == (0, before)
-    assert 0.0 < scorer.probability({"nps": 5.0, "mrr": 1e308}) < 1.0
+    assert 0.0 < scorer.score({"nps": 5.0, "mrr": 1e308}).probability < 1.0
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,8 @@ def test_corrupt_parameters_are_refused_or_sound_and_never_half_taken(name: str,
         {"calibration": Calibration(on=True, slope=-1.0)},
         {"calibration": Calibration(on=True, slope=math.nan)},
         {"calibration": Calibration(on=True, slope=math.inf)},
-        {"calibration": Calibration(on=True, intercept=1e9)},
+        {"calibration": Calibration(on=True, slope=10.1)},
+        {"calibration": Calibration(on=True, intercept=-50.1)},
         {"calibration": Calibration(on=True, intercept=math.nan)},
         {"horizon_days": 0},
         {"horizons": [30, -1]},
@@ -257,17 +259,24 @@ def test_a_snapshot_fits_into_fifty_kilobytes() -> None:
 
 @few
 @given(
-    st.lists(st.floats(-9.9e8, 9.9e8), min_size=len(FEATURES) + 1, max_size=len(FEATURES) + 1),
-    st.floats(0.1, 1e300),
+    st.lists(st.floats(-49.9, 49.9), min_size=len(FEATURES) + 1, max_size=len(FEATURES) + 1),
+    st.floats(0.1, 1e3) | st.floats(0.1, 1e300),
+    st.dictionaries(st.sampled_from([feature.name for feature in FEATURES]), st.floats(5e-324, 1e308)),
     st.dictionaries(st.sampled_from([feature.name for feature in FEATURES]), st.floats(-1e308, 1e308)),
 )
 def test_a_published_model_of_any_weights_is_refused_or_scores(
-    weights: list[float], clip: float, row: dict[str, float]
+    weights: list[float], clip: float, scales: dict[str, float], row: dict[str, float]
 ) -> None:
     scorer = ChurnScorer(POLICY)
-    assert scorer.load(
-        msgspec.structs.replace(SOUND, parameters={**SOUND.parameters, "weights": weights, "clip": clip})
-    )
+    rows = msgspec.convert(SOUND.parameters["constants"], list[Constant])
+    constants = [(name, kind, typical, scales.get(name, scale)) for name, kind, typical, scale in rows]
+    changed = {"weights": weights, "clip": clip, "constants": constants}
+    foreign = msgspec.structs.replace(SOUND, parameters={**SOUND.parameters, **changed})
+    if clip > 1e3 or math.isinf(1.0 / min(scales.values(), default=1.0)):
+        with pytest.raises(ForeignModelError, match="scale or clip"):
+            scorer.load(foreign)
+    else:
+        assert scorer.load(foreign)
     risk = scorer.score(row)
     assert 0.0 < risk.probability < 1.0
     assert all(math.isfinite(reason.odds_ratio) for reason in risk.raising + risk.protecting)

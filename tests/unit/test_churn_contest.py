@@ -10,7 +10,8 @@ from streams.churn.policy import ChurnPolicy
 
 POLICY = ChurnPolicy()
 CONSTANT = 0.05
-STATE = ChurnModel.prior(POLICY).parameters()
+MODEL = ChurnModel.prior(POLICY)
+STATE = MODEL.parameters()
 
 
 def week(contest: Contest, day: int, champion: float, challenger: float | None = None, leavers: int = 20) -> None:
@@ -24,7 +25,7 @@ def week(contest: Contest, day: int, champion: float, challenger: float | None =
 
 def contested() -> Contest:
     contest = Contest()
-    contest.enter("adagrad", "adagrad", 0)
+    contest.enter("adagrad", "adagrad", 0, 0)
     return contest
 
 
@@ -99,7 +100,7 @@ def test_a_challenger_that_did_not_speak_on_every_label_is_not_counted_as_better
 
 def test_of_two_that_won_the_better_one_is_promoted() -> None:
     contest = contested()
-    contest.enter("twin-50", "twin", 50)
+    contest.enter("twin-50", "twin", 50, 0)
     verdicts = []
     for turn in range(4):
         for i in range(400):
@@ -116,7 +117,7 @@ def test_of_two_that_won_the_better_one_is_promoted() -> None:
 def test_promotion_swaps_and_begins_every_count_anew() -> None:
     contest = contested()
     week(contest, 100, champion=0.08, challenger=0.5)
-    contest.save(100, STATE, 7)
+    contest.save(100, MODEL, 7, {})
     contest.promote(contest.challengers[0], 110, STATE)
     assert (contest.seat.name, contest.seat.kind, contest.seat.since, contest.seat.missed) == (
         "adagrad",
@@ -142,14 +143,14 @@ def bad_week(contest: Contest, day: int) -> tuple[ModelChange, object]:
 
 def test_a_week_far_worse_than_the_constant_guess_rolls_back_to_the_last_good_state() -> None:
     contest = contested()
-    contest.save(60, STATE, 7)
-    contest.save(67, STATE, 7)
-    contest.save(70, STATE, 7)
+    contest.save(60, MODEL, 7, {})
+    contest.save(67, MODEL, 7, {})
+    contest.save(70, MODEL, 7, {})
     assert [saved.day for saved in contest.saved] == [60, 67]
-    contest.save(102, STATE, 7)
+    contest.save(102, MODEL, 7, {})
     week(contest, 90, champion=0.5)
     assert contest.judge(100, POLICY) is None
-    assert contest.good == Saved(67, "rls", "rls", STATE)
+    assert contest.good == Saved(67, "rls", "rls", STATE, weights=MODEL.all_weights())
     assert [saved.day for saved in contest.saved] == [102]
     change, to = bad_week(contest, 128)
     good = contest.good
@@ -157,7 +158,7 @@ def test_a_week_far_worse_than_the_constant_guess_rolls_back_to_the_last_good_st
     assert (change.kind, change.before, change.after) == ("rollback", "rls", "rls of day 67")
     assert change.figures["log_loss"] > 1.2 * change.figures["log_loss_constant"]
     assert change.figures["standard_errors"] > 3.0
-    contest.roll_back(good, 135)
+    contest.roll_back(good, 135, 0)
     assert (contest.seat.since, contest.seat.missed) == (135, (67, 135))
     assert contest.seat.learned(66)
     assert not contest.seat.learned(67)
@@ -169,8 +170,20 @@ def test_without_a_good_state_the_prior_takes_over() -> None:
     contest = contested()
     change, to = bad_week(contest, 100)
     assert (to, change.after) == (None, "prior")
-    contest.roll_back(None, 107)
+    contest.roll_back(None, 107, 0)
     assert (contest.seat.name, contest.seat.missed) == ("rls", (0, 107))
+
+
+@pytest.mark.parametrize("begun,goes_back", [(None, True), (70, True), (71, False), (90, False)])
+def test_the_prior_is_not_gone_back_to_for_what_it_said_itself(begun: int | None, goes_back: bool) -> None:
+    contest = contested()
+    contest.begun = begun
+    week(contest, 107, champion=0.001)
+    week(contest, 100, champion=0.001)
+    assert (contest.judge(114, POLICY) is not None) == goes_back
+    assert contest.week_from is None
+    contest.good = Saved(60, "rls", "rls", STATE)
+    assert bad_week(contest, 100)[0].after == "rls of day 60"
 
 
 def test_a_state_is_gone_back_to_once_then_the_prior_once_then_none_until_one_was_good() -> None:
@@ -183,9 +196,9 @@ def test_a_state_is_gone_back_to_once_then_the_prior_once_then_none_until_one_wa
         if verdict is not None:
             assert not isinstance(verdict[1], Contender)
             afters.append(verdict[0].after)
-            contest.roll_back(verdict[1], day + 7)
+            contest.roll_back(verdict[1], day + 7, 0)
     assert afters == ["rls of day 60", "prior"]
-    contest.save(350, STATE, 7)
+    contest.save(350, MODEL, 7, {})
     week(contest, 360, champion=0.5)
     assert contest.judge(390, POLICY) is None
     assert bad_week(contest, 400)[0].after == "rls of day 350"
@@ -196,7 +209,7 @@ def test_who_is_rolled_back_begins_again_unless_a_twin(kind: str, again: list[st
     contest = contested()
     contest.challengers[0].kind = kind  # type: ignore[assignment]
     contest.promote(contest.challengers[0], 50, STATE)
-    contest.roll_back(None, 107)
+    contest.roll_back(None, 107, 0)
     assert (contest.seat.name, [c.name for c in contest.challengers]) == ("rls", again)
     assert all(c.missed == (0, 107) and c.parameters is None for c in contest.challengers)
 
@@ -212,7 +225,7 @@ def test_a_bad_week_that_may_be_chance_changes_nothing() -> None:
 
 def test_twins_leave_when_they_had_their_time() -> None:
     contest = contested()
-    contest.enter("twin-50", "twin", 51)
+    contest.enter("twin-50", "twin", 51, 0)
     contest.retire_old_twins(51 + 181)
     assert len(contest.challengers) == 2
     contest.retire_old_twins(51 + 182)
@@ -229,7 +242,7 @@ def test_the_changes_kept_are_the_newest() -> None:
 def test_states_kept_for_a_roll_back_are_few() -> None:
     contest = Contest()
     for day in range(0, 700, 7):
-        contest.save(day, STATE, 7)
+        contest.save(day, MODEL, 7, {})
     assert [saved.day for saved in contest.saved] == [658, 665, 672, 679, 686, 693]
     contest.judge(700, POLICY)
     assert contest.good is None

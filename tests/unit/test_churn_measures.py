@@ -48,7 +48,7 @@ def test_a_weight_is_a_row_that_comes_so_often(found: list[tuple[float, bool, in
     p, y, w = (np.array(column) for column in zip(*found, strict=True))
     weighted = Ranked(p, y).measure(w.astype(float))
     repeated = Ranked(np.repeat(p, w), np.repeat(y, w)).measure(np.ones(w.sum()))
-    for field in ("roc_auc", "pr_auc", "log_loss", "brier", "ece", "ratio", "top_decile", "mean_observed"):
+    for field in ("roc_auc", "pr_auc", "log_loss", "brier", "ece", "ratio", "top_decile", "top_ratio", "mean_observed"):
         assert getattr(weighted, field) == pytest.approx(getattr(repeated, field)), field
 
 
@@ -87,6 +87,15 @@ def test_the_riskiest_tenth_counts_equal_probabilities_in_part() -> None:
     assert Ranked(p, y).measure(np.ones(20)).top_decile == pytest.approx(0.1)
     p[:2] = 0.9
     assert Ranked(p, y).measure(np.ones(20)).top_decile == pytest.approx(0.5)
+
+
+def test_the_ratio_of_the_riskiest_tenth_is_what_was_said_of_it_over_who_churned_there() -> None:
+    p, y = np.full(20, 0.2), np.arange(20) < 4
+    assert Ranked(p, y).measure(np.ones(20)).top_ratio == pytest.approx(0.2 * 2 / 0.4)  # a tenth of four, in part
+    p[:2] = 0.9, 0.7
+    assert Ranked(p, y).measure(np.ones(20)).top_ratio == pytest.approx(1.6 / 2)
+    p[2] = 0.8  # one of equal weight is within; then the border runs through none
+    assert Ranked(p, y).measure(np.ones(20)).top_ratio == pytest.approx(1.7 / 2)
 
 
 def test_what_needs_both_outcomes_is_not_defined_without_them() -> None:

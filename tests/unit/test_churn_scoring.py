@@ -8,10 +8,12 @@ import pytest
 from schemas.metrics import CustomerValues, RevenueValues, UsageValues
 from schemas.models import ModelSnapshot, Quality
 from streams.churn.explain import explain
-from streams.churn.features import BY_NAME, FAMILIES, REASON_CODES, UNDIRECTED, features
+from streams.churn.features import BY_NAME, FAMILIES, PRIOR, REASON_CODES, UNDIRECTED, features
+from streams.churn.linear import are_sound
 from streams.churn.model import MODEL_NAME, RIVER_VERSION, ChurnModel
 from streams.churn.parameters import ForeignModelError
 from streams.churn.policy import ChurnPolicy
+from streams.churn.rls import RLSLogit
 from streams.churn.scoring import ChurnScorer
 
 POLICY = ChurnPolicy()
@@ -182,13 +184,17 @@ PLAIN = ChurnModel.prior(POLICY).to_parameters()
         spoiled(covariance=[1.0]),
         spoiled(weights="many"),
         spoiled(weights=[math.nan, *PLAIN["weights"][1:]]),
-        spoiled(weights=[1e9, *PLAIN["weights"][1:]]),
+        spoiled(weights=[50.0, *PLAIN["weights"][1:]]),
+        spoiled(weights=[*PLAIN["weights"][:-1], -50.0]),
         spoiled(covariance=[0.0, *PLAIN["covariance"][1:]]),
         spoiled(constants=[PLAIN["constants"][0]] * len(PLAIN["constants"])),
         spoiled(constants=[["nps", "cubic", 1.0, 1.0], *PLAIN["constants"][1:]]),
         spoiled(constants=[["nps_", "log", 1.0, 0.0], *PLAIN["constants"][1:]]),
         spoiled(forgetting=1.5),
+        spoiled(constants=[[*PLAIN["constants"][0][:3], 1e-310], *PLAIN["constants"][1:]]),
         spoiled(clip=-1.0),
+        spoiled(clip=1.0001e3),
+        spoiled(clip=math.nan),
         spoiled(variance_cap=math.inf),
     ],
 )
@@ -200,6 +206,37 @@ def test_a_foreign_or_corrupt_model_is_refused_and_the_present_one_stays(
         scorer.load(published(3, parameters=parameters))
     assert scorer.model_version == 0
     assert scorer.score({}).probability == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize("scale", [1e-307, 1e-300, 1e300, 1.7e308])
+def test_a_foreign_model_of_the_widest_clip_and_any_scale_scores(scale: float) -> None:
+    constants = [[*row[:3], scale] for row in PLAIN["constants"]]
+    weights = [(49.0, -49.0)[at % 2] for at in range(len(PLAIN["weights"]))]
+    foreign = spoiled(clip=1e3, constants=constants, weights=weights)
+    scorer = ChurnScorer(POLICY, published(3, parameters=foreign))
+    for value in (0.0, 1.0, -1.0, 1.7e308, -1.7e308):
+        row = dict.fromkeys(BY_NAME, value)
+        assert 0.0 < scorer.score(row).probability < 1.0
+        assert scorer.score(row).probability == scorer.probability(row)
+
+
+def test_a_weight_that_an_earlier_release_let_grow_out_of_bounds_stays_at_the_prior_with_its_certainty() -> None:
+    model = ChurnModel.prior(POLICY)
+    for _ in range(50):
+        model.learn_leaving({"nps": -100.0, "csat": 0.1})
+    for kind in ("rls", "adagrad"):
+        old = ChurnModel.resumed(model.parameters(), POLICY, kind).parameters()
+        at = [name for name, *_ in old.constants].index("nps") + 1
+        weights = [60.0 if place == at else weight for place, weight in enumerate(old.weights)]
+        resumed = ChurnModel.resumed(msgspec.structs.replace(old, weights=weights), POLICY, kind)
+        assert resumed.weights() == {**dict(zip(BY_NAME, old.weights[1:], strict=True)), "nps": dict(PRIOR)["nps"]}
+        prior = ChurnModel.prior(POLICY, kind).classifier
+        if isinstance(resumed.classifier, RLSLogit) and isinstance(prior, RLSLogit):
+            assert resumed.classifier.covariance[at].tolist() == prior.covariance[at].tolist()
+        learned = resumed.classifier.learned
+        resumed.learn_leaving({"nps": -100.0})
+        assert (resumed.classifier.learned, resumed.classifier.refused) == (learned + 1, 0)
+        assert are_sound(resumed.classifier.weights)
 
 
 def test_a_model_of_another_release_keeps_what_still_means_the_same() -> None:

@@ -14,7 +14,8 @@ from crm5_files import write
 from streams.app import profile_of
 from streams.backtest.churn import baselines
 from streams.backtest.churn.baselines import BOOSTER, LOGISTIC
-from streams.cli.churn_evaluate import lived
+from streams.backtest.churn.sample import Booleans
+from streams.cli.churn_evaluate import History, lived
 from streams.config import load_settings
 from streams.metrics.days import DAY_MS
 
@@ -73,7 +74,7 @@ def test_json_has_every_figure_of_every_model_with_intervals_and_curves(zelo: Ze
         assert list(part["models"]) == models
         assert list(part["against"]) == models[1:]
     figures = judged["models"]["model"]
-    assert list(figures) == ["roc_auc", "pr_auc", "log_loss", "brier", "ece", "ratio", "top_decile"]
+    assert list(figures) == ["roc_auc", "pr_auc", "log_loss", "brier", "ece", "ratio", "top_decile", "top_ratio"]
     assert all(one["low"] <= one["value"] <= one["high"] for one in figures.values())
     assert figures["roc_auc"]["value"] > 0.7
     assert [target["name"] for target in found["targets"]][:2] == [
@@ -85,6 +86,10 @@ def test_json_has_every_figure_of_every_model_with_intervals_and_curves(zelo: Ze
     assert found["lift"][-1]["found"] == {name: 1.0 for name in models if name != "constant"}
     assert [period["since"] for period in found["periods"]][:2] == ["2024-01-07", "2024-03-03"]
     assert found["without"] == []
+    assert list(found["horizons"]) == ["60", "90"]
+    for part in found["horizons"].values():
+        assert list(part["models"]) == ["model", "constant hazard"]
+        assert part["positives"] > judged["positives"]
 
 
 def test_no_label_is_measured_before_its_window_has_passed(events: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +104,31 @@ def test_no_label_is_measured_before_its_window_has_passed(events: str, monkeypa
     assert early.churned[len(sample) :].all()  # who left, and nobody that stays
 
 
+def labels_of(history: History, days: int) -> Booleans:
+    through = FIRST + _DAYS
+    return (history.collected.sample(through) if days == 30 else history.longer.mature(days, through)).churned
+
+
+def test_a_customer_that_is_none_is_censored_from_the_day_it_is_said(
+    events: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Customer 11 leaves on day 162: no one who was known as a test by then, and no example from then on."""
+    lines = company()
+    said: Line = {"event_id": "none", "customer_id": "c11", "type": "account_set", "name": "We", "segment": "test"}
+    lines.append({**said, "occurred_at": (FIRST + 120) * DAY_MS})
+    clean_environment(monkeypatch)
+    settings = load_settings()
+    profile = profile_of(settings)
+    real = lived(settings, profile, Path(events))
+    path = written(tmp_path / "events.jsonl", sorted(lines, key=lambda line: line["occurred_at"]))
+    none = lived(settings, profile, Path(path))
+    assert none.rehearsal.model().counts["censored"] == 5  # Sundays 90 to 118: their windows were not over before
+    for days in (30, 60, 90):
+        with_it, without = (labels_of(history, days) for history in (real, none))
+        assert len(without) < len(with_it)
+        assert without.sum() < with_it.sum()
+
+
 def test_tables_say_the_sample_size_the_targets_and_how_it_was_measured(zelo: Zelo, events: str) -> None:
     done = zelo("churn", "evaluate", events)
     assert done.status == 0, done.err
@@ -108,6 +138,8 @@ def test_tables_say_the_sample_size_the_targets_and_how_it_was_measured(zelo: Ze
     assert "model less small LightGBM: ROC AUC" in done.out
     assert "at least -0.01" in done.out
     assert "0.9 to 1.15" in done.out
+    assert "Within 60 days, after the first 120 days" in done.out
+    assert "model less constant hazard: ROC AUC" in done.out
     assert "Every snapshot was scored before anything of its day was learned" in done.out
     assert "nothing was published or stored" in done.out
 

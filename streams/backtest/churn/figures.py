@@ -14,7 +14,10 @@ class Figure(Struct, frozen=True):
 
 
 class Figures(Struct, frozen=True):
-    """Quality of one model; `ratio` is mean predicted over observed, `top_decile` the churners' share there."""
+    """Quality of one model.
+
+    `ratio` is mean predicted over observed, `top_ratio` that of the riskiest tenth, `top_decile` the churners it holds.
+    """
 
     roc_auc: Figure
     pr_auc: Figure
@@ -23,6 +26,7 @@ class Figures(Struct, frozen=True):
     ece: Figure
     ratio: Figure
     top_decile: Figure
+    top_ratio: Figure
 
 
 class Against(Struct, frozen=True):

@@ -53,6 +53,7 @@ class Ranked:
                 ece=self._ece(w, total),
                 ratio=float(np.divide(predicted, observed)),
                 top_decile=self._found(w, total, TOP),
+                top_ratio=self._top_ratio(w, total, float(observed)),
                 mean_observed=float(observed),
             )
 
@@ -98,6 +99,13 @@ class Ranked:
             part = np.where(rows > 0, inside / rows, 0.0)
         return float(np.divide((part * positive).sum(), positive.sum()))
 
+    def _top_ratio(self, w: Floats, total: float, observed: float) -> float:
+        """Predicted over observed in the riskiest tenth, cut as `_found` cuts it."""
+        rows = np.add.reduceat(w, self._ties)[::-1]
+        inside = np.clip(total * TOP - (np.cumsum(rows) - rows), 0.0, rows)
+        predicted = float((inside * self.probability[self._ties][::-1]).sum())
+        return float(np.divide(predicted, self._found(w, total, TOP) * observed * total))
+
     def reliability(self, number: int = ECE_BINS) -> list["Bin"]:
         """Bins of equal mass, lowest first: rows, mean probability, share that churned."""
         ones = np.ones(len(self.probability))
@@ -108,7 +116,10 @@ class Ranked:
 
 
 class Measured(NamedTuple):
-    """Figures of quality; `ratio`: predicted over observed, `top_decile`: the churners' part in the riskiest tenth."""
+    """Figures of quality.
+
+    `ratio`: predicted over observed; `top_ratio`: that of the riskiest tenth; `top_decile`: the churners' part there.
+    """
 
     roc_auc: float
     pr_auc: float
@@ -117,6 +128,7 @@ class Measured(NamedTuple):
     ece: float
     ratio: float
     top_decile: float
+    top_ratio: float
     mean_observed: float
 
 

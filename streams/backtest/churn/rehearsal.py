@@ -18,7 +18,7 @@ from schemas.codec import MessageDecoder
 from schemas.envelope import CLOCK_CUSTOMER, Event, Heartbeat
 from schemas.metrics import CustomerValues, DayClosed, MetricValues, Movement, RevenueValues, Values
 from schemas.models import ModelSnapshot
-from schemas.scores import Labelled, Observation, ObservationsClosed
+from schemas.scores import Censored, Labelled, Observation, ObservationsClosed, Outcome, Snapshot
 from streams.churn.trainer import TrainerLedger, TrainerMachine
 from streams.metrics.customer import Customer
 from streams.metrics.days import Days, is_sunday
@@ -26,6 +26,7 @@ from streams.metrics.domain import DomainMachine, TimePolicy
 from streams.metrics.ledger import Ledger
 from streams.metrics.partition import Emitted, MemoryPartition, Partition
 from streams.metrics.profile import Profile
+from streams.metrics.restating import Restating
 from streams.offline import folds
 from streams.scoring.alignment import Alignment
 from streams.scoring.observing import at_risk, observe
@@ -42,6 +43,9 @@ class Happened(NamedTuple):
     event: Event
 
 
+Watch = Callable[[Snapshot | Outcome | Censored, CustomerValues], None]
+
+
 class Rehearsal:
     """A history of events as the churn model lives through it.
 
@@ -50,19 +54,27 @@ class Rehearsal:
         time: lateness, horizon, dedup memory.
         days: the company's calendar.
         keep: takes each label, in the order they come: of who leaves at once, else when the window has passed.
+        watch: takes each observation, with the values it was made of, before the model learns anything of its day.
 
     Attributes:
         events: taken in, heartbeats not counted.
     """
 
-    def __init__(self, profile: Profile, time: TimePolicy, days: Days, keep: Callable[[Labelled], None]) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        time: TimePolicy,
+        days: Days,
+        keep: Callable[[Labelled], None],
+        watch: Watch | None = None,
+    ) -> None:
         self.events = 0
         self._keep = keep
         self._trainer = TrainerMachine(profile.churn, 1, registry.OBSERVATIONS.name, registry.MODELS.name)
         self._part: MemoryPartition[Any, TrainerLedger] = MemoryPartition(
             0, TrainerLedger(), self._trainer.render, self._labelled
         )
-        customers = _Customers(days, self._observed)
+        customers = _Customers(days, self._observed, watch)
         self._domains = {
             topic.name: _Domain(topic.name, fold, days, time, customers)
             for topic, fold in folds(profile, days)
@@ -105,18 +117,31 @@ class _Domain:
         self._machine.step(self._part, self._part.offset + 1, event)
 
 
+class _NeverRestated(Restating[Any]):
+    """A snapshot is what was known when its day closed."""
+
+    def published(self, facts: Any, first_at: int, days: Iterable[int]) -> dict[int, Values]:
+        return {}
+
+    def restated(
+        self, key: str, customer: Customer[Any], day: int, before: Values | None, by: str, version: int
+    ) -> None:
+        return None
+
+
 class _Quiet(DomainMachine[Any]):
     """A domain machine that tells what the model can see, and hands it over as it is."""
 
     def __init__(self, fold: Any, days: Days, time: TimePolicy, topic: str, customers: "_Customers") -> None:
         super().__init__(fold, days, time, topic, registry.METRICS.name)
+        self._restating = _NeverRestated(fold, days, time.horizon_days)
         self._customers = customers
         #: Of each customer, the newest record that is told, while only Sundays need telling until the next one.
         self._told: dict[str, int] = {}
 
     def _close_customer(
         self, part: Partition[Customer[Any], Ledger], key: str, day: int, as_of: int, offset: int
-    ) -> bool:
+    ) -> tuple[bool, int]:
         customer = part.get(key)
         assert customer is not None  # closing goes through the keys of the table
         due = self._timed is not None and self._timed.is_due(customer.facts, as_of)
@@ -126,21 +151,7 @@ class _Quiet(DomainMachine[Any]):
             return super()._close_customer(part, key, day, as_of, offset)
         if day % _PRUNE_EVERY_DAYS == 0:
             self._prune(customer, day)
-        return True
-
-    def _published(self, customer: Customer[Any], days: Iterable[int]) -> dict[int, Values]:
-        return {}
-
-    def _restate(
-        self,
-        part: Partition[Customer[Any], Ledger],
-        key: str,
-        customer: Customer[Any],
-        day: int,
-        before: Values | None,
-        event_id: str,
-    ) -> None:
-        pass  # a snapshot is what was known when its day closed
+        return False, 0
 
     def _send(self, part: Partition[Customer[Any], Ledger], key: str, message: MetricValues) -> None:
         if isinstance(message.values, RevenueValues) and message.values.cancellation_reported_while_paying:
@@ -155,6 +166,7 @@ class _Quiet(DomainMachine[Any]):
         customer: Customer[Any],
         event_id: str | None,
         version: int,
+        since: int = 0,
     ) -> None:
         pass  # steps of MRR are for the archive
 
@@ -173,9 +185,10 @@ class _Known:
 class _Customers:
     """Days aligned over the domains, as the scoring machine does, and what the model learns from them."""
 
-    def __init__(self, days: Days, observed: Callable[[Observation], None]) -> None:
+    def __init__(self, days: Days, observed: Callable[[Observation], None], watch: Watch | None) -> None:
         self._days = days
         self._observed = observed
+        self._watch = watch
         self._alignment = Alignment()
         self._known: dict[str, _Known] = {}
         self._changed: defaultdict[int, dict[str, None]] = defaultdict(dict)
@@ -207,5 +220,7 @@ class _Customers:
             values: Any = known.aligned
             together = CustomerValues(**values)
             for observation in observe(key, known.at_risk, together, day, 0):
+                if self._watch is not None:
+                    self._watch(observation, together)
                 self._observed(observation)
             known.at_risk = at_risk(together, known.at_risk)

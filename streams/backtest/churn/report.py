@@ -15,6 +15,7 @@ from msgspec import Struct
 from streams.backtest.churn.baselines import CONSTANT, opponents, refit, scaled
 from streams.backtest.churn.figures import Against, Figure, Figures, Part
 from streams.backtest.churn.intervals import DRAWS, Draws, Interval
+from streams.backtest.churn.longer import CONSTANT_HAZARD, Longer
 from streams.backtest.churn.measures import Measured, Ranked
 from streams.backtest.churn.sample import Floats, Sample
 from streams.backtest.churn.targets import MODEL, Target, targets
@@ -62,6 +63,8 @@ class Evaluation(Struct, frozen=True):
         without: opponents left out, as their package is not installed.
         draws: of the bootstrap.
         targets: what is promised, and whether it holds here.
+        horizons: by days, how good the probabilities of longer windows are, after the first 120 days, beside those of
+            a constant hazard; without those of which nothing can be said.
         reliability, periods, lift: curves; of what is judged, else of the whole.
     """
 
@@ -75,6 +78,7 @@ class Evaluation(Struct, frozen=True):
     without: list[str]
     draws: int
     targets: list[Target]
+    horizons: dict[str, Part]
     reliability: dict[str, list[ReliabilityBin]]
     periods: list[Period]
     lift: list[LiftPoint]
@@ -86,6 +90,7 @@ def evaluate(
     base_rate: float,
     without: Sequence[str],
     heading: tuple[int, int, str],
+    longer: Mapping[int, Longer] | None = None,
     draws: int = DRAWS,
 ) -> Evaluation:
     """Measures the model and its opponents.
@@ -96,6 +101,7 @@ def evaluate(
         base_rate: what opponents say before their first fit.
         without: opponents that cannot be had.
         heading: events, bad lines, name of the model.
+        longer: snapshots of the longer windows, by days.
         draws: of the bootstrap.
 
     Raises:
@@ -122,10 +128,22 @@ def evaluate(
         without=list(without),
         draws=draws,
         targets=targets(judged, start),
+        horizons=_horizons(longer or {}, draws),
         reliability={name: [ReliabilityBin(*b) for b in ranked.reliability()] for name, ranked in drawn.items()},
         periods=_periods(sample, says),
         lift=_lift({name: ranked for name, ranked in drawn.items() if name != CONSTANT}),
     )
+
+
+def _horizons(longer: Mapping[int, Longer], draws: int) -> dict[str, Part]:
+    found: dict[str, Part] = {}
+    for days, one in longer.items():
+        if len(one.day):
+            says = {MODEL: one.probability, CONSTANT_HAZARD: one.constant_hazard}
+            part = _part(one, says, one.day >= one.day[0] + START_DAYS, draws)
+            if part is not None:
+                found[str(days)] = part
+    return found
 
 
 def _require_labels(sample: Sample) -> None:
@@ -142,7 +160,9 @@ def _require_labels(sample: Sample) -> None:
         raise ConfigurationError(f"expected customers that stay, found none among {len(sample):,} snapshots")
 
 
-def _part(sample: Sample, says: Mapping[str, Floats], rows: np.typing.NDArray[np.bool_], draws: int) -> Part | None:
+def _part(
+    sample: Sample | Longer, says: Mapping[str, Floats], rows: np.typing.NDArray[np.bool_], draws: int
+) -> Part | None:
     churned = sample.churned[rows]
     if not churned.any() or churned.all():
         return None

@@ -41,7 +41,7 @@ class Part(NamedTuple):
         """The text; None when a number is not known."""
         said: list[str] = []
         for piece in self.pieces:
-            words = fill(*piece) if isinstance(piece, Gap) else piece
+            words = piece if isinstance(piece, str) else fill(piece[0], piece[1])
             if words is None:
                 return None
             said.append(words)
@@ -67,9 +67,15 @@ def said(template: Template, fill: Fill) -> str:
     The last alternative always fits: it has no gap outside brackets (a test sees to it).
     """
     for parts in template:
-        words = [part.filled(fill) for part in parts]
-        if all(part.optional or one is not None for part, one in zip(parts, words, strict=True)):
-            return "".join(filter(None, words))
+        words: list[str] = []
+        for part in parts:
+            one = part.filled(fill)
+            if one is not None:
+                words.append(one)
+            elif not part.optional:
+                break
+        else:
+            return "".join(words)
     return ""
 
 
