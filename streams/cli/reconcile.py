@@ -1,7 +1,9 @@
 """`zelo reconcile`: figures counted again from the raw events, by SQL that shares nothing with the folds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Annotated, Any
 
 import orjson
@@ -10,27 +12,14 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from rich.console import Console
 from rich.table import Table
 
-from streams.app import profile_of
 from streams.catalogue.registry import catalogue
 from streams.cli.answers import shown
+from streams.cli.recount_policy import policy_of
 from streams.config import Settings, load_settings
 from streams.errors import ConfigurationError
-from streams.metrics.activation import (
-    ActiveDays,
-    AllOf,
-    AnyCriterion,
-    AnyOf,
-    DistinctFeatures,
-    FeatureUse,
-    Leaf,
-    Milestone,
-    UsersDid,
-)
-from streams.metrics.days import DAY_MS
 from streams.reconcile.comparing import Difference
-from streams.reconcile.policy import Policy
 from streams.reconcile.reconciler import FIRST_DAY, LAST_DAY, Behind, Outcome, Reconciler, Scope
-from streams.reconcile.recounts import RECOUNTS, Recount
+from streams.reconcile.recounts import LEFT_OUT, NO_FIGURES, RECOUNTS, Recount
 from streams.sinks.clickhouse import connect, translated
 
 _SOME_DAY = 100_000
@@ -48,6 +37,8 @@ def command(
     """Recount figures from the raw events by SQL, and compare; exit 1 where they differ."""
     settings = load_settings()
     recounts = _chosen(domain or [])
+    if customer is not None and any(not one.topic for one in recounts) and domain:
+        raise ConfigurationError("--domain portfolio is of all customers: leave it or --customer out")
     scope = Scope(
         since=FIRST_DAY if since is None else since.date(),
         until=LAST_DAY if until is None else until.date(),
@@ -61,72 +52,10 @@ def command(
         print(orjson.dumps(content, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
     else:
         _print(Console(width=160), outcomes)
+        if not domain:
+            _print_tables_left_out(Console(width=160))
     if any(one.differing for one in outcomes):
         raise typer.Exit(1)
-
-
-def policy_of(settings: Settings) -> Policy:
-    """What SQL must know of the settings and their profile."""
-    profile = profile_of(settings)
-    available, revenue, feedback = profile.engagement.features_available, profile.revenue, profile.feedback
-    leaves, programs = spelled_out(
-        (profile.activation.criterion, *(step.criterion for step in profile.onboarding.steps))
-    )
-    return Policy(
-        zone=settings.timezone,
-        lateness_ms=round(settings.lateness_seconds * 1000),
-        horizon_ms=settings.horizon_days * DAY_MS,
-        features=available if isinstance(available, tuple) else None,
-        features_available=len(set(available)) if isinstance(available, tuple) else available,
-        leaves=leaves,
-        programs=programs,
-        onboarding_days=profile.onboarding.limit_days,
-        list_prices=revenue.discounts == "gross",
-        metered_counts=revenue.metered == "included",
-        churn_date=revenue.churn_date,
-        refunds_count=revenue.refunds == "negative",
-        time_moves_nothing=(revenue.past_due_days, revenue.allowed_gap_days) == (0, 0),
-        urgent=profile.support.urgent_priorities,
-        csat_from=feedback.csat_positive_from,
-        smiley_from=feedback.smiley_positive_from,
-        thumbs_from=feedback.thumbs_positive_from,
-        ces_from=feedback.ces_top_from,
-    )
-
-
-def spelled_out(
-    criteria: Sequence[AnyCriterion],
-) -> tuple[tuple[tuple[str, int, str, int], ...], tuple[tuple[tuple[str, int], ...], ...]]:
-    """Criteria as `Policy` has them: leaves and programs."""
-    leaves: list[tuple[str, int, str, int]] = []
-
-    def program(criterion: AnyCriterion) -> Iterator[tuple[str, int]]:
-        if isinstance(criterion, AllOf | AnyOf):
-            for inner in criterion.of:
-                yield from program(inner)
-            yield "all" if isinstance(criterion, AllOf) else "any", len(criterion.of)
-        else:
-            leaves.append(_leaf(criterion))
-            yield "leaf", len(leaves)
-
-    programs = tuple([tuple(program(criterion)) for criterion in criteria])
-    return tuple(leaves), programs
-
-
-def _leaf(criterion: Leaf) -> tuple[str, int, str, int]:
-    match criterion:
-        case FeatureUse():
-            return "feature_used", 1, criterion.feature, 0
-        case Milestone():
-            return "milestone", 1, criterion.milestone, 0
-        case UsersDid():
-            within = 0 if criterion.within_days is None else criterion.within_days * DAY_MS
-            rule = "users_did" if criterion.feature is None else "users_did_it"
-            return rule, criterion.n, criterion.feature or "", within
-        case DistinctFeatures():
-            return "distinct_features", criterion.n, "", 0
-        case ActiveDays():
-            return "active_days", criterion.n, "", 0
 
 
 def behind(domain: str) -> dict[str, Behind]:
@@ -152,7 +81,8 @@ def _run(settings: Settings, recounts: Sequence[Recount], scope: Scope, limit: i
         with connect(settings) as client:
             reconciler = Reconciler(client, policy_of(settings), limit)
             reconciler.check()
-            outcomes = [reconciler.run(one, scope, _behind(one)) for one in recounts]
+            asked = [one for one in recounts if one.topic or scope.customer_id is None]
+            outcomes = [reconciler.run(one, scope, _behind(one)) for one in asked]
     except ClickHouseError as error:
         raise translated(error) from error
     if scope.customer_id is not None and not any(one.rows or one.differing for one in outcomes):
@@ -161,7 +91,7 @@ def _run(settings: Settings, recounts: Sequence[Recount], scope: Scope, limit: i
 
 
 def _behind(recount: Recount) -> Mapping[str, Behind]:
-    return {} if recount.types else behind(recount.domain)
+    return {} if recount.types or not recount.topic else behind(recount.domain)
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:
@@ -177,7 +107,6 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "not_recounted": outcome.not_recounted,
         "late": outcome.late,
         "late_untold": outcome.late_untold,
-        "skipped": outcome.skipped,
     }
 
 
@@ -229,9 +158,14 @@ def _print_left_out(console: Console, one: Outcome) -> None:
             f"{one.recount.topic}: {one.late_untold} more records were counted late than the archive can tell: they "
             "came again, or heartbeats had moved the time; differences may be theirs",
         )
-    why = f" ({one.skipped})" if one.skipped else ""
     if one.not_recounted:
-        _say(console, f"not recounted, {one.recount.domain}{why}: {', '.join(one.not_recounted)}")
+        _say(console, f"not recounted, {one.recount.domain}: {', '.join(one.not_recounted)}")
+
+
+def _print_tables_left_out(console: Console) -> None:
+    for why, tables in groupby(LEFT_OUT.items(), key=itemgetter(1)):
+        if why != NO_FIGURES:
+            _say(console, f"not recounted, {', '.join(name for name, _ in tables)}: {why}")
 
 
 def _say(console: Console, text: str) -> None:

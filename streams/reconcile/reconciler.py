@@ -1,12 +1,14 @@
 """The questions to ClickHouse: a recount and the published figures, for some customers at a time.
 
-Nothing is written. Memory is bounded by the customers of one turn, not by the archive.
+Nothing is written. Memory is bounded by the customers of one turn, not by the archive; figures of many customers are
+added up from the rows of all of them on the days of the scope.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -22,6 +24,9 @@ _EVENTS_SHOWN = 20
 _SETTINGS = {"join_use_nulls": 0}  # what is not there counts 0; a server may have it otherwise
 
 _OTHER_DAYS = "SELECT count() FROM events FINAL WHERE day != toDate(occurred_at, {zone:String})"
+_FIRST_AND_LAST = (
+    "SELECT min(day), greatest(max(day), (SELECT ifNull(max(closed_day), toDate(0)) FROM accounting)) FROM events"
+)
 _LATE = "SELECT partition, late FROM accounting FINAL WHERE topic = {topic:String} AND late > 0"
 _BEHIND = (
     "SELECT event_id FROM events FINAL WHERE customer_id = {customer:String} AND topic = {topic:String} "
@@ -29,6 +34,11 @@ _BEHIND = (
     "AND day >= {first:Date} AND day <= {last:Date} "
     "AND cityHash64(customer_id, day, event_id) NOT IN {late:Array(UInt64)} "
     "ORDER BY occurred_at DESC, event_id DESC LIMIT {limit:UInt32}"
+)
+_PORTFOLIOS = (
+    "SELECT DISTINCT portfolio FROM (SELECT portfolio FROM portfolio_metrics UNION ALL SELECT '_portfolio' "
+    "AS portfolio UNION ALL SELECT concat('_segment:', assumeNotNull(segment)) AS portfolio FROM health_daily "
+    "WHERE ifNull(segment, '') != '') ORDER BY portfolio"
 )
 _KNOWN = (
     "SELECT count() FROM events "
@@ -71,7 +81,6 @@ class Outcome:
         recounted, not_recounted: names of the figures.
         late: events left out, because they came behind the horizon.
         late_untold: records counted late beyond those: sent again, or late by a heartbeat, which stands in no table.
-        skipped: why nothing was recounted.
     """
 
     recount: Recount
@@ -83,7 +92,6 @@ class Outcome:
     not_recounted: list[str] = field(default_factory=list)
     late: int = 0
     late_untold: int = 0
-    skipped: str | None = None
 
 
 class Reconciler:
@@ -125,12 +133,9 @@ class Reconciler:
         outcome = Outcome(recount)
         columns = [row[0] for row in self._rows(f"DESCRIBE TABLE {recount.table}")]
         outcome.not_recounted = recount.figures(columns)
-        if recount.of_service and not self._policy.time_moves_nothing:
-            outcome.skipped = "the profile lets MRR end past due or go on through a gap"
-            return outcome
         late = self._late(recount, outcome)
         for customers in _turns(self._customers(recount, scope)):
-            self._turn(recount, scope, customers, late, outcome)
+            self._turn(recount, scope, customers, late, outcome, columns)
         outcome.not_recounted = [name for name in outcome.not_recounted if name not in outcome.recounted]
         outcome.shown = [self._explained(one, recount, behind, late) for one in outcome.shown]
         return outcome
@@ -142,22 +147,23 @@ class Reconciler:
         customers: Sequence[str],
         late: dict[str, list[int]],
         outcome: Outcome,
+        columns: Sequence[str],
     ) -> None:
         of_turn = [mark for customer in customers for mark in late.get(customer, ())]
         asked = {"customers": list(customers), "since": scope.since, "until": scope.until}
         found = self._client.query(
             recount.sql,
-            parameters={**self._policy.parameters(), **asked, "topic": recount.topic, "late": of_turn},
+            parameters={**self._parameters, **asked, "topic": recount.topic, "late": of_turn},
             settings=_SETTINGS,
         )
         names = [name for name in found.column_names if name not in recount.key]
         counted = _by_key(recount.key, found, names)
         outcome.recounted = names or outcome.recounted
-        about = [name for name in ("revision", "event_id") if recount.table.endswith("_daily") or name == "event_id"]
+        about = [name for name in ("revision", "event_id") if name in columns]
         # Names come from the SQL files, never from the caller.
         told = self._client.query(
             f"SELECT {', '.join([*recount.key, *about, *names])} FROM {recount.table} FINAL "  # noqa: S608
-            f"WHERE customer_id IN {{customers:Array(String)}} AND {recount.standing} "
+            f"WHERE {recount.key[0]} IN {{customers:Array(String)}} AND {recount.standing} "
             "AND day BETWEEN {since:Date} AND {until:Date}",
             parameters=asked,
         )
@@ -169,6 +175,13 @@ class Reconciler:
             if not self._limit or len(outcome.shown) < self._limit:
                 outcome.shown.append(one)
 
+    @cached_property
+    def _parameters(self) -> dict[str, Any]:
+        """What the policy says, with the holidays of all days there are."""
+        first, last = self._rows(_FIRST_AND_LAST)[0]
+        around = timedelta(days=2)  # the calendar's place may lie in another zone
+        return {**self._policy.parameters(), **self._policy.support.parameters(first - around, last + around)}
+
     def _late(self, recount: Recount, outcome: Outcome) -> dict[str, list[int]]:
         """Fingerprints of late events by customer; the outcome learns how many more there are."""
         accounted: dict[int, int] = dict(self._rows(_LATE, topic=recount.topic))  # type: ignore[arg-type]
@@ -176,9 +189,7 @@ class Reconciler:
             return {}
         found: dict[str, list[int]] = {}
         told: Counter[int] = Counter()
-        for customer, partition, mark, _ in self._rows(
-            read("late"), **{**self._policy.parameters(), "topic": recount.topic}
-        ):
+        for customer, partition, mark, _ in self._rows(read("late"), **{**self._parameters, "topic": recount.topic}):
             found.setdefault(customer, []).append(mark)
             told[partition] += 1
         outcome.late = told.total()
@@ -188,6 +199,8 @@ class Reconciler:
     def _customers(self, recount: Recount, scope: Scope) -> Iterable[str]:
         if scope.customer_id is not None:
             return [scope.customer_id]
+        if not recount.topic:
+            return [row[0] for row in self._rows(_PORTFOLIOS)]
         rows = self._rows(
             "SELECT DISTINCT customer_id FROM (SELECT customer_id FROM events WHERE topic = {topic:String} "  # noqa: S608
             f"UNION ALL SELECT customer_id FROM {recount.table}) ORDER BY customer_id",
@@ -199,6 +212,8 @@ class Reconciler:
         self, one: Difference, recount: Recount, behind: Mapping[str, Behind], late: Mapping[str, list[int]]
     ) -> Difference:
         """A difference with the ids of the events behind it; those that came behind the horizon are not."""
+        if not recount.topic:
+            return one
         found = Behind(types=recount.types) if recount.types else behind.get(one.figure, Behind())
         first = FIRST_DAY if found.first is None else max(FIRST_DAY, one.day - timedelta(days=found.first))
         rows = self._rows(

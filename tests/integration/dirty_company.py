@@ -44,6 +44,7 @@ def use(chance: Random, head: Dirt) -> Any:
         quantity=chance.choice((1, 1, 5)),
         duration_seconds=chance.choice((None, 0.0005, 12.3456)),
         errors=chance.choice((0, 0, 2)),
+        session_id=chance.choice((None, None, None, "1", "2")),
         **head,
     )
 
@@ -85,6 +86,8 @@ def billing(chance: Random, head: Dirt) -> Any:
                 seats=chance.choice((None, 0, 7)),
                 metered=chance.random() < 0.1,
                 term_ends_at=chance.choice((None, None, head["occurred_at"] + chance.randrange(-1, 30) * DAY_MS)),
+                plan=chance.choice((None, "basic", "pro")),
+                auto_renews=chance.choice((None, True, False)),
                 **of,
                 **price,
             )
@@ -116,13 +119,16 @@ def invoice(chance: Random, head: Dirt, price: Dirt) -> Any:
             due = head["occurred_at"] + chance.randrange(-3, 12) * DAY_MS
             # As a number and as text.
             stated = due if chance.random() < 0.5 else datetime.fromtimestamp(due / 1000, UTC)
-            return kinds.InvoiceIssued(due_at=stated, **of, **price)
+            whose = chance.choice((None, "s0", "s1", "s2"))
+            return kinds.InvoiceIssued(due_at=stated, subscription_id=whose, **of, **price)
 
 
 def ticket(chance: Random, head: Dirt) -> Any:
-    of = {"ticket_id": f"t{chance.randrange(12)}", **head}
     kind: Any = chance.choice((None, "question", "incident"))
     priority: Any = chance.choice((None, "low", "urgent"))
+    if chance.random() < 0.5:
+        return usual(chance, {"ticket_id": f"d{head['occurred_at'] // (6 * DAY_MS)}", **head}, kind, priority)
+    of = {"ticket_id": f"t{chance.randrange(12)}", **head}
     match chance.randrange(16):
         case 0 | 1 | 2 | 3:
             return kinds.TicketOpened(
@@ -140,32 +146,47 @@ def ticket(chance: Random, head: Dirt) -> Any:
             author: Any = chance.choice(("agent", "agent", "bot"))
             return kinds.TicketReplied(author=author, public=chance.random() < 0.8, **of)
         case _:
-            if chance.random() < 0.7:
-                return kinds.TicketReplied(author="customer", **of)
             return kinds.TicketRemoved(reason="spam", **of)
 
 
+def usual(chance: Random, of: Dirt, kind: Any, priority: Any) -> Any:
+    """Of a ticket of some days that mostly begins with its opening."""
+    match chance.randrange(10):
+        case 0 | 1 | 2 | 3 | 4:
+            return kinds.TicketOpened(kind=kind, priority=priority, **of)
+        case 5 | 6:
+            return kinds.TicketSolved(**of)
+        case 7 | 8:
+            return kinds.TicketReplied(author="agent", **of)
+        case _:
+            return kinds.TicketReplied(author=chance.choice(("customer", "bot")), **of)
+
+
 def survey(chance: Random, head: Dirt) -> Any:
-    response = f"r{chance.randrange(15)}"
+    of: Dirt = {
+        "response_id": f"r{chance.randrange(15)}",
+        "respondent_id": chance.choice((None, "ana", "bia")),
+        "invitation_id": chance.choice((None, None, f"v{chance.randrange(9)}")),
+        "reason": chance.choice((None, None, " ", "slow", "dear")),
+        "source": chance.choice(("unknown", "generated")),
+        **head,
+    }
     match chance.randrange(8):
         case 0:
-            return kinds.FollowUpClosed(response_id=response, **head)
+            return kinds.FollowUpClosed(response_id=of["response_id"], **head)
         case 1:
-            return kinds.SurveyInvited(survey="nps", invitation_id=f"v{chance.randrange(9)}", **head)
+            kind: Any = chance.choice(("nps", "nps", "ces"))
+            invited: Dirt = {"invitation_id": f"v{chance.randrange(9)}", "respondent_id": of["respondent_id"], **head}
+            return kinds.SurveyInvited(survey=kind, **invited)
         case 2:
             best: Any = chance.choice(("lower_is_better", "higher_is_better"))
             scale: Dirt = {"scale_min": 1.0, "scale_max": 7.0, "polarity": best}
-            return kinds.SurveyAnswered(response_id=response, survey="ces", score=chance.randint(1, 7), **scale, **head)
+            return kinds.SurveyAnswered(survey="ces", score=chance.randint(1, 7), **scale, **of)
         case 3:
-            kind: Any = chance.choice(("csat", "thumbs", "smiley"))
-            return kinds.SurveyAnswered(
-                response_id=response, survey=kind, score=chance.randint(1, 5), scale_min=1.0, scale_max=5.0, **head
-            )
+            kind = chance.choice(("csat", "thumbs", "smiley"))
+            return kinds.SurveyAnswered(survey=kind, score=chance.randint(1, 5), scale_min=1.0, scale_max=5.0, **of)
         case _:
-            person = chance.choice((None, "ana", "bia"))
-            return kinds.SurveyAnswered(
-                response_id=response, survey="nps", score=chance.randint(0, 10), respondent_id=person, **head
-            )
+            return kinds.SurveyAnswered(survey="nps", score=chance.randint(0, 10), **of)
 
 
 def account(chance: Random, head: Dirt) -> Any:

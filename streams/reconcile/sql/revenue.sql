@@ -1,5 +1,5 @@
 -- What a customer paid and owed at the end of a day. `currency` is that of the subscription that was set first, until
--- the customer changes it.
+-- the customer changes it, or comes to pay, first or again, in others alone.
 , firsts AS
 (
     SELECT customer_id, argMin(code, (at_ms, event_id)) AS first_code, min(on_day) AS since_day
@@ -7,55 +7,55 @@
     WHERE sets
     GROUP BY customer_id
 ),
--- What it left and took up at each change, in the order of time; of several the first by its code.
+-- What it left and took up at each change, in the order of time; of several the first by its code. Who came to pay had
+-- left whatever it does not pay in now.
 turns AS
 (
-    SELECT customer_id, arraySort(groupArray((at_ms, on_day, left_codes, taken_code))) AS turned
+    SELECT customer_id, arraySort(groupArray((at_ms, on_day, came, left_codes, taken_codes))) AS turned
     FROM
     (
         SELECT
             customer_id,
             at_ms,
             any(on_day) AS on_day,
-            groupArrayIf(currency, leaves) AS left_codes,
-            minIf(currency, takes_up) AS taken_code
+            any(movement != 'currency_change') AS came,
+            groupArrayIf(toString(currency), leaves) AS left_codes,
+            arraySort(groupArrayIf(toString(currency), takes_up)) AS taken_codes
         FROM moves
-        WHERE movement = 'currency_change'
+        WHERE movement IN ('currency_change', 'new', 'reactivation')
         GROUP BY customer_id, at_ms
     )
     GROUP BY customer_id
 ),
-mains AS
-(
-    SELECT
-        customer_id,
-        day,
-        first_code,
-        since_day,
-        arrayFold((own, turn) -> if(turn.2 <= day AND has(turn.3, own), turn.4, own), turned, first_code) AS main
-    FROM spine
-    INNER JOIN firsts USING (customer_id)
-    LEFT JOIN turns USING (customer_id)
-),
+-- By day: MRR that came and went; the same for MRR 28 days ago, as it is known now: what was left and come back to since
+-- was never gone; and what moved in 28 days.
 money AS
 (
     SELECT
         customer_id,
-        on_day AS day,
-        sumMap(map(currency, delta)) AS deltas,
-        sum(delta) AS delta_all,
-        minOrNullIf(effective, paid_after > 0) AS paid_at,
-        toNullable(argMax(effective, at_ms)) AS stepped_at
-    FROM moves
-    GROUP BY customer_id, day
-),
-flows AS
-(
-    SELECT
-        customer_id,
-        on_day AS day,
-        sumMap(map(concat(currency, ' ', movement), if(movement = 'currency_change', delta, toInt64(abs(delta))))) AS moved
-    FROM moves
+        day,
+        sumMap(map(currency, if(what = 'now', delta, 0))) AS deltas,
+        sumMap(map(currency, if(what = 'then', delta, 0))) AS deltas_then,
+        sumMap(map(concat(currency, ' ', movement),
+            multiIf(what != 'flow', 0, movement = 'currency_change', delta, toInt64(abs(delta))))) AS moved_month,
+        sumIf(delta, what = 'now') AS delta_all,
+        minOrNullIf(effective, what = 'now' AND paid_after > 0) AS paid_at,
+        maxOrNullIf(effective, what = 'now' AND NOT is_back) AS stepped_at,
+        max(if(what = 'now', run_ms, 0)) AS run_day_ms
+    FROM
+    (
+        SELECT customer_id, on_day + step.1 AS day, step.2 AS what, currency, movement, delta, effective, paid_after, run_ms,
+            0 AS is_back
+        FROM moves
+        ARRAY JOIN arrayConcat([(0, 'now'), (28, 'then')], arrayMap(one -> (one, 'flow'), range(28))) AS step
+        UNION ALL
+        SELECT customer_id, on_day + step.1, step.2, currency, 'churn', step.3 * delta, effective, 0, 0, step.3 < 0
+        FROM paused
+        ARRAY JOIN arrayConcat([(0, 'now', 1), (toInt64(next_day - on_day), 'now', -1)],
+            if(next_day - on_day > 28, [(28, 'then', 1), (toInt64(next_day - on_day), 'then', -1)], []),
+            arrayMap(one -> (toInt64(one), 'flow', 1), range(toUInt64(least(28, next_day - on_day))))) AS step
+        WHERE is_gap
+    )
     GROUP BY customer_id, day
 ),
 service AS
@@ -234,30 +234,93 @@ leaving AS
     WHERE type IN ('subscription_ended', 'cancellation_scheduled', 'subscription_cancelled', 'cancellation_reported')
     GROUP BY customer_id, day
 ),
-endings AS
+-- Each subscription on each day, as it stood at its end.
+held AS
 (
-    SELECT customer_id, day, min(held_ms) AS ends_first
+    SELECT customer_id, subscription, day, stood
     FROM
     (
         SELECT
             customer_id,
             subscription,
             on_day,
-            argMax(ending_ms, (at_ms, NOT changes, event_id)) AS held_ms,
+            argMax((ending_ms, serves, is_trial, terms_code, terms, run_ms), (at_ms, NOT changes, event_id)) AS stood,
             leadInFrame(toNullable(on_day)) OVER (PARTITION BY customer_id, subscription ORDER BY on_day
                 ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) AS next_day
         FROM standings
         GROUP BY customer_id, subscription, on_day
-    ) AS held
+    ) AS of_day
     INNER JOIN (SELECT customer_id, max(day) AS last_day FROM spine GROUP BY customer_id) AS lasts USING (customer_id)
     ARRAY JOIN arrayMap(step -> on_day + step,
         range(toUInt32(greatest(0, least(ifNull(next_day, last_day + 1), last_day + 1) - on_day)))) AS day
-    WHERE held_ms > 0
+),
+-- The earliest end that is announced, and those that serve: trial, currency, MRR, id, terms, since when.
+standing AS
+(
+    SELECT
+        customer_id,
+        day,
+        minIf(stood.1, stood.1 > 0) AS ends_first,
+        groupArrayIf((stood.3, stood.4, -stood.5.2, subscription, stood.5, stood.6), stood.2) AS serving
+    FROM held
     GROUP BY customer_id, day
+),
+-- The largest that serves: paid before trial, the customer's own currency before others, the higher MRR, the lower id.
+largest AS
+(
+    SELECT
+        customer_id,
+        day,
+        first_code,
+        since_day,
+        arrayFold((own, turn) -> if(turn.2 <= day AND if(turn.3, NOT has(turn.5, own), has(turn.4, own)),
+            turn.5[1], own), turned, first_code) AS main,
+        ends_first,
+        notEmpty(serving) AS has_largest,
+        arraySort(one -> (one.1, one.2 != main, one.3, one.4), serving)[1] AS biggest,
+        biggest.5.1 AS since_ms,
+        biggest.5.3 AS plan,
+        biggest.5.4 AS renews,
+        biggest.5.5 AS term_ms,
+        biggest.5.6 AS period,
+        biggest.5.7 AS periods,
+        biggest.6 AS served_ms
+    FROM spine
+    LEFT JOIN firsts USING (customer_id)
+    LEFT JOIN turns USING (customer_id)
+    LEFT JOIN standing USING (customer_id, day)
+),
+-- It renews when its term ends; after that, and without a term, by billing periods, if it does.
+renewing AS
+(
+    SELECT
+        *,
+        toDate(fromUnixTimestamp64Milli(term_ms, 'UTC'), {zone:String}) AS term_day,
+        toDate(fromUnixTimestamp64Milli(served_ms, 'UTC'), {zone:String}) AS served_day,
+        if(term_ms > 0, term_day, served_day) AS anchor,
+        if(term_ms > 0, day, greatest(day, served_day + 1)) AS earliest,
+        greatest(1, periods * multiIf(period = 'week', 7, period = 'year', 12, 1)) AS units,
+        intDiv(dateDiff('month', anchor, earliest), units) AS months_on,
+        if(period IN ('day', 'week'),
+            anchor + intDiv(earliest - anchor + units - 1, units) * units,
+            arrayFirst(one -> one >= earliest, [addMonths(anchor, months_on * units),
+                addMonths(anchor, (months_on + 1) * units)])) AS next_one,
+        multiIf(
+            NOT has_largest, NULL,
+            term_ms > 0 AND term_day >= day, toNullable(term_day - day),
+            term_ms > 0 AND NOT ifNull(renews, true), 0,
+            term_ms > 0 OR ifNull(renews, false), next_one - day,
+            NULL) AS days_left,
+        toInt64(multiIf(period = 'day', periods, period = 'week', 7 * periods,
+            roundBankers(periods * if(period = 'year', 12, 1) * 30.4375))) AS billing_days,
+        multiIf(days_left IS NULL, NULL, term_ms = 0 OR term_day < day AND ifNull(renews, true), toNullable(billing_days),
+            greatest(billing_days, term_day - toDate(fromUnixTimestamp64Milli(since_ms, 'UTC'), {zone:String})))
+            AS contract_days
+    FROM largest
 ),
 reported AS
 (
-    SELECT customer_id, on_day AS day, count() AS reports
+    SELECT customer_id, on_day AS day, count() AS reports, max(at_ms) AS reported_ms
     FROM facts
     WHERE type = 'cancellation_reported'
     GROUP BY customer_id, day
@@ -275,9 +338,11 @@ windows AS
         customer_id,
         day,
         if(since_day > '1970-01-01' AND day >= since_day, toNullable(main), NULL) AS own,
-        sumMap(moved) OVER month AS moved_month,
+        moved_month,
+        arrayFilter(one -> one.2 != 0 AND splitByChar(' ', one.1)[1] != ifNull(own, ''),
+            arrayZip(mapKeys(moved_month), mapValues(moved_month))) AS others_moved,
         mapFilter((code, minor) -> minor != 0, sumMap(deltas) OVER history) AS mrr,
-        mapFilter((code, minor) -> minor != 0, sumMap(deltas) OVER month_ago) AS mrr_then,
+        mapFilter((code, minor) -> minor != 0, sumMap(deltas_then) OVER history) AS mrr_then,
         sum(delta_all) OVER history AS paid,
         min(paid_at) OVER history AS first_paid,
         max(stepped_at) OVER history AS last_step,
@@ -297,11 +362,16 @@ windows AS
         anyLast(reason_day) OVER history AS newest_reason,
         anyLast(wish_day) OVER history AS newest_wish,
         sum(reports) OVER quarter AS reports_quarter,
+        max(reported_ms) OVER history AS last_report_ms,
+        max(run_day_ms) OVER history AS run_began_ms,
+        plan AS largest_plan,
+        renews,
+        days_left,
+        contract_days,
         invoiced_day > '1970-01-01' AND day >= invoiced_day AS is_invoiced,
         oldest_due
-    FROM spine
+    FROM renewing
     LEFT JOIN money USING (customer_id, day)
-    LEFT JOIN flows USING (customer_id, day)
     LEFT JOIN service USING (customer_id, day)
     LEFT JOIN owed USING (customer_id, day)
     LEFT JOIN reported USING (customer_id, day)
@@ -309,14 +379,10 @@ windows AS
     LEFT JOIN returned USING (customer_id, day)
     LEFT JOIN renewals USING (customer_id, day)
     LEFT JOIN leaving USING (customer_id, day)
-    LEFT JOIN endings USING (customer_id, day)
-    LEFT JOIN mains USING (customer_id, day)
     LEFT JOIN invoiced USING (customer_id)
     WINDOW
         history AS (PARTITION BY customer_id ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
-        month AS (PARTITION BY customer_id ORDER BY day ROWS BETWEEN 27 PRECEDING AND CURRENT ROW),
-        quarter AS (PARTITION BY customer_id ORDER BY day ROWS BETWEEN 89 PRECEDING AND CURRENT ROW),
-        month_ago AS (PARTITION BY customer_id ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND 28 PRECEDING)
+        quarter AS (PARTITION BY customer_id ORDER BY day ROWS BETWEEN 89 PRECEDING AND CURRENT ROW)
 )
 SELECT
     customer_id,
@@ -331,6 +397,11 @@ SELECT
     trial_subscriptions AS trials_active,
     paused_subscriptions AS subscriptions_paused,
     reports_quarter AS cancellations_reported_90d,
+    reports_quarter > 0 AND paid > 0 AND last_report_ms >= run_began_ms AS cancellation_reported_while_paying,
+    nullIf(largest_plan, '') AS plan,
+    days_left AS days_to_renewal,
+    renews AS renewal_automatic,
+    contract_days AS renewal_period_days,
     multiIf(paid_subscriptions > 0, toNullable(paid_seats), trial_subscriptions > 0, trial_seats, NULL) AS seats,
     first_paid AS first_paid_at,
     if(paid = 0, last_step, NULL) AS churned_at,
@@ -341,6 +412,10 @@ SELECT
     moved_month[concat(ifNull(own, ''), ' churn')] AS churn_28d_minor,
     moved_month[concat(ifNull(own, ''), ' reactivation')] AS reactivation_28d_minor,
     moved_month[concat(ifNull(own, ''), ' currency_change')] AS currency_change_28d_minor,
+    mapFilter((code, minor) -> code != ifNull(own, ''), mrr_then) AS mrr_28d_ago_other_minor,
+    mapFromArrays(
+        arrayMap(one -> concat(splitByChar(' ', one.1)[2], ':', splitByChar(' ', one.1)[1]), others_moved),
+        arrayMap(one -> one.2, others_moved)) AS moved_other_28d_minor,
     ending_subscriptions AS subscriptions_ending,
     if(ends_first > 0, toNullable(greatest(0,
         toDate(fromUnixTimestamp64Milli(ends_first, 'UTC'), {zone:String}) - day)), NULL) AS days_to_end,
@@ -351,6 +426,8 @@ SELECT
     if(is_invoiced, toNullable(back_so_far[ifNull(own, '')]), NULL) AS refunds_to_date_minor,
     if(is_invoiced, toNullable(paid_so_far[ifNull(own, '')] + paid_no_more[ifNull(own, '')]
         - if({refunds_count:UInt8}, back_so_far[ifNull(own, '')], 0)), NULL) AS revenue_to_date_minor,
+    nullIf({gross_margin:Float64}, 0) AS gross_margin,
+    toInt64(roundBankers(revenue_to_date_minor * gross_margin)) AS margin_to_date_minor,
     odd AS billing_impossible,
     if(mrr_28d_ago_minor > 0, mrr_minor / mrr_28d_ago_minor, NULL) AS nrr_28d,
     if(mrr_28d_ago_minor > 0, least(mrr_minor, mrr_28d_ago_minor) / mrr_28d_ago_minor, NULL) AS grr_28d,

@@ -15,26 +15,101 @@
         JSONExtractString(payload, 'currency') AS code,
         if(JSONHas(payload, 'quantity'), JSONExtractInt(payload, 'quantity'), 1) AS quantity,
         if(JSONExtractRaw(payload, 'seats') IN ('', 'null'), quantity, JSONExtractInt(payload, 'seats')) AS seats,
+        JSONExtractInt(payload, 'amount_minor') AS price,
         if({list_prices:UInt8} AND JSONExtractRaw(payload, 'list_amount_minor') NOT IN ('', 'null'),
-            JSONExtractInt(payload, 'list_amount_minor'), JSONExtractInt(payload, 'amount_minor')) AS price,
+            JSONExtractInt(payload, 'list_amount_minor'), price) AS policy_price,
         JSONExtractString(payload, 'interval') AS period,
+        if(JSONHas(payload, 'interval_count'), JSONExtractInt(payload, 'interval_count'), 1) AS periods,
         -- A month has 487/16 days; whole numbers up to the one rounding, half to even.
-        toInt128(price) * quantity * if(period IN ('day', 'week'), 487, 1) AS dividend,
-        toInt128(if(JSONHas(payload, 'interval_count'), JSONExtractInt(payload, 'interval_count'), 1))
-            * multiIf(period = 'day', 16, period = 'week', 112, period = 'year', 12, 1) AS divisor,
-        intDiv(dividend, divisor) AS whole,
-        2 * (dividend - whole * divisor) AS twice_rest,
-        whole + (twice_rest > divisor OR (twice_rest = divisor AND whole % 2 = 1)) AS monthly,
+        toInt128(periods) * multiIf(period = 'day', 16, period = 'week', 112, period = 'year', 12, 1) AS divisor,
+        arrayMap(
+            dividend -> toInt64(intDiv(dividend, divisor) + (2 * (dividend % divisor) > divisor
+                OR (2 * (dividend % divisor) = divisor AND intDiv(dividend, divisor) % 2 = 1))),
+            [toInt128(price) * quantity * if(period IN ('day', 'week'), 487, 1),
+                toInt128(policy_price) * quantity * if(period IN ('day', 'week'), 487, 1)]) AS monthlies,
+        if(on_trial, 0, monthlies[1]) AS size,
+        monthlies[2] AS monthly,
         sets AND NOT on_trial AND ({metered:UInt8} OR NOT JSONExtractBool(payload, 'metered')) AS counts,
         if(JSONType(payload, 'term_ends_at') = 'String',
             toUnixTimestamp64Milli(parseDateTime64BestEffortOrZero(JSONExtractString(payload, 'term_ends_at'), 3, 'UTC')),
             JSONExtractInt(payload, 'term_ends_at')) AS term_ms,
         if(JSONType(payload, 'ends_at') = 'String',
             toUnixTimestamp64Milli(parseDateTime64BestEffortOrZero(JSONExtractString(payload, 'ends_at'), 3, 'UTC')),
-            JSONExtractInt(payload, 'ends_at')) AS ends_ms
+            JSONExtractInt(payload, 'ends_at')) AS ends_ms,
+        toInt64(0) AS more_late,
+        JSONExtractString(payload, 'plan') AS plan,
+        JSONExtract(payload, 'auto_renews', 'Nullable(Bool)') AS renews
     FROM facts
     WHERE type IN ('subscription_set', 'subscription_ended', 'subscription_paused', 'subscription_resumed',
         'cancellation_scheduled', 'cancellation_withdrawn', 'subscription_cancelled')
+),
+-- An invoice is long past due so many days after it was due, until it is issued again or settled. That comes with time:
+-- told is what lies before the end of the last closed day, or before the customer's newest event.
+bills AS
+(
+    SELECT
+        customer_id,
+        subscription,
+        event_id,
+        greatest(issued_ms, due_ms + {past_due_days:Int64} * 86400000) AS late_ms,
+        least(ifNull(settled_ms, toInt64(4e12)), ifNull(again_ms, toInt64(4e12))) AS over_ms
+    FROM
+    (
+        SELECT
+            customer_id,
+            JSONExtractString(payload, 'invoice_id') AS invoice,
+            JSONExtractString(payload, 'subscription_id') AS subscription,
+            JSONExtractInt(payload, 'amount_minor') AS owed_minor,
+            event_id,
+            at_ms AS issued_ms,
+            if(JSONType(payload, 'due_at') = 'String',
+                toUnixTimestamp64Milli(parseDateTime64BestEffortOrZero(JSONExtractString(payload, 'due_at'), 3, 'UTC')),
+                JSONExtractInt(payload, 'due_at')) AS due_ms,
+            leadInFrame(toNullable(at_ms)) OVER
+                (PARTITION BY customer_id, JSONExtractString(payload, 'invoice_id') ORDER BY at_ms, event_id
+                ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) AS again_ms
+        FROM facts
+        WHERE type = 'invoice_issued' AND {past_due_days:Int64} > 0
+    ) AS issues
+    LEFT JOIN
+    (
+        SELECT customer_id, JSONExtractString(payload, 'invoice_id') AS invoice, min(toNullable(at_ms)) AS settled_ms
+        FROM facts
+        WHERE type = 'invoice_settled'
+        GROUP BY customer_id, invoice
+    ) AS settlements USING (customer_id, invoice)
+    WHERE owed_minor > 0 AND subscription != '' AND late_ms < over_ms
+),
+told_until AS
+(
+    SELECT customer_id, greatest(newest_ms + 1, ifNull(closed_ms, 0)) AS told_ms
+    FROM
+    (
+        SELECT customer_id, max(at_ms) AS newest_ms
+        FROM facts
+        WHERE type NOT IN ('cancellation_reported')
+        GROUP BY customer_id
+    ) AS newest
+    LEFT JOIN
+    (
+        SELECT customer_id, toInt64(toUnixTimestamp(toDateTime(max(day) + 1, {zone:String}))) * 1000 AS closed_ms
+        FROM spine
+        GROUP BY customer_id
+    ) AS closed USING (customer_id)
+),
+happened AS
+(
+    SELECT customer_id, subscription, at, at_ms, on_day, event_id, type, changes, sets, on_trial, code, seats, size, monthly,
+        counts, term_ms, ends_ms, more_late, plan, renews, period, periods
+    FROM said
+    UNION ALL
+    SELECT customer_id, subscription, fromUnixTimestamp64Milli(turn.1, 'UTC'), turn.1,
+        toDate(fromUnixTimestamp64Milli(turn.1, 'UTC'), {zone:String}), event_id, 'late', 0, 0, false, '', 0, 0, 0, 0, 0, 0,
+        turn.2, '', NULL, '', 0
+    FROM bills
+    INNER JOIN told_until USING (customer_id)
+    ARRAY JOIN [(late_ms, toInt64(1)), (over_ms, toInt64(-1))] AS turn
+    WHERE turn.1 < told_ms
 ),
 -- What was set first, with an end before it, ends where it begins. At one instant changes come before marks.
 judged AS
@@ -43,7 +118,7 @@ judged AS
     FROM
     (
         SELECT *, sum(sets) OVER past AS nth, sum(changes AND NOT sets) OVER past AS earlier
-        FROM said
+        FROM happened
         WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, NOT changes, event_id
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
     )
@@ -56,7 +131,10 @@ running AS
         ifNull(anyLast(if(changes, toNullable(if(counts, toInt64(monthly), 0)), NULL)) OVER past, 0) AS terms_mrr,
         ifNull(anyLast(if(changes, toNullable(code), NULL)) OVER past, '') AS terms_code,
         ifNull(anyLast(if(changes, toNullable(on_trial), NULL)) OVER past, 0) AS terms_trial,
-        ifNull(anyLast(if(changes, toNullable(seats), NULL)) OVER past, 0) AS terms_seats
+        ifNull(anyLast(if(changes, toNullable(seats), NULL)) OVER past, 0) AS terms_seats,
+        -- Terms whole: since when, MRR, plan, whether they renew, agreed end, billing period.
+        (groupArrayIf((at_ms, size, plan, renews, if(sets, term_ms, 0), period, periods), changes) OVER past)[-1] AS terms,
+        sum(more_late) OVER past > 0 AS is_late
     FROM judged
     WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, NOT changes, event_id
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
@@ -83,7 +161,8 @@ resting AS
         ifNull(anyLast(multiIf(
             changes AND (NOT runs OR NOT ran) OR type = 'cancellation_withdrawn', toNullable(0),
             type IN ('cancellation_scheduled', 'subscription_cancelled') AND runs AND ends_ms > 0, toNullable(ends_ms),
-            NULL)) OVER past, 0) AS announced_ms
+            NULL)) OVER past, 0) AS announced_ms,
+        ifNull(anyLast(if(changes AND runs AND NOT ran, toNullable(at_ms), NULL)) OVER past, 0) AS run_ms
     FROM
     (
         SELECT *, lagInFrame(runs, 1, 0) OVER past AS ran
@@ -113,8 +192,12 @@ standings AS
         if(is_ending, announced_ms, 0) AS ending_ms,
         multiIf({churn_date:String} = 'cancellation_request', NOT requested,
             {churn_date:String} = 'cancellation_in_billing', NOT cancelled, 1) AS goes_on,
-        if(serves AND goes_on, terms_mrr, 0) AS mrr,
-        if(mrr > 0, terms_code, '') AS currency
+        if(serves AND goes_on AND NOT is_late, terms_mrr, 0) AS mrr,
+        if(mrr > 0, terms_code, '') AS currency,
+        is_late,
+        terms,
+        terms_code,
+        run_ms
     FROM resting
 ),
 -- What each event changed, of the subscription it speaks of.
@@ -154,6 +237,31 @@ net AS
     GROUP BY customer_id, at_ms, currency
     HAVING delta != 0
 ),
+-- Where the customer paid nothing for no longer than a gap that is allowed, nothing happened once it was back: what it
+-- left and what it came back to are one step. Until then, on the days before, it had left.
+paused AS
+(
+    SELECT
+        *,
+        min(at_ms) OVER (PARTITION BY customer_id ORDER BY at_ms RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS next_ms,
+        toDate(fromUnixTimestamp64Milli(next_ms, 'UTC'), {zone:String}) AS next_day,
+        {allowed_gap_days:Int64} > 0 AND next_ms > 0 AND next_ms - at_ms <= {allowed_gap_days:Int64} * 86400000
+            AND sum(delta) OVER (PARTITION BY customer_id ORDER BY at_ms) = 0 AS is_gap
+    FROM net
+),
+steps AS
+(
+    SELECT
+        customer_id,
+        if(is_gap, next_ms, at_ms) AS at_ms,
+        fromUnixTimestamp64Milli(if(is_gap, next_ms, paused.at_ms), 'UTC') AS effective,
+        if(is_gap, next_day, paused.on_day) AS on_day,
+        currency,
+        sum(paused.delta) AS delta
+    FROM paused
+    GROUP BY ALL
+    HAVING delta != 0
+),
 levels AS
 (
     SELECT
@@ -164,7 +272,7 @@ levels AS
         sum(delta) OVER of_customer AS paid_after,
         paid_after - sum(delta) OVER (PARTITION BY customer_id, at_ms) AS paid_before,
         dense_rank() OVER (PARTITION BY customer_id ORDER BY at_ms) AS step_number
-    FROM net
+    FROM steps
     WINDOW
         of_currency AS (PARTITION BY customer_id, currency ORDER BY at_ms
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
@@ -181,7 +289,10 @@ moves AS
             delta > 0 AND step_number > 1, 'reactivation',
             delta > 0, 'new',
             paid_after > 0, 'contraction',
-            'churn') AS movement
+            'churn') AS movement,
+        max(if(paid_before = 0, at_ms, 0)) OVER so_far AS run_ms
     FROM levels
-    WINDOW of_instant AS (PARTITION BY customer_id, at_ms)
+    WINDOW
+        of_instant AS (PARTITION BY customer_id, at_ms),
+        so_far AS (PARTITION BY customer_id ORDER BY at_ms RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )

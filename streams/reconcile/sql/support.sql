@@ -1,5 +1,5 @@
 -- METRICS.md section 3, counts and clocks: of tickets whose opening is known and that were not removed by the end of the
--- day. Clocks run through nights and weekends here; what is counted in working time needs a calendar and is left out.
+-- day. Clocks run through nights and weekends where working time is not asked for.
 , notes AS
 (
     SELECT
@@ -91,34 +91,159 @@ opened AS
     WHERE day < removed_day
     GROUP BY customer_id, day
 ),
--- How long those opened in 90 days took, as far as was known on the day, in ms; -1: not yet. Somebody waits since the
--- opening, or since the customer's first reply to what an agent opened; anew after a bot's reply and a reopening of what
--- was solved meanwhile; until a person replies. Kept while walking: since when, solved when, answered when.
+-- Who waits since when: the customer since the opening, or since its first reply to what an agent opened; anew after a
+-- bot's reply and a reopening of what was solved; until a person replies. Place 0 is the opening. A wait is over with the
+-- next, with the answer, or when the ticket is solved; of a solved ticket nobody waits.
+waits AS
+(
+    SELECT
+        *,
+        arrayFill(one -> one != '', arrayMap(one -> if(one.4 IN ('ticket_solved', 'ticket_reopened'), one.4, ''), told))
+            AS state_then,
+        if(opening.3, arrayFirstIndex(one -> one.7 = 'customer', told), 0) AS first_place,
+        NOT opening.3 OR first_place > 0 AS is_waited_for,
+        arrayFirstIndex((one, place) -> place > first_place AND one.7 = 'agent', told, arrayEnumerate(told))
+            AS answer_place,
+        is_waited_for AND answer_place > 0 AS is_answered,
+        told[answer_place].3 AS answered_day,
+        arrayFilter(place -> place > first_place AND (answer_place = 0 OR place < answer_place) AND (told[place].7 = 'bot'
+            OR told[place].4 = 'ticket_reopened' AND place > 1 AND state_then[place - 1] = 'ticket_solved'),
+            arrayEnumerate(told)) AS again_places,
+        arrayMap(place -> if(place > 0, told[place].1, opened_ms), arrayPushFront(again_places, first_place)) AS starts,
+        arrayMap(
+            (place, stop, start) -> if(place > 0 AND state_then[place] = 'ticket_solved', start, told[arrayFirst(
+                other -> other > place AND (other = stop OR state_then[other] = 'ticket_solved'),
+                arrayEnumerate(told))].1),
+            arrayPushFront(again_places, first_place),
+            arrayPushBack(again_places, if(answer_place > 0, answer_place, length(told) + 1)),
+            starts) AS stops,
+        if(is_answered, told[answer_place].1 - starts[-1], -1) AS response,
+        if(first_solved.4 != '', first_solved.1 - opened_ms, -1) AS resolution
+    FROM tickets
+    WHERE NOT is_impossible
+),
+-- The same with the working time before every instant that matters.
+timed AS
+(
+    SELECT
+        customer_id,
+        ticket,
+        opened_day,
+        removed_day,
+        told,
+        states,
+        state_then,
+        priorities,
+        opened_ms,
+        first_solved,
+        resolution,
+        response,
+        is_answered,
+        answered_day,
+        answer,
+        spells,
+        CAST((groupArray(ms), groupArray(worked_before + arraySum(one -> greatest(0, least(one.2, ms) - one.1), stints))),
+            'Map(Int64, Int64)') AS worked_at,
+        maxIf((ordinal, to_ms), is_solution) AS solved_in
+    FROM
+    (
+        SELECT
+            *,
+            arrayConcat(
+                if(is_waited_for, arrayMap((start, stop) -> ('response', start, stop), starts, stops), []),
+                [('resolution', opened_ms, first_solved.1)]) AS spells,
+            (starts[-1], told[answer_place].1) AS answer,
+            arrayJoin(arrayDistinct(arrayFilter(one -> one > 0,
+                arrayConcat(starts, stops, [opened_ms, first_solved.1, answer.2])))) AS ms,
+            ms = first_solved.1 AS is_solution,
+            toDate(fromUnixTimestamp64Milli(ms, 'UTC'), {calendar_zone:String}) AS work_day
+        FROM waits
+    ) AS waits
+    INNER JOIN calendar USING (work_day)
+    GROUP BY ALL
+),
+ends AS
+(
+    SELECT day, as_of_ms, worked_before + arraySum(one -> greatest(0, least(one.2, as_of_ms) - one.1), stints) AS as_of_worked
+    FROM
+    (
+        SELECT DISTINCT
+            day,
+            toInt64(toUnixTimestamp(toDateTime(day + 1, {zone:String}))) * 1000 AS as_of_ms,
+            toDate(fromUnixTimestamp64Milli(as_of_ms, 'UTC'), {calendar_zone:String}) AS work_day
+        FROM spine
+    ) AS closed
+    INNER JOIN calendar USING (work_day)
+),
+-- A limit is broken by the end of a day when more time has passed than it allows: that of the newest priority then. A
+-- spell that ends at 0 goes on still.
+broken AS
+(
+    SELECT customer_id, day, count() AS breaches
+    FROM
+    (
+        SELECT
+            customer_id,
+            opened_day + step AS day,
+            spells,
+            worked_at,
+            arrayFilter(one -> one.3 <= day, priorities)[-1].6 AS label,
+            CAST({limits:Array(Tuple(String, Float64))}, 'Map(String, Float64)') AS allowed
+        FROM timed
+        ARRAY JOIN range(28) AS step
+        WHERE day < removed_day
+    ) AS labelled
+    INNER JOIN ends USING (day)
+    WHERE arrayExists(one -> mapContains(allowed, concat(one.1, ' ', label)) AND if({limits_work:UInt8},
+        if(one.3 = 0, as_of_worked, least(worked_at[one.3], as_of_worked)) - worked_at[one.2],
+        if(one.3 = 0, as_of_ms, least(one.3, as_of_ms)) - one.2) > allowed[concat(one.1, ' ', label)] * 60000, spells)
+    GROUP BY customer_id, day
+),
+-- A first solution is judged when the review after it is over: the day of the solution and so many working days.
+contacts AS
+(
+    SELECT
+        customer_id,
+        first_solved.3 + step AS day,
+        count() AS judged,
+        countIf(
+            arrayCount(one -> one.7 = 'agent' AND one.1 < over_ms, told) = 1
+            AND NOT arrayExists(one -> one.7 = 'customer' AND one.1 > first_solved.1 AND one.1 < over_ms, told)
+            AND NOT arrayExists((one, place) -> one.4 = 'ticket_reopened' AND one.1 < over_ms AND place > 1
+                AND state_then[place - 1] = 'ticket_solved', told, arrayEnumerate(told))) AS at_first_contact
+    FROM
+    (
+        SELECT *, if({review_days:Int64} = 0, solved_in.2, later_ms) AS over_ms
+        FROM timed
+        LEFT JOIN
+        (
+            SELECT ordinal - {review_days:Int64} AS solved_ordinal, min(to_ms) AS later_ms
+            FROM calendar
+            GROUP BY solved_ordinal
+        ) AS later ON solved_in.1 = solved_ordinal
+        WHERE resolution >= 0 AND over_ms > 0
+    )
+    ARRAY JOIN range(90) AS step
+    WHERE day < removed_day AND toUnixTimestamp(toDateTime(day + 1, {zone:String})) * 1000 >= over_ms
+    GROUP BY customer_id, day
+),
+-- How long those opened in 90 days took, as far as was known on the day, in ms; -1: not yet.
 lengths AS
 (
     SELECT
         customer_id,
         opened_day + step AS day,
         step < 28 AS in_month,
-        arrayFold(
-            (was, one) -> multiIf(
-                was.3 >= 0, was,
-                one.4 = 'ticket_solved' AND was.2 < 0, (was.1, one.1, was.3),
-                one.4 = 'ticket_reopened' AND was.2 >= 0, (if(was.1 < 0, was.1, one.1), toInt64(-1), was.3),
-                one.7 = if(was.1 < 0, 'customer', 'bot'), (one.1, was.2, was.3),
-                one.7 = 'agent' AND was.1 >= 0, (was.1, was.2, one.1),
-                was),
-            arrayFilter(one -> one.3 <= day, told),
-            (if(opening.3, toInt64(-1), toInt64(opened_ms)), toInt64(-1), toInt64(-1))) AS wait,
-        if(wait.3 >= 0, wait.3 - wait.1, -1) AS response,
-        if(first_solved.4 != '' AND first_solved.3 <= day, first_solved.1 - opened_ms, -1) AS resolution,
+        if(is_answered AND answered_day <= day, timed.response, -1) AS response,
+        if(is_answered AND answered_day <= day, worked_at[answer.2] - worked_at[answer.1], -1) AS worked,
+        if(first_solved.3 <= day, timed.resolution, -1) AS resolution,
         arrayFilter(one -> one.3 <= day, states) AS states_then,
         if(states_then[-1].4 = 'ticket_solved', arrayFilter((one, place) -> one.4 = 'ticket_solved' AND (place = 1
             OR states_then[place - 1].4 != 'ticket_solved'), states_then, arrayEnumerate(states_then))[-1].1 - opened_ms, -1)
             AS whole
-    FROM tickets
+    FROM timed
     ARRAY JOIN range(90) AS step
-    WHERE day < removed_day AND NOT is_impossible
+    WHERE day < removed_day
 ),
 clocks AS
 (
@@ -127,6 +252,8 @@ clocks AS
         day,
         arraySort(groupArrayIf(response, response >= 0 AND in_month)) AS responses_28d,
         arraySort(groupArrayIf(response, response >= 0)) AS responses_90d,
+        arraySort(groupArrayIf(worked, worked >= 0 AND in_month)) AS worked_28d,
+        arraySort(groupArrayIf(worked, worked >= 0)) AS worked_90d,
         arraySort(groupArrayIf(resolution, resolution >= 0 AND in_month)) AS resolutions_28d,
         arraySort(groupArrayIf(resolution, resolution >= 0)) AS resolutions_90d,
         arraySort(groupArrayIf(whole, whole >= 0 AND in_month)) AS wholes_28d,
@@ -179,6 +306,10 @@ SELECT
         + responses_28d[intDiv(length(responses_28d), 2) + 1]) / 2 / 60000) AS first_response_minutes_28d,
     if(empty(responses_90d), NULL, (responses_90d[intDiv(length(responses_90d) + 1, 2)]
         + responses_90d[intDiv(length(responses_90d), 2) + 1]) / 2 / 60000) AS first_response_minutes_90d,
+    if(NOT {works:UInt8} OR empty(worked_28d), NULL, (worked_28d[intDiv(length(worked_28d) + 1, 2)]
+        + worked_28d[intDiv(length(worked_28d), 2) + 1]) / 2 / 60000) AS first_response_business_minutes_28d,
+    if(NOT {works:UInt8} OR empty(worked_90d), NULL, (worked_90d[intDiv(length(worked_90d) + 1, 2)]
+        + worked_90d[intDiv(length(worked_90d), 2) + 1]) / 2 / 60000) AS first_response_business_minutes_90d,
     if(empty(resolutions_28d), NULL, (resolutions_28d[intDiv(length(resolutions_28d) + 1, 2)]
         + resolutions_28d[intDiv(length(resolutions_28d), 2) + 1]) / 2 / 3600000) AS first_resolution_hours_28d,
     if(empty(resolutions_90d), NULL, (resolutions_90d[intDiv(length(resolutions_90d) + 1, 2)]
@@ -194,7 +325,11 @@ SELECT
     opened_month AS tickets_opened_28d,
     questions AS questions_28d,
     escalations AS escalations_28d,
-    reopenings AS reopenings_28d
+    reopenings AS reopenings_28d,
+    judged AS fcr_solved_90d,
+    at_first_contact AS fcr_first_contact_90d,
+    if(judged > 0, at_first_contact / judged, NULL) AS fcr_rate_90d,
+    if(notEmpty({limits:Array(Tuple(String, Float64))}), toNullable(breaches), NULL) AS sla_breaches_28d
 FROM
 (
     SELECT
@@ -209,6 +344,8 @@ FROM
     LEFT JOIN happened USING (customer_id, day)
     LEFT JOIN clocks USING (customer_id, day)
     LEFT JOIN held USING (customer_id, day)
+    LEFT JOIN broken USING (customer_id, day)
+    LEFT JOIN contacts USING (customer_id, day)
     WINDOW history AS (PARTITION BY customer_id ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )
 WHERE day BETWEEN {since:Date} AND {until:Date}

@@ -1,4 +1,4 @@
--- METRICS.md sections 1 and 2, but for sessions and the engagement score.
+-- METRICS.md sections 1 and 2.
 , uses AS
 (
     SELECT
@@ -117,6 +117,34 @@ resources AS
     WHERE type IN ('resource_viewed', 'resource_rated')
     GROUP BY customer_id, day
 ),
+-- A session begins with an event that has none of the same user in so many seconds before it, or, where events name
+-- their session, on a day that names it when the day before did not.
+sessions AS
+(
+    SELECT customer_id, day, count() AS sessions_begun
+    FROM
+    (
+        SELECT customer_id, on_day AS day, second - lagInFrame(toNullable(second)) OVER (PARTITION BY customer_id, user
+            ORDER BY second ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS pause, {session_gap_seconds:Int64} AS gap
+        FROM
+        (
+            SELECT DISTINCT customer_id, on_day, intDiv(at_ms, 1000) AS second, JSONExtractString(payload, 'user_id') AS user
+            FROM facts
+            WHERE type = 'feature_used' AND JSONExtractString(payload, 'session_id') = ''
+        )
+        UNION ALL
+        SELECT customer_id, day, day - lagInFrame(toNullable(day)) OVER (PARTITION BY customer_id, session
+            ORDER BY day ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS pause, 2 AS gap
+        FROM
+        (
+            SELECT DISTINCT customer_id, on_day AS day, JSONExtractString(payload, 'session_id') AS session
+            FROM facts
+            WHERE type = 'feature_used' AND session != ''
+        )
+    )
+    WHERE pause IS NULL OR pause >= gap
+    GROUP BY customer_id, day
+),
 windows AS
 (
     SELECT
@@ -125,6 +153,8 @@ windows AS
         held_ms,
         started_ms,
         first_day,
+        sum(sessions_begun) OVER month AS sessions_month,
+        sum(if(day < first_day + {onboarding_days:Int64}, sessions_begun, 0)) OVER history AS sessions_beginning,
         sum(users_new) OVER history AS users_begun,
         sum(sent_new) OVER history AS emails_sent,
         sum(opened_new) OVER history AS emails_opened,
@@ -151,12 +181,21 @@ windows AS
         uniqExactArray(arrayFilter(one -> NOT has({features:Array(String)}, one), features)) OVER month AS unlisted,
         min(first_at) OVER history AS first_used,
         max(last_at) OVER history AS last_used,
+        day - toDate(first_used, {zone:String}) + 1 AS tenure_days,
+        multiIf(tenure_days >= 28, 1., 28 / greatest(tenure_days, {min_tenure_days:Int64})) AS scale,
+        pow(0.5, (as_of_ms - toUnixTimestamp64Milli(last_used)) / 86400000 / {recency_half_life_days:Float64}) AS recency,
+        least(1, days_month * scale / {active_days_full:Float64}) AS frequency,
+        least(1, features_month / {features_full:Float64}) AS breadth,
+        multiIf(users_28d > 0, least(1, quantity_month * scale / users_28d / {uses_full_per_user:Float64}),
+            days_month > 0, least(1, quantity_month / days_month / {uses_full_per_day:Float64}), 0) AS depth,
+        multiIf(tenure_days < 28, NULL, days_half = 0, 0, least(1, 2 * days_half / days_month)) AS trend,
         sum(reached) OVER history AS milestones_reached
     FROM spine
     LEFT JOIN uses USING (customer_id, day)
     LEFT JOIN milestones USING (customer_id, day)
     LEFT JOIN beginners USING (customer_id, day)
     LEFT JOIN resources USING (customer_id, day)
+    LEFT JOIN sessions USING (customer_id, day)
     LEFT JOIN begun USING (customer_id)
     INNER JOIN (SELECT customer_id, min(at_ms) AS started_ms, min(on_day) AS first_day FROM facts GROUP BY customer_id)
         AS starts USING (customer_id)
@@ -185,12 +224,21 @@ SELECT
     features_month AS features_used_28d,
     if(first_used IS NOT NULL AND {available:Int64} > 0, least(1, features_month / {available:Int64}), NULL) AS adoption,
     if({listed:UInt8}, unlisted, NULL) AS unmapped_features_28d,
-    if(days_month > days_half AND day - toDate(first_used, {zone:String}) + 1 >= 28,
+    if(days_month > days_half AND tenure_days >= 28,
         days_half / (days_month - days_half), NULL) AS usage_trend,
     intDiv(as_of_ms - toUnixTimestamp64Milli(last_used), 86400000) AS days_since_last_use,
     first_used AS first_used_at,
     last_used AS last_used_at,
     milestones_reached AS milestones,
+    if(first_used IS NULL, NULL, least(100., 100 * ({recency_weight:Float64} * recency + {frequency_weight:Float64} * frequency
+        + {breadth_weight:Float64} * breadth + {depth_weight:Float64} * depth + {trend_weight:Float64} * ifNull(trend, 0))
+        / ({recency_weight:Float64} + {frequency_weight:Float64} + {breadth_weight:Float64} + {depth_weight:Float64}
+        + if(trend IS NULL, 0, {trend_weight:Float64})))) AS engagement_score,
+    multiIf(engagement_score IS NULL, NULL, engagement_score >= {excellent_from:Float64}, 'excellent',
+        engagement_score >= {good_from:Float64}, 'good', 'bad') AS engagement_band,
+    if(first_used IS NOT NULL AND {session_gap_seconds:Int64} > 0, toNullable(sessions_month), NULL) AS sessions_28d,
+    if(first_used IS NOT NULL AND {session_gap_seconds:Int64} > 0, toNullable(sessions_beginning), NULL)
+        AS onboarding_sessions,
     if(held_ms[1] BETWEEN 1 AND as_of_ms - 1, toNullable(fromUnixTimestamp64Milli(held_ms[1], 'UTC')), NULL) AS activated_at,
     toNullable(fromUnixTimestamp64Milli(started_ms, 'UTC')) AS onboarding_started_at,
     if({steps:Int64} = 0, NULL, toNullable({steps:Int64})) AS onboarding_steps_total,
