@@ -10,6 +10,8 @@ from msgspec import Meta, Struct
 
 CLOCK_CUSTOMER = "_clock"
 COMPANY_CUSTOMER = "_company"
+#: How no customer's id may begin: what we publish of many customers, and of models, stands under such keys.
+RESERVED_PREFIXES = ("_portfolio", "_segment:", "_model")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -42,7 +44,7 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
     Attributes:
         event_id: unique per event; the same event sent twice carries the same id.
         customer_id: the paying account, also the record's key. `_clock` for heartbeats, `_company` for spend on no
-            customer in particular and for exchange rates.
+            customer in particular and for exchange rates. None that begins with one of `RESERVED_PREFIXES`.
         occurred_at: when it happened, RFC 3339 with an offset or epoch milliseconds.
         source: the system that sent it; `generated` marks made-up data.
         schema: version of the type's fields.

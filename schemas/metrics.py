@@ -102,10 +102,9 @@ class SupportValues(Struct, frozen=True, kw_only=True, tag="support", tag_field=
 
 
 class RevenueValues(Struct, frozen=True, kw_only=True, tag="revenue", tag_field="domain"):
-    """What the customer pays, from subscription facts.
+    """What the customer pays, from subscription facts, in `currency`, its own; what is named `other` in others.
 
-    `mrr_minor` is in `currency`, that of the customer's earliest subscription; `mrr_other_minor`: others by currency,
-    never added up. Other amounts are in `currency`. `renewal_period_days`: how long the contract is that renews next.
+    Those are by currency, movements by `NAME:CURRENCY`. `renewal_period_days`: of the contract that renews next.
     """
 
     mrr_minor: int = 0
@@ -148,6 +147,8 @@ class RevenueValues(Struct, frozen=True, kw_only=True, tag="revenue", tag_field=
     billing_impossible: int = 0
     currency_change_28d_minor: int = 0
     renewal_period_days: int | None = None
+    mrr_28d_ago_other_minor: dict[str, int] = {}
+    moved_other_28d_minor: dict[str, int] = {}
 
 
 class NpsAnswer(Struct, frozen=True, kw_only=True):
@@ -237,7 +238,7 @@ class MetricValues(Struct, frozen=True, kw_only=True, tag="values"):
         as_of: the instant the values describe, epoch ms; for `day` the day's end.
         revision, version: how often this day has been restated; offset of the newest input record included.
         event_id, event_at: the customer's newest event in this domain.
-        before, restated_by: of a restated day the values it had, if any, and the event that changed them.
+        before, restated_by: of a restated day the values it had, if any, and the event behind it, or `policy_changed`.
     """
 
     customer_id: str

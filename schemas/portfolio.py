@@ -32,8 +32,8 @@ def segment_of(portfolio: str) -> str | None:
 class PortfolioValues(Struct, frozen=True, kw_only=True):
     """Figures of many customers at the end of a day (ids and definitions: METRICS.md).
 
-    Money is by currency; movements of 28 days and what is made of them are in each customer's own currency. None, and a
-    currency that is missing, is "not defined yet".
+    Money is by currency, of all that customers pay in: MRR 28 days ago + new + expansion + reactivation - contraction -
+    churn + currency_change = MRR, in each. None, and a currency that is missing, is "not defined yet".
     """
 
     customers: int = 0
@@ -85,6 +85,7 @@ class PortfolioValues(Struct, frozen=True, kw_only=True):
     unknown_customers: int = 0
     mrr_red_minor: dict[str, int] = {}
     mean_upsell_ready: float | None = None
+    currency_change_28d_minor: dict[str, int] = {}
 
 
 class PortfolioFigures(Struct, frozen=True, kw_only=True, tag="portfolio"):

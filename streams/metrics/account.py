@@ -87,7 +87,7 @@ class AccountFold:
         older = sum([profile.at < cutoff for profile in state.profiles])
         state.profiles = state.profiles[max(0, older - 1) :]
 
-    def movements(self, customer_id: str, state: AccountState) -> list[Movement]:
+    def movements(self, customer_id: str, state: AccountState, since: int = 0) -> list[Movement]:
         """A profile moves no revenue."""
         return []
 

@@ -4,7 +4,8 @@ Theory of operation. A record is classified first: duplicate (its id was seen on
 watermark less the horizon) or applied. Before it is applied, the time it brings may close days: when the watermark
 passes the end of day D, the values of D of every known customer go out as revision 0, then the marker. This happens
 between two records, so it depends on the topic's order alone, not on batches, other topics or workers. An event of a
-closed day is applied all the same: the closed days whose values it changes go out again with a higher revision.
+closed day is applied all the same: the closed days whose values it changes go out again with a higher revision. So do
+those of the horizon that another policy changes, before a customer's next day closes, or with its next event.
 
 A day of a large partition closes in pieces, so that whoever drives the machine can let others go on in between: `step`
 then leaves the record alone and gives the pieces. What a piece sends is the same whenever it runs again, and the day
@@ -21,17 +22,17 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.envelope import CLOCK_CUSTOMER, Event, Heartbeat, epoch_ms
 from schemas.metrics import DayClosed, MetricValues, Movement, Values
-from streams.metrics import told
 from streams.metrics.customer import Customer, fingerprint
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.fold import Fold, MovesWithTime
 from streams.metrics.ledger import Ledger
 from streams.metrics.partition import Partition
+from streams.metrics.restating import Restating
+from streams.metrics.told import POLICY_CHANGED, progress, told_anew, values_of
 
 S = TypeVar("S")
 PROGRESS = "\x00progress"
@@ -76,6 +77,7 @@ class DomainMachine(Generic[S]):
     ) -> None:
         self.fold = fold
         self._timed = fold if isinstance(fold, MovesWithTime) else None
+        self._restating = Restating(fold, days, policy.horizon_days)
         self._days = days
         self._policy = policy
         self._source = source
@@ -152,7 +154,7 @@ class DomainMachine(Generic[S]):
             as_of = max(as_of, self._days.start(closed + 1))
         day = self._days.of(as_of - 1)
         values = self.fold.values(customer.facts, day, as_of)
-        self._send(part, key, told.values_of(customer, key, "live", as_of, day, values, 0, customer.version))
+        self._send(part, key, values_of(customer, key, "live", as_of, day, values, 0, customer.version))
 
     def _apply(
         self,
@@ -163,12 +165,14 @@ class DomainMachine(Generic[S]):
         day: int,
         mark: bytes,
     ) -> None:
-        key, fold = event.customer_id, self.fold
+        key, fold, closed = event.customer_id, self.fold, part.meta.closed_day
         customer: Customer[S] = Customer(fold.new(), at) if known is None else known
-        closed = part.meta.closed_day
         restated = range(day, closed + 1) if closed is not None and day <= closed and fold.daily else ()
-        before = self._published(customer, restated) if restated and known is not None else {}
-        movements = fold.movements(key, customer.facts) if fold.moves_money else []
+        since = 0 if self._timed is None else self._timed.first_moved(customer.facts, at)
+        movements = fold.movements(key, customer.facts, since) if fold.moves_money else []
+        told, others = self._restating.follow(customer, closed)
+        days = sorted({*restated, *others}) if others else restated
+        before = self._restating.published(told, customer.first_at, days) if days and known is not None else {}
 
         fold.apply(customer.facts, event, at)
         if self._timed is not None and closed is not None:
@@ -181,28 +185,14 @@ class DomainMachine(Generic[S]):
             customer.newest_at, customer.event_id = at, event.event_id
 
         if fold.moves_money:
-            self._send_movements(part, key, movements, customer, event.event_id, part.offset)
-        for d in restated:
-            self._restate(part, key, customer, d, before.get(d), event.event_id)
+            self._send_movements(part, key, movements, customer, event.event_id, part.offset, since)
+        for d in days:
+            by = event.event_id if d >= day else POLICY_CHANGED
+            self._restate(part, key, customer, d, before.get(d), by, part.offset)
         if not fold.daily:
             self._changed(part, key)
         part.put(key, customer)
         part.publish(key)
-
-    def _published(self, customer: Customer[S], days: Iterable[int]) -> dict[int, Values]:
-        """The values that went out at the end of these days.
-
-        None did before the customer's first event: such days go out whether or not a new event shows there.
-        """
-        first = customer.first_at
-        return {day: self._values_at_end(customer, day) for day in days if self._days.start(day + 1) > first}
-
-    def _changed(self, part: Partition[Customer[S], Ledger], key: str) -> None:
-        if not self.fold.daily:
-            part.meta.note(key)
-
-    def _values_at_end(self, customer: Customer[S], day: int) -> Values:
-        return self.fold.values(customer.facts, day, self._days.start(day + 1))
 
     def _restate(
         self,
@@ -211,15 +201,16 @@ class DomainMachine(Generic[S]):
         customer: Customer[S],
         day: int,
         before: Values | None,
-        event_id: str,
+        by: str,
+        version: int,
     ) -> None:
-        values = self._values_at_end(customer, day)
-        if values == before:
-            return
-        revision = customer.revisions[day] = customer.revisions.get(day, 0) + 1
-        as_of = self._days.start(day + 1)
-        message = told.values_of(customer, key, "day", as_of, day, values, revision, part.offset)
-        self._send(part, key, replace(message, before=before, restated_by=event_id))
+        message = self._restating.restated(key, customer, day, before, by, version)
+        if message is not None:
+            self._send(part, key, message)
+
+    def _changed(self, part: Partition[Customer[S], Ledger], key: str) -> None:
+        if not self.fold.daily:
+            part.meta.note(key)
 
     def _advance(self, part: Partition[Customer[S], Ledger], offset: int, watermark: int) -> Iterator[None] | None:
         """Moves time and closes every day it passes; gives the pieces instead when they are several."""
@@ -242,12 +233,13 @@ class DomainMachine(Generic[S]):
             as_of = self._days.start(day + 1)
             still_open: list[str] = []
             for key in list(part.keys() if self.fold.daily else ledger.changed):
-                if done == self._piece:
+                if self._piece is not None and done >= self._piece:
                     done = 0
                     yield
-                if not self._close_customer(part, key, day, as_of, offset):
+                is_still_open, restated = self._close_customer(part, key, day, as_of, offset)
+                if is_still_open:
                     still_open.append(key)
-                done += 1
+                done += 1 + restated
             ledger.keep(still_open)
             ledger.closed_day = day
             marker = DayClosed(domain=self.fold.domain, day=day, version=offset)
@@ -255,23 +247,31 @@ class DomainMachine(Generic[S]):
 
     def _close_customer(
         self, part: Partition[Customer[S], Ledger], key: str, day: int, as_of: int, offset: int
-    ) -> bool:
-        """Sends a customer's values of the day; False when its newest change belongs to a day still open."""
-        customer = part.get(key)
+    ) -> tuple[bool, int]:
+        """Sends a customer's values of the day.
+
+        Returns:
+            Whether its newest change belongs to a day still open; of how many days the values were made anew.
+        """
+        customer, others = part.get(key), range(0)
         assert customer is not None  # both lists hold keys of the table
         if customer.first_at < as_of and not part.ahead(key, offset):
             if self._timed is not None and self._timed.is_due(customer.facts, as_of):
                 before = self.fold.movements(key, customer.facts)
+                facts, others = self._restating.follow(customer, day - 1 if part.meta.closed_day is not None else None)
+                published = self._restating.published(facts, customer.first_at, others)
                 self._timed.pass_time(customer.facts, as_of)
                 # Of what came before the record that closes the day: should that one take a movement back, it is newer.
                 self._send_movements(part, key, before, customer, customer.event_id, offset - 1)
+                for d in others:
+                    self._restate(part, key, customer, d, published.get(d), POLICY_CHANGED, offset)
                 part.put(key, customer)
             values = self.fold.values(customer.facts, day, as_of)
-            self._send(part, key, told.values_of(customer, key, "day", as_of, day, values, 0, offset))
+            self._send(part, key, values_of(customer, key, "day", as_of, day, values, 0, offset))
             if day % _PRUNE_EVERY_DAYS == 0:
                 self._prune(customer, day)
                 part.put(key, customer)
-        return self.fold.daily or customer.newest_at < as_of
+        return not self.fold.daily and customer.newest_at >= as_of, len(others)
 
     def _prune(self, customer: Customer[S], day: int) -> None:
         customer.seen.forget(day - self._policy.dedup_days - 1)
@@ -291,10 +291,10 @@ class DomainMachine(Generic[S]):
         customer: Customer[S],
         event_id: str | None,
         version: int,
+        since: int = 0,
     ) -> None:
-        for movement in told.restated(before, self.fold.movements(key, customer.facts), event_id, version):
+        for movement in told_anew(before, self.fold.movements(key, customer.facts, since), event_id, version):
             part.emit(self._topic, key.encode(), encode(movement), timestamp_ms=movement.effective_at)
 
     def _send_progress(self, part: Partition[Customer[S], Ledger]) -> None:
-        message = told.progress(self._source, part.number, part.meta, part.offset)
-        part.emit(self._topic, _CLOCK_KEY, encode(message))
+        part.emit(self._topic, _CLOCK_KEY, encode(progress(self._source, part.number, part.meta, part.offset)))

@@ -176,7 +176,7 @@ class FeedbackFold:
         for key in silent_since(state.invitations, cutoff):
             del state.invitations[key]
 
-    def movements(self, customer_id: str, state: FeedbackState) -> list[Movement]:
+    def movements(self, customer_id: str, state: FeedbackState, since: int = 0) -> list[Movement]:
         """Feedback moves no revenue."""
         return []
 

@@ -40,19 +40,32 @@ class Fold(Protocol[S, E]):
         """Drops facts that no value of a day >= `before` needs."""
         ...
 
-    def movements(self, customer_id: str, state: S) -> list[Movement]:
-        """The customer's MRR steps; empty for every domain but revenue."""
+    def movements(self, customer_id: str, state: S, since: int = 0) -> list[Movement]:
+        """The customer's MRR steps from `since` on, epoch ms; empty for every domain but revenue."""
         ...
 
 
 @runtime_checkable
 class MovesWithTime(Protocol):
-    """A fold some of whose movements no event brings, but the time that passes after one (MRR long past due)."""
+    """A fold some of whose figures no event changes: time does (MRR long past due), or another policy."""
 
     def is_due(self, state: Any, until: int) -> bool:
-        """Whether there are movements before `until` that are not told."""
+        """Whether there are movements before `until` that are not told, or the state follows another policy."""
         ...
 
     def pass_time(self, state: Any, until: int) -> None:
         """Lets those be told by `movements`."""
+        ...
+
+    def first_moved(self, state: Any, at: int) -> int:
+        """From when on an event of `at` may change movements, epoch ms."""
+        ...
+
+    def follow(self, state: Any) -> tuple[Any, int] | None:
+        """Takes up the policy, if the state was told under another.
+
+        Returns:
+            The state as it was told, good until the next event, and the instant (epoch ms) from which on values
+            differ; None where none do.
+        """
         ...

@@ -25,6 +25,11 @@ class Ledger(Struct, dict=True):
     closed_day: int | None = None
     changed: list[str] = []
 
+    @property
+    def got_to(self) -> int | None:
+        """The last day closed: what the engine takes for progress while days close in pieces."""
+        return self.closed_day
+
     def note(self, key: str) -> None:
         """Notes that a customer changed."""
         noted: set[str] | None = vars(self).get("noted")

@@ -6,9 +6,10 @@ policy, so the same facts give the steps of any. At one instant changes come bef
 then, whatever their ids are.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from streams.metrics.invoices import Arrears
@@ -16,6 +17,7 @@ from streams.metrics.movements import Step
 from streams.metrics.revenue_policy import RevenuePolicy
 from streams.metrics.subscriptions import Mark, Subscription, Terms
 
+_AT = attrgetter("at")
 _ORDER = itemgetter(0, 1, 2)
 _NOTHING = ("", 0)
 
@@ -116,7 +118,7 @@ def mrr_steps(
 
     Subscriptions must still hold everything from `since` on, and what held at it.
     """
-    changes = [c for one, arrears in subscriptions for c in _changes(one, arrears, policy) if c[0] >= since]
+    changes = [c for one, arrears in subscriptions for c in _changes(one, arrears, policy, since) if c[0] >= since]
     changes.sort()
     steps = list(settled)
     mrr = steps[-1].mrr if steps else {}
@@ -133,12 +135,31 @@ def mrr_steps(
     return steps
 
 
+def mrr_standing(
+    subscriptions: Iterable[tuple[Subscription, Sequence[Arrears]]], policy: RevenuePolicy, as_of: int
+) -> dict[str, int]:
+    """MRR by currency just before `as_of` by the facts alone; subscriptions must still hold what held then."""
+    mrr: dict[str, int] = {}
+    for subscription, arrears in subscriptions:
+        currency, minor = _NOTHING
+        for at, _, amount, _ in _amounts(subscription, arrears, policy, 0):
+            if at >= as_of:
+                break
+            currency, minor = amount
+        if minor:
+            mrr[currency] = mrr.get(currency, 0) + minor
+    return dict(sorted(mrr.items()))
+
+
 def _changes(
-    subscription: Subscription, arrears: Sequence[Arrears], policy: RevenuePolicy
+    subscription: Subscription, arrears: Sequence[Arrears], policy: RevenuePolicy, since: int
 ) -> Iterator[tuple[int, str, str, int, bool]]:
-    """Time, event id, currency and signed amount of every change of MRR, and whether being past due is behind it."""
+    """Time, event id, currency and signed amount of every change of MRR, and whether being past due is behind it.
+
+    What is older than `since` may be left out or put together.
+    """
     old = _NOTHING
-    for at, event_id, new, late in _amounts(subscription, arrears, policy):
+    for at, event_id, new, late in _amounts(subscription, arrears, policy, since):
         if new != old:
             yield at, event_id, old[0], -old[1], late
             yield at, event_id, new[0], new[1], late
@@ -146,11 +167,13 @@ def _changes(
 
 
 def _amounts(
-    subscription: Subscription, arrears: Sequence[Arrears], policy: RevenuePolicy
+    subscription: Subscription, arrears: Sequence[Arrears], policy: RevenuePolicy, since: int
 ) -> Iterator[tuple[int, str, tuple[str, int], bool]]:
+    """The amounts from `since` on, and the one before; what was paused or is overdue is replayed from its beginning."""
     if subscription.marks or arrears:
         for at, event_id, standing in replay(subscription, arrears):
             yield at, event_id, standing.amount(policy), standing.overdue > 0
     else:  # nearly always
-        for index, change in enumerate(subscription.changes):
-            yield change.at, change.event_id, _amount(subscription.terms_after(index), policy), False
+        changes = subscription.changes
+        for index in range(max(0, bisect_left(changes, since, key=_AT) - 1), len(changes)):
+            yield changes[index].at, changes[index].event_id, _amount(subscription.terms_after(index), policy), False

@@ -12,6 +12,7 @@ is more or less, so what it leaves and what it takes up are movements of that na
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from operator import attrgetter, itemgetter
 from typing import Literal, NamedTuple, TypeVar
 
@@ -93,21 +94,34 @@ def merge_gaps(steps: Sequence[Step], allowed_gap_ms: int) -> Sequence[Step]:
     return merged
 
 
-def name_movements(customer_id: str, steps: Sequence[Step], why: Why = NO_REASON) -> list[Movement]:
+def first_difference(one: Sequence[Step], other: Sequence[Step]) -> int | None:
+    """The instant from which on MRR differs, epoch ms; None where it never does.
+
+    Example:
+        >>> first_difference([Step(5, "e1", {"EUR": 9})], [Step(5, "e1", {"EUR": 9}), Step(7, "e2", {})])
+        7
+    """
+    for mine, theirs in zip_longest(one, other):
+        if mine is None or theirs is None or (mine.at, mine.mrr) != (theirs.at, theirs.mrr):
+            return min(step.at for step in (mine, theirs) if step is not None)
+    return None
+
+
+def name_movements(customer_id: str, steps: Sequence[Step], why: Why = NO_REASON, since: int = 0) -> list[Movement]:
     """Every step as movements, one per currency that changed, in the order of time and currency.
 
     Args:
         customer_id: whose steps they are.
         steps: in the order of time, neighbours different.
         why: reasons that were given; a churn has the newest of its run of paying.
+        since: those before it are left out, epoch ms.
     """
     movements: list[Movement] = []
-    before: dict[str, int] = {}
-    run_start = 0
-    for index, step in enumerate(steps):
-        if not before:
-            run_start = step.at
-        reason, voluntary = (None, None) if step.mrr else why.of_end(step, run_start)
+    first = bisect_left(steps, since, key=_AT) if since > 0 else 0
+    before = steps[first - 1].mrr if first else {}
+    for index in range(first, len(steps)):
+        step = steps[index]
+        reason, voluntary = (None, None) if step.mrr else why.of_end(step, _run_start(steps, index))
         exchanged = exchanged_by(before, step.mrr)
         for currency, old, new in _changes(before, step.mrr):
             movements.append(
@@ -130,6 +144,13 @@ def name_movements(customer_id: str, steps: Sequence[Step], why: Why = NO_REASON
     return movements
 
 
+def _run_start(steps: Sequence[Step], end: int) -> int:
+    """When the run of paying began that the step at `end` ends, epoch ms."""
+    while end > 1 and steps[end - 2].mrr:
+        end -= 1
+    return steps[end - 1].at if end else steps[0].at
+
+
 class Flows(NamedTuple):
     """Sums of movements by their names, in minor units, none of them negative but that of changes of currency."""
 
@@ -145,30 +166,33 @@ NO_FLOWS = Flows()
 NO_CURRENCIES: frozenset[str] = frozenset()
 
 
-def flows(steps: Sequence[Step], since: int, until: int, currency: str) -> Flows:
-    """What moved in [since, until).
+def flows(steps: Sequence[Step], since: int, until: int) -> dict[str, Flows]:
+    """What moved in [since, until), by currency; those in which nothing did are left out.
 
     MRR at `until` = at `since` + new + expansion + reactivation - contraction - churn + currency_change.
 
     Example:
-        >>> flows([Step(5, "e1", {"EUR": 900}), Step(7, "e2", {"EUR": 700})], 0, 9, "EUR")
+        >>> flows([Step(5, "e1", {"EUR": 900}), Step(7, "e2", {"EUR": 700})], 0, 9)["EUR"]
         Flows(new=900, expansion=0, contraction=200, churn=0, reactivation=0, currency_change=0)
     """
     if not steps or steps[-1].at < since:
-        return NO_FLOWS
-    first, sums = bisect_left(steps, since, key=_AT), dict.fromkeys(Flows._fields, 0)
+        return {}
+    first, sums = bisect_left(steps, since, key=_AT), dict[str, dict[str, int]]()
     before = steps[first - 1].mrr if first else {}
     for index in range(first, len(steps)):
         step = steps[index]
         if step.at >= until:
             break
-        amount = step.mrr.get(currency, 0) - before.get(currency, 0)
-        if amount and currency in exchanged_by(before, step.mrr):
-            sums["currency_change"] += amount
-        elif amount:
-            sums[movement_name(amount > 0, bool(before), bool(step.mrr), index > 0)] += abs(amount)
+        exchanged = exchanged_by(before, step.mrr)
+        for currency, old, new in _changes(before, step.mrr):
+            moved = sums.setdefault(currency, {})
+            if currency in exchanged:
+                name, amount = "currency_change", new - old
+            else:
+                name, amount = movement_name(new > old, bool(before), bool(step.mrr), index > 0), abs(new - old)
+            moved[name] = moved.get(name, 0) + amount
         before = step.mrr
-    return Flows(**sums)
+    return {currency: Flows(**moved) for currency, moved in sums.items()}
 
 
 def _changes(before: dict[str, int], after: dict[str, int]) -> Iterator[tuple[str, int, int]]:
@@ -192,13 +216,17 @@ def exchanged_by(before: dict[str, int], after: dict[str, int]) -> frozenset[str
 def currency_at(steps: Sequence[Step], first: str) -> str:
     """The currency a customer that began with `first` has gone over to; of several at once the first by its code.
 
+    It goes over by a change of currency, and when it comes to pay, first or again, in others alone.
+
     Example:
         >>> currency_at([Step(5, "e1", {"EUR": 900}), Step(7, "e2", {"USD": 1000})], "EUR")
+        'USD'
+        >>> currency_at([Step(5, "e1", {"EUR": 900}), Step(7, "e2", {}), Step(9, "e3", {"USD": 1000})], "EUR")
         'USD'
     """
     currency, before = first, dict[str, int]()
     for step in steps:
-        if currency in before and currency not in step.mrr and step.mrr:
+        if currency not in step.mrr and step.mrr and (currency in before or not before):
             currency = min(step.mrr.keys() - before.keys(), default=currency)
         before = step.mrr
     return currency

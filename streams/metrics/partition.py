@@ -61,6 +61,10 @@ class Partition(Protocol[S, M]):
         """Asks for `key` to be rendered and sent, once per flush interval however often asked."""
         ...
 
+    def withdraw(self, key: str) -> None:
+        """Takes back what `publish` asked for: all that would be rendered has been sent."""
+        ...
+
 
 class Emitted(NamedTuple):
     """A record a machine sent."""
@@ -125,6 +129,9 @@ class MemoryPartition(Generic[S, M]):
 
     def publish(self, key: str) -> None:
         self._marked[key] = None
+
+    def withdraw(self, key: str) -> None:
+        self._marked.pop(key, None)
 
     def flush(self) -> None:
         """Renders every key asked for since the last flush."""

@@ -18,7 +18,7 @@ from schemas.events import BillingEvent
 from streams.metrics.days import Days, from_date, to_date
 from streams.metrics.invoices import Receipts
 from streams.metrics.levels import standing_at
-from streams.metrics.movements import Step, flows, mrr_at
+from streams.metrics.movements import NO_FLOWS, Step, flows, mrr_at
 from streams.metrics.revenue import RevenueFold
 from streams.metrics.revenue_policy import RevenuePolicy
 from streams.metrics.revenue_state import RevenueState, policy_steps
@@ -172,7 +172,7 @@ def _add(
         for index, period in enumerate(periods):
             month = sums.setdefault((currency, index), _Sums())
             before, after = _mrr(steps, period.start, currency), _mrr(steps, period.end, currency)
-            moved = flows(steps, period.start, period.end, currency)
+            moved = flows(steps, period.start, period.end).get(currency, NO_FLOWS)
             month.start += before
             month.end += after
             month.kept += after if before else 0
@@ -183,7 +183,8 @@ def _add(
             month.churn += moved.churn
             month.reactivation += moved.reactivation
             month.exchanged += moved.currency_change
-            month.moved_away += before if moved.currency_change < 0 and not after else 0
+            went_over = moved.currency_change < 0 and not after and mrr_at(steps, period.end)
+            month.moved_away += before if went_over else 0  # one that left after that is lost
             month.revenue += receipts[index].get(currency, 0)
             counted_before, counted = counted, _counts(state, steps, currency, policy, period.end)
             month.customers_start += counted_before

@@ -2,7 +2,8 @@
 
 Theory of operation. The tallies of a partition wait until its marker says that the day is whole; then they enter the
 day's page. When every partition has closed the day, its figures go out. A change of a day enters its page at once, and
-a day that went out goes out again, conflated. A partition that began later had no customers before.
+a day that went out goes out again, conflated. A partition that began later had no customers before. A portfolio whose
+customers are all gone the day after has an empty page there, once: its last figures are not those of today.
 
 Invariants:
  P1 a page holds Σ tallies + Σ changes of the partitions that closed its day, each once, whatever comes again;
@@ -11,6 +12,7 @@ Invariants:
 Pages are kept for the horizon behind the slowest partition; where one never closes a day, nothing goes out.
 """
 
+from collections.abc import Iterator
 from typing import assert_never
 
 from msgspec import Struct
@@ -47,12 +49,14 @@ class Page(Struct, array_like=True):
         restated: restatements included.
         waiting: by partition.
         version: offset of the newest record included.
+        empty: nobody was tallied; the page follows one of the day before, and none follows it.
     """
 
     sums: Sums = {}
     restated: int = 0
     waiting: dict[int, Waiting] = {}
     version: int = -1
+    empty: bool = False
 
 
 class PortfolioLedger(Struct):
@@ -189,7 +193,8 @@ class PortfolioMachine:
             if not part.ahead(key, part.offset):
                 self._add(part, key, part.get(key) or Page(), change.sums, change.restated)
             if ledger.ready is not None and change.day <= ledger.ready:
-                part.publish(key)
+                for sent in (key, *self._follow(part, key)):
+                    part.publish(sent)
 
     def _is_known(self, ledger: PortfolioLedger, number: int, change: DayChange) -> bool:
         """Whether the partition has tallied the day, and its page is still kept."""
@@ -202,6 +207,7 @@ class PortfolioMachine:
         merge(page.sums, sums)
         page.restated += restated
         page.version = part.offset
+        page.empty = False
         part.put(key, page)
 
     def _publish(self, part: PortfolioPartition, ready: int) -> None:
@@ -210,12 +216,23 @@ class PortfolioMachine:
         if before is not None and ready <= before:
             return
         part.meta.ready = ready
+        made = {following for key in list(part.keys()) for following in self._follow(part, key)}
         for key in list(part.keys()):
             day, _ = _place(key)
-            if day <= ready and (before is None or before < day):
+            if key in made or (day <= ready and (before is None or before < day)):
                 self.render(part, key)
             elif day < ready - self._kept_days:
                 self._forget(part, key)
+
+    def _follow(self, part: PortfolioPartition, key: str) -> Iterator[str]:
+        """Makes the empty page of a portfolio that nobody is in on the next day, once that is whole; yields its key."""
+        day, portfolio = _place(key)
+        page, ready, following = part.get(key), part.meta.ready, _key(day + 1, portfolio)
+        if page is None or page.empty or ready is None or day >= ready:
+            return
+        if part.get(following) is None:
+            part.put(following, Page(version=part.offset, empty=True))
+            yield following
 
     def _forget(self, part: PortfolioPartition, key: str) -> None:
         page = part.get(key)

@@ -30,6 +30,8 @@ from streams.metrics.usage import UsagePolicy
 BUILT_IN = ("default", "demo")
 
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`$")
+#: Checks of a whole section that begin with one of its settings.
+_SETTING = re.compile(r"^([a-z_]+): ")
 _PLACE = re.compile(r"^(?P<reason>.*?)(?: - at (?:`key` in )?`\$\.?(?P<path>.*)`)?$", re.DOTALL)
 
 
@@ -124,6 +126,8 @@ def _explained(message: str, text: bytes, where: str) -> str:
     found = _PLACE.match(message)
     assert found is not None  # the pattern matches every text
     reason, path = found["reason"], found["path"] or ""
+    if path and (setting := _SETTING.match(reason)):
+        reason, path = reason[setting.end() :], f"{path}.{setting[1]}"
     reason = reason[:1].lower() + reason[1:]
     if path and reason.startswith("expected `") and ", got " not in reason:
         reason = f"{reason}, got {_setting(msgspec.toml.decode(text), path)!r}"

@@ -4,13 +4,10 @@ State is the subscriptions' changes, the MRR steps they make under the policy (d
 changes), invoices and what the customer said about leaving. MRR follows subscriptions: a reported cancellation ends
 nothing, it only raises `cancellation_reported_while_paying` while the customer pays on.
 
-- Currency: that of the earliest subscription, until the customer changes it (movements.py). The largest subscription
-  is the one with the highest MRR in it (paid before trial; of equals the lowest id); it gives plan and renewal. Seats
-  are the sum of the paid ones, of the trials when none is paid.
-- Renewal: `term_ends_at` of the largest. Passed without an end, the term is taken as renewed by billing
-  periods, or with `auto_renews` False as due now (0). Without a term, the billing period counted from the
-  start of the run of service when `auto_renews` is True, else unknown. The contract that ends then is as long as its
-  term, at least a billing period.
+- Currency: that of the earliest subscription, until the customer goes over to another (movements.py). The largest
+  subscription is the one with the highest MRR in it (paid before trial; of equals the lowest id); it gives plan and
+  renewal. Seats are the sum of the paid ones, of the trials when none is paid.
+- Renewal: of the largest (renewals.py).
 - Days (tenure, to renewal, overdue) are differences of calendar days of the company.
 
 Forgetting drops superseded terms, ended subscriptions and settled invoices that were so 90 days before
@@ -20,8 +17,8 @@ not be older than that.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from copy import copy
 
 from schemas.events import (
     BillingEvent,
@@ -39,12 +36,24 @@ from schemas.events import (
 )
 from schemas.metrics import Domain, Movement, RevenueValues
 from streams.metrics.days import DAY_MS, Days
-from streams.metrics.invoices import Receipts
-from streams.metrics.movements import Step, currency_at, flows, merge_gaps, mrr_at, name_movements, steps_before
+from streams.metrics.movements import (
+    NO_FLOWS,
+    Flows,
+    Step,
+    currency_at,
+    first_difference,
+    flows,
+    merge_gaps,
+    mrr_at,
+    name_movements,
+    steps_before,
+)
+from streams.metrics.receivables import payments, receipts
+from streams.metrics.renewals import days_to_renewal, renewal_period_days
 from streams.metrics.revenue_policy import RevenuePolicy, steps_mark
 from streams.metrics.revenue_state import RevenueState, take_mark, take_payment
-from streams.metrics.roll import Running, call_roll
-from streams.metrics.subscriptions import Change, next_renewal, period_days, terms_of
+from streams.metrics.roll import call_roll
+from streams.metrics.subscriptions import Change, terms_of
 
 LONGEST_WINDOW_DAYS = 90
 
@@ -65,17 +74,19 @@ class RevenueFold:
     def __init__(self, policy: RevenuePolicy, days: Days) -> None:
         self._policy = policy
         self._mark = steps_mark(policy)
+        self._receipts_by = policy.refunds, policy.gross_margin
         self._days = days
 
     def new(self) -> RevenueState:
         """State of a customer that never paid."""
-        return RevenueState(terms=self._mark, gap_days=self._policy.allowed_gap_days)
+        policy = self._policy
+        return RevenueState(terms=self._mark, gap_days=policy.allowed_gap_days, receipts_by=self._receipts_by)
 
     def apply(self, state: RevenueState, event: BillingEvent, at: int) -> None:
         """Takes an event in; heartbeats say nothing about revenue."""
         self._take_terms(state)
         if self.note(state, event, at):
-            state.rebuild(self._policy)
+            state.rebuild(self._policy, at)
             if self._policy.past_due_days:
                 state.known_until = max(state.known_until, at + 1)
 
@@ -120,12 +131,14 @@ class RevenueFold:
         paid = [r for r in roll.running if not r.terms.trial]
         counted = paid or roll.running
         largest = min(counted, key=lambda r: r.size(currency), default=None)
-        days_overdue, payment_state = self._payments(state, day, as_of)
+        days_overdue, payment_state = payments(state, self._days, day, as_of)
         reported, while_paying = self._cancellations(state, steps, day, as_of)
-        now, before = mrr.get(currency, 0), mrr_at(steps, month_ago).get(currency, 0)
-        moved = flows(steps, month_ago, as_of, currency)
-        revenue, refunds, impossible = self._revenue(state, currency, as_of)
-        margin = self._policy.gross_margin
+        then = mrr_at(steps, month_ago)
+        now, before = mrr.get(currency, 0), then.get(currency, 0)
+        all_moved = flows(steps, month_ago, as_of)
+        moved = all_moved.get(currency, NO_FLOWS)
+        refunds_are, margin = state.receipts_by or self._receipts_by
+        revenue, refunds, impossible = receipts(state, currency, as_of, refunds_are == "negative")
         return RevenueValues(
             mrr_minor=now,
             currency=currency or None,
@@ -139,7 +152,7 @@ class RevenueFold:
             first_paid_at=steps[0].at if steps else None,
             churned_at=steps[-1].at if steps and not mrr else None,
             tenure_days=self._tenure_days(steps, day),
-            days_to_renewal=None if largest is None else self._days_to_renewal(largest, day),
+            days_to_renewal=None if largest is None else days_to_renewal(largest, self._days, day),
             renewal_automatic=None if largest is None else largest.terms.auto_renews,
             days_overdue=days_overdue,
             payment_state=payment_state,
@@ -166,7 +179,9 @@ class RevenueFold:
             gross_margin=margin,
             billing_impossible=impossible,
             currency_change_28d_minor=moved.currency_change,
-            renewal_period_days=None if largest is None else self._renewal_period_days(largest, day),
+            renewal_period_days=None if largest is None else renewal_period_days(largest, self._days, day),
+            mrr_28d_ago_other_minor={other: amount for other, amount in then.items() if other != currency},
+            moved_other_28d_minor=_spelled(all_moved, currency) if all_moved else {},
         )
 
     def forget(self, state: RevenueState, before: int) -> None:
@@ -175,10 +190,17 @@ class RevenueFold:
         state.forget(cutoff)
         state.cancellations = state.cancellations[bisect_left(state.cancellations, cutoff) :]
 
-    def movements(self, customer_id: str, state: RevenueState) -> list[Movement]:
-        """All MRR steps of the customer, from the first; of those that come with time alone the ones that came."""
+    def movements(self, customer_id: str, state: RevenueState, since: int = 0) -> list[Movement]:
+        """The MRR steps of the customer from `since` on; of those that come with time alone the ones that came."""
         steps = steps_before(state.steps, state.known_until) if state.known_until else state.steps
-        return name_movements(customer_id, merge_gaps(steps, self._gap_ms(state)), state.why())
+        return name_movements(customer_id, merge_gaps(steps, self._gap_ms(state)), state.why(), since)
+
+    def first_moved(self, state: RevenueState, at: int) -> int:
+        """From when on an event of `at` may change movements: a pause it ends, and what time has brought until it."""
+        if not self._is_current(state):
+            return 0
+        since = at - self._gap_ms(state)
+        return min(since, state.known_until) if self._policy.past_due_days else since
 
     def is_due(self, state: RevenueState, until: int) -> bool:
         """Whether steps before `until` have come with time that are not told, or the steps are another policy's."""
@@ -193,8 +215,29 @@ class RevenueFold:
         if self._policy.past_due_days:
             state.known_until = max(state.known_until, until)
 
+    def follow(self, state: RevenueState) -> tuple[RevenueState, int] | None:
+        """Takes up the policy, if the state was told under another.
+
+        Returns:
+            The state as it was told, and the instant (epoch ms) from which on values differ; None where none do. What
+            an older release did not note counts as this policy's.
+        """
+        if self._is_current(state):
+            return None
+        told = copy(state)
+        self._take_terms(state)
+        if told.receipts_by not in (None, self._receipts_by):
+            return told, 0
+        before = merge_gaps(told.steps, self._gap_ms(told))
+        since = first_difference(before, merge_gaps(state.steps, self._gap_ms(state)))
+        return None if since is None else (told, since)
+
     def _is_current(self, state: RevenueState) -> bool:
-        return state.terms == self._mark and state.gap_days == self._policy.allowed_gap_days
+        return (
+            state.terms == self._mark
+            and state.gap_days == self._policy.allowed_gap_days
+            and state.receipts_by == self._receipts_by
+        )
 
     def _gap_ms(self, state: RevenueState) -> int:
         """The gap that is allowed: by the policy the state was told under."""
@@ -205,9 +248,9 @@ class RevenueFold:
         if self._is_current(state):
             return
         told = state.steps[-1].at + 1 if state.steps else 0
-        state.terms, state.gap_days = self._mark, self._policy.allowed_gap_days
+        state.terms, state.gap_days, state.receipts_by = self._mark, self._policy.allowed_gap_days, self._receipts_by
         state.known_until = (state.known_until or told) if self._policy.past_due_days else 0
-        state.rebuild(self._policy)
+        state.rebuild(self._policy, other=True)
 
     def _tenure_days(self, steps: Sequence[Step], day: int) -> int | None:
         """Days since the first payment, up to the churn of a customer that left."""
@@ -215,47 +258,6 @@ class RevenueFold:
             return None
         until = day if steps[-1].mrr else self._days.of(steps[-1].at)
         return until - self._days.of(steps[0].at)
-
-    def _days_to_renewal(self, largest: Running, day: int) -> int | None:
-        terms = largest.terms
-        if terms.term_ends_at is not None:
-            ends = self._days.of(terms.term_ends_at)
-            if ends >= day:
-                return ends - day
-            if terms.auto_renews is False:
-                return 0
-            return next_renewal(ends, terms.interval, terms.interval_count, day) - day
-        if not terms.auto_renews:
-            return None
-        start = self._days.of(largest.subscription.run_start(largest.index))
-        return next_renewal(start, terms.interval, terms.interval_count, max(day, start + 1)) - day
-
-    def _renewal_period_days(self, largest: Running, day: int) -> int | None:
-        """Length of the contract that the next renewal ends: its term, at least a billing period (months of 30.4375).
-
-        Terms that were set anew inside a term count from there.
-        """
-        if self._days_to_renewal(largest, day) is None:
-            return None
-        terms = largest.terms
-        billing = period_days(terms.interval, terms.interval_count)
-        if terms.term_ends_at is None:
-            return billing
-        ends = self._days.of(terms.term_ends_at)
-        is_over = ends < day and terms.auto_renews is not False
-        began = self._days.of(largest.subscription.changes[largest.index].at)
-        return billing if is_over else max(billing, ends - began)
-
-    def _payments(
-        self, state: RevenueState, day: int, as_of: int
-    ) -> tuple[int | None, Literal["current", "late"] | None]:
-        """Days since the oldest unpaid invoice fell due, and what that means."""
-        if state.invoices_since is None or state.invoices_since >= as_of:
-            return None, None
-        owed = [since for i in state.invoices.values() if (since := i.owed_since(as_of)) is not None]
-        if not owed:
-            return 0, "current"
-        return day - self._days.of(min(owed)), "late"
 
     def _cancellations(self, state: RevenueState, steps: Sequence[Step], day: int, as_of: int) -> tuple[int, bool]:
         """Reports in 90 days, and whether the newest came in the run of paying that still goes on."""
@@ -267,26 +269,16 @@ class RevenueFold:
             return reported, False
         return reported, state.cancellations[end - 1] >= _paying_since(steps)
 
-    def _revenue(self, state: RevenueState, currency: str, as_of: int) -> tuple[int | None, int | None, int]:
-        """Revenue to date, refunds to date, and invoices of which more was given back than paid."""
-        if state.invoices_since is None or state.invoices_since >= as_of:
-            return None, None, 0
-        partial = state.receipts_are_partial()
-        receipts = state.receipts or NO_RECEIPTS
-        paid, back = receipts.paid_minor.get(currency, 0), receipts.refunded_minor.get(currency, 0)
-        impossible = receipts.impossible
-        for invoice in state.invoices.values():
-            if (bill := invoice.paid(as_of)) is not None and bill.currency == currency:
-                paid += bill.amount_minor
-            if invoice.refunds:
-                back += invoice.refunded(as_of).get(currency, 0)
-                impossible += invoice.is_impossible(as_of)
-        if partial:
-            return None, None, impossible
-        return paid - back if self._policy.refunds == "negative" else paid, back, impossible
 
-
-NO_RECEIPTS = Receipts()
+def _spelled(moved: Mapping[str, Flows], own: str) -> dict[str, int]:
+    """What moved in all currencies but one, by `NAME:CURRENCY`, in the order of currencies."""
+    return {
+        f"{name}:{currency}": amount
+        for currency in sorted(moved)
+        if currency != own
+        for name, amount in moved[currency]._asdict().items()
+        if amount
+    }
 
 
 def _paying_since(steps: Sequence[Step]) -> int:

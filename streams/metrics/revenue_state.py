@@ -20,10 +20,11 @@ from schemas.events import (
 )
 from streams.metrics.days import DAY_MS
 from streams.metrics.invoices import Arrears, Bill, Invoice, Receipts, Refund
-from streams.metrics.levels import mrr_steps
+from streams.metrics.levels import mrr_standing, mrr_steps
 from streams.metrics.movements import Step, Why, merge_gaps, steps_before
 from streams.metrics.revenue_policy import RevenuePolicy
 from streams.metrics.subscriptions import Mark, MarkKind, Subscription
+from streams.metrics.told import POLICY_CHANGED
 
 T = TypeVar("T")
 _TIME = itemgetter(0)
@@ -54,6 +55,8 @@ class RevenueState(Struct, array_like=True):
         terms: mark of the policy the steps were made under; 0: it was made by a release that kept none.
         gap_days: the gap that was allowed when movements were told last; None as with `terms`.
         forgotten: ids of subscriptions that ran and were forgotten, sorted.
+        receipts_by: what the policy makes of refunds, and its gross margin, when values were told last; None as with
+            `terms`.
     """
 
     subscriptions: dict[str, Subscription] = {}
@@ -70,6 +73,7 @@ class RevenueState(Struct, array_like=True):
     terms: int = 0
     gap_days: int | None = None
     forgotten: list[str] = []
+    receipts_by: tuple[str, float | None] | None = None
 
     def subscription(self, subscription_id: str) -> Subscription:
         """The subscription of an id, a new one where none is known; one that was forgotten has run before."""
@@ -98,9 +102,20 @@ class RevenueState(Struct, array_like=True):
         """What churn is explained with."""
         return Why(self.reasons, self.voluntary)
 
-    def rebuild(self, policy: RevenuePolicy) -> None:
-        """Makes the steps anew from those that are settled and the facts since."""
-        self.steps = _steps(self, policy, steps_before(self.steps, self.settled_before), self.settled_before)
+    def rebuild(self, policy: RevenuePolicy, since: int = 0, other: bool = False) -> None:
+        """Makes the steps anew from those that are settled and the facts since.
+
+        Args:
+            policy: what counts.
+            since: nothing new is known of what was before, epoch ms: those steps stand.
+            other: the settled steps were made under another policy. They stay, as the facts behind them are forgotten;
+                what MRR comes to under this one is a step where facts begin.
+        """
+        since = max(since, self.settled_before)
+        settled, pairs = steps_before(self.steps, since), _pairs(self, policy, 0 if other else since)
+        if other and self.settled_before:
+            settled = _carried_over(settled, mrr_standing(pairs, policy, self.settled_before), self.settled_before - 1)
+        self.steps = mrr_steps(pairs, policy, settled, since)
 
     def receipts_are_partial(self) -> bool:
         """Whether amounts of invoices are missing: an older release kept when an invoice was issued, not on how much.
@@ -171,17 +186,39 @@ def take_payment(state: RevenueState, event: InvoiceIssued | InvoiceSettled | Pa
 
 def policy_steps(state: RevenueState, policy: RevenuePolicy) -> Sequence[Step]:
     """The steps of a state that forgot nothing, under any policy."""
-    return merge_gaps(_steps(state, policy, [], 0), policy.allowed_gap_days * DAY_MS)
+    return merge_gaps(mrr_steps(_pairs(state, policy), policy), policy.allowed_gap_days * DAY_MS)
 
 
-def _steps(state: RevenueState, policy: RevenuePolicy, settled: Sequence[Step], since: int) -> list[Step]:
+def _carried_over(settled: Sequence[Step], mrr: dict[str, int], at: int) -> Sequence[Step]:
+    """The settled steps with one at `at`, if they end in another MRR; else as they are, with their events."""
+    if mrr == (settled[-1].mrr if settled else {}):
+        return settled
+    kept = steps_before(settled, at)
+    if mrr == (kept[-1].mrr if kept else {}):
+        return kept
+    return [*kept, Step(at, POLICY_CHANGED, mrr)]
+
+
+def _pairs(state: RevenueState, policy: RevenuePolicy, since: int = 0) -> list[tuple[Subscription, Sequence[Arrears]]]:
+    """Subscriptions with the times in which each was long past due; silent ones may be left out.
+
+    Args:
+        state: their facts.
+        policy: what counts.
+        since: silent ones said nothing from then on, epoch ms.
+    """
+    if since > 0 and not policy.past_due_days:
+        return [
+            (one, ())
+            for one in state.subscriptions.values()
+            if (one.changes and one.changes[-1].at >= since) or (one.marks and one.marks[-1].at >= since)
+        ]
     late: dict[str, list[Arrears]] = {}
     if policy.past_due_days:
         for invoice in state.invoices.values():
             for arrears in invoice.arrears(policy.past_due_days * DAY_MS):
                 late.setdefault(arrears.subscription_id, []).append(arrears)
-    pairs = [(one, late.get(subscription_id, ())) for subscription_id, one in state.subscriptions.items()]
-    return mrr_steps(pairs, policy, settled, since)
+    return [(one, late.get(subscription_id, ())) for subscription_id, one in state.subscriptions.items()]
 
 
 def _still_said(said: list[tuple[int, str, T]], ends: Sequence[int], cutoff: int) -> list[tuple[int, str, T]]:

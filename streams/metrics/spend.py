@@ -84,7 +84,7 @@ class SpendFold:
         state.forgotten_minor = _sums(state.payments[:cutoff], state.forgotten_minor)
         state.payments = state.payments[cutoff:]
 
-    def movements(self, customer_id: str, state: SpendState) -> list[Movement]:
+    def movements(self, customer_id: str, state: SpendState, since: int = 0) -> list[Movement]:
         """Money spent moves no revenue."""
         return []
 

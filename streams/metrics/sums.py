@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from schemas.metrics import FeedbackValues, RevenueValues, SupportValues, UsageValues, Values
 from schemas.portfolio import PortfolioValues
 from schemas.scores import Band
@@ -16,7 +18,8 @@ from streams.metrics.points import MICRO
 
 Sums = dict[str, int]
 CUSTOMERS = "customers"
-_MONEY = ("mrr", "mrr_before", "new", "expansion", "contraction", "churn", "reactivation")
+_MOVED = ("new", "expansion", "contraction", "churn", "reactivation", "currency_change")
+_MONEY = ("mrr", "mrr_own", "mrr_before", *_MOVED)
 
 
 def new_sums() -> Sums:
@@ -59,17 +62,20 @@ def add_upsell(sums: Sums, ready: float | None) -> None:
         sums["upsell_points"] += round(ready * MICRO)
 
 
-def change(before: Values | None, after: Values) -> Sums:
+def change(before: Values | None, after: Values, older: bool = False) -> Sums:
     """What a restatement adds to the sums; empty when it changes none.
+
+    `older`: of a day that was tallied by a release that counted, of other currencies than a customer's, the MRR alone.
 
     Example:
         >>> change(SupportValues(tickets_open=2), SupportValues(tickets_open=1))
         {'tickets_open': -1}
     """
     sums, old = new_sums(), new_sums()
-    add_values(sums, after)
+    add = _add_older if older and isinstance(after, RevenueValues) else add_values
+    add(sums, after)
     if before is not None:
-        add_values(old, before)
+        add(old, before)
     for name, amount in old.items():
         sums[name] -= amount
     return {name: amount for name, amount in sums.items() if amount}
@@ -89,21 +95,20 @@ def figures(sums: Mapping[str, int]) -> PortfolioValues:
     """The figures behind sums.
 
     Example:
-        >>> found = figures(
-        ...     {"mrr:BRL": 1100, "mrr_own:BRL": 1100, "mrr_before:BRL": 1000, "mrr_kept:BRL": 900, "paying:BRL": 2}
-        ... )
-        >>> found.mrr_minor, found.nrr_28d, found.arpa_minor, found.nps
-        ({'BRL': 1100}, {'BRL': 0.9}, {'BRL': 550.0}, None)
+        >>> found = figures({"mrr:BRL": 1100, "mrr_before:BRL": 1000, "mrr_kept:BRL": 900})
+        >>> found.mrr_minor, found.nrr_28d, found.nps
+        ({'BRL': 1100}, {'BRL': 0.9}, None)
     """
 
     def of(name: str) -> int:
         return sums.get(name, 0)
 
     money = {name: _by_currency(sums, name) for name in _MONEY}
-    kept, capped, paying, owned, red = (
-        _by_currency(sums, name) for name in ("mrr_kept", "mrr_capped", "paying", "mrr_own", "mrr_red")
+    kept, capped, paying, moved_away, red = (
+        _by_currency(sums, name) for name in ("mrr_kept", "mrr_capped", "paying", "mrr_moved_away", "mrr_red")
     )
     before = money["mrr_before"]
+    stayed = {currency: amount - moved_away.get(currency, 0) for currency, amount in before.items()}
     up = _total(money["new"], money["expansion"], money["reactivation"])
     answers = of("promoters"), of("passives"), of("detractors")
     low, high = nps_interval(*answers) or (None, None)
@@ -132,10 +137,10 @@ def figures(sums: Mapping[str, int]) -> PortfolioValues:
         contraction_28d_minor=money["contraction"],
         churn_28d_minor=money["churn"],
         reactivation_28d_minor=money["reactivation"],
-        nrr_28d=_ratios(kept, before),
-        grr_28d=_ratios(capped, before),
+        nrr_28d=_ratios(kept, stayed),
+        grr_28d=_ratios(capped, stayed),
         quick_ratio_28d=_ratios(up, _total(money["contraction"], money["churn"])),
-        arpa_minor=_ratios(owned, paying),
+        arpa_minor=_ratios(money["mrr_own"], paying),
         paying_customers_28d_ago=of("paying_before"),
         lost_customers_28d=of("lost"),
         customer_churn_28d=_ratio(of("lost"), of("paying_before")),
@@ -157,6 +162,7 @@ def figures(sums: Mapping[str, int]) -> PortfolioValues:
         unknown_customers=of("health_unknown"),
         mrr_red_minor=red,
         mean_upsell_ready=_mean(of("upsell_points"), of("upsell_known")),
+        currency_change_28d_minor=money["currency_change"],
     )
 
 
@@ -191,28 +197,36 @@ def _revenue(sums: Sums, values: RevenueValues) -> None:
     sums["revenue"] += 1
     sums["paying"] += values.paying
     sums["late"] += values.payment_state == "late"
-    _money(sums, "mrr", _mrr(values))
-    currency, now, before = values.currency, values.mrr_minor, values.mrr_28d_ago_minor
-    if currency is None:
-        return
-    if now:
+    mrr, then, moved = _mrr(values), _mrr_then(values), values.moved_other_28d_minor
+    for currency, now in mrr.items():
+        sums[f"mrr:{currency}"] += now
         sums[f"paying:{currency}"] += 1
-        sums[f"mrr_own:{currency}"] += now
-    if before:
+        sums[f"mrr_own:{currency}"] += now  # of those counted, by any release
+    if then:
         sums["paying_before"] += 1
         sums["lost"] += not values.paying
+    for currency, before in then.items():
+        now = mrr.get(currency, 0)
         sums[f"mrr_before:{currency}"] += before
         sums[f"mrr_kept:{currency}"] += now
         sums[f"mrr_capped:{currency}"] += min(now, before)
-    for name, amount in (
-        ("new", values.new_28d_minor),
-        ("expansion", values.expansion_28d_minor),
-        ("contraction", values.contraction_28d_minor),
-        ("churn", values.churn_28d_minor),
-        ("reactivation", values.reactivation_28d_minor),
-    ):
+        own = currency == values.currency
+        exchanged = values.currency_change_28d_minor if own else moved.get(f"currency_change:{currency}", 0)
+        if exchanged < 0 and not now and values.paying:
+            sums[f"mrr_moved_away:{currency}"] += before
+    for name, amount in moved.items():
+        sums[name] += amount
+    for name in _MOVED:
+        amount = getattr(values, f"{name}_28d_minor")
         if amount:
-            sums[f"{name}:{currency}"] += amount
+            sums[f"{name}:{values.currency}"] += amount
+
+
+def _add_older(sums: Sums, values: Any) -> None:
+    _revenue(sums, replace(values, mrr_28d_ago_other_minor={}, moved_other_28d_minor={}, currency_change_28d_minor=0))
+    for currency, amount in values.mrr_other_minor.items():
+        sums[f"paying:{currency}"] -= 1
+        sums[f"mrr_own:{currency}"] -= amount
 
 
 def _feedback(sums: Sums, values: FeedbackValues) -> None:
@@ -244,6 +258,13 @@ def _mrr(values: RevenueValues) -> dict[str, int]:
     if values.currency is None or not values.mrr_minor:
         return values.mrr_other_minor
     return {**values.mrr_other_minor, values.currency: values.mrr_minor}
+
+
+def _mrr_then(values: RevenueValues) -> dict[str, int]:
+    """The same of 28 days ago."""
+    if values.currency is None or not values.mrr_28d_ago_minor:
+        return values.mrr_28d_ago_other_minor
+    return {**values.mrr_28d_ago_other_minor, values.currency: values.mrr_28d_ago_minor}
 
 
 def _money(sums: Sums, name: str, amounts: Mapping[str, int]) -> None:

@@ -33,6 +33,8 @@ from streams.metrics.support_policy import SupportPolicy
 from streams.metrics.support_terms import Terms
 
 LONGEST_WINDOW_DAYS = 90
+#: Chosen. A ticket of more facts is read when it is asked for: reading it whole with every fact takes their square.
+MOST_READ_AT_ONCE = 100
 
 _ORDER = itemgetter(0, 1)
 _WHAT: dict[type, What] = {
@@ -44,7 +46,7 @@ _WHAT: dict[type, What] = {
 
 
 class Ticket(Struct, array_like=True):
-    """A ticket's facts, sorted by time and event id, and what all of them amount to."""
+    """A ticket's facts, sorted by time and event id, and what all of them amount to; of many, once it was asked for."""
 
     facts: list[Fact] = []
     reading: Reading | None = None
@@ -106,7 +108,7 @@ class SupportFold:
         if ticket is None:
             ticket = state.tickets[event.ticket_id] = Ticket()
         insort(ticket.facts, _fact(event, at), key=_ORDER)
-        ticket.reading = read_ticket(ticket.facts, self._terms)
+        self._read(ticket)
 
     def values(self, state: SupportState, day: int, as_of: int) -> SupportValues:
         """Counts and medians of what was known before `as_of`."""
@@ -164,19 +166,22 @@ class SupportFold:
         self._read_again(state)
         cutoff = self._start(before - LONGEST_WINDOW_DAYS)
         for ticket_id, ticket in list(state.tickets.items()):
-            is_open = ticket.reading is not None and ticket.reading.open
-            if not is_open and ticket.facts[-1][0] < cutoff:
+            if ticket.facts[-1][0] >= cutoff:
+                continue
+            reading = self._reading(ticket)
+            if reading is None or not reading.open:
                 del state.tickets[ticket_id]
-                if ticket.reading is not None:
-                    _add(state.gone, ticket.reading)
+                if reading is not None:
+                    _add(state.gone, reading)
 
     def _readings(self, state: SupportState, as_of: int) -> list[Reading]:
         """The tickets that count, as they were known before `as_of`."""
         known: list[Reading] = []
         are_current = state.terms == self._terms.mark
         for ticket in state.tickets.values():
-            reading = ticket.reading
-            if not are_current or ticket.facts[-1][0] >= as_of:
+            if are_current and ticket.facts[-1][0] < as_of:
+                reading = self._reading(ticket)
+            else:
                 reading = read_ticket([fact for fact in ticket.facts if fact[0] < as_of], self._terms)
             if reading is not None:
                 known.append(reading)
@@ -188,9 +193,19 @@ class SupportFold:
             return
         state.terms = self._terms.mark
         for ticket in state.tickets.values():
-            ticket.reading = read_ticket(ticket.facts, self._terms)
+            self._read(ticket)
 
-    def movements(self, customer_id: str, state: SupportState) -> list[Movement]:
+    def _read(self, ticket: Ticket) -> None:
+        """Notes what a ticket's facts amount to, unless they are many."""
+        ticket.reading = None if len(ticket.facts) > MOST_READ_AT_ONCE else read_ticket(ticket.facts, self._terms)
+
+    def _reading(self, ticket: Ticket) -> Reading | None:
+        """What all facts of a ticket amount to, by these terms; of many facts it is noted until the next one."""
+        if ticket.reading is None and len(ticket.facts) > MOST_READ_AT_ONCE:
+            ticket.reading = read_ticket(ticket.facts, self._terms)
+        return ticket.reading
+
+    def movements(self, customer_id: str, state: SupportState, since: int = 0) -> list[Movement]:
         """Support moves no revenue."""
         return []
 

@@ -9,6 +9,9 @@ from schemas.metrics import MetricValues, Movement, Progress, Values
 from streams.metrics.customer import Customer
 from streams.metrics.ledger import Ledger
 
+#: Stands where the event does that changed a figure, when the policy of a profile did.
+POLICY_CHANGED = "policy_changed"
+
 
 def values_of(
     customer: Customer[Any],
@@ -34,7 +37,7 @@ def values_of(
     )
 
 
-def restated(
+def told_anew(
     before: Sequence[Movement], after: Sequence[Movement], event_id: str | None, version: int
 ) -> Iterator[Movement]:
     """The movements an event made new or different, then those it took back."""

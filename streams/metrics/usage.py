@@ -171,7 +171,7 @@ class UsageFold:
         if end:
             drop_days(state, end)
 
-    def movements(self, customer_id: str, state: UsageState) -> list[Movement]:
+    def movements(self, customer_id: str, state: UsageState, since: int = 0) -> list[Movement]:
         """None: use moves no money."""
         return []
 

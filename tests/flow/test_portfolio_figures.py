@@ -66,7 +66,9 @@ def added_up(offline: Offline) -> dict[tuple[str, int], PortfolioValues]:
             accounts[customer][day] = message.values
         elif domain != "spend" and first[customer] <= day <= days[-1]:
             by_customer[customer, day].append(message.values)
-    return {key: figures(sums) for key, sums in _summed(by_customer, accounts, scores, ready, days).items()}
+    found = {key: figures(sums) for key, sums in _summed(by_customer, accounts, scores, ready, days).items()}
+    left = {(name, day + 1) for name, day in found if (name, day + 1) not in found and day < days[-1]}
+    return found | dict.fromkeys(left, PortfolioValues())  # nobody is in it any more
 
 
 def began(offline: Offline) -> dict[str, int]:

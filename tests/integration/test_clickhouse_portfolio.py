@@ -52,8 +52,8 @@ DOMAIN_SQL = {
     "revenue_daily": {
         "paying_customers": "countIf(paying)",
         "late_customers": "countIf(payment_state = 'late')",
-        "paying_customers_28d_ago": "countIf(mrr_28d_ago_minor > 0)",
-        "lost_customers_28d": "countIf(mrr_28d_ago_minor > 0 AND NOT paying)",
+        "paying_customers_28d_ago": "countIf(mrr_28d_ago_minor > 0 OR notEmpty(mrr_28d_ago_other_minor))",
+        "lost_customers_28d": "countIf((mrr_28d_ago_minor > 0 OR notEmpty(mrr_28d_ago_other_minor)) AND NOT paying)",
     },
     "feedback_daily": {
         "promoters_90d": "sum(promoters_90d)",
@@ -158,20 +158,38 @@ def test_mrr_is_the_sum_of_all_movements(client: Client) -> None:
 
 
 def test_retention_is_that_of_the_customers_of_then(client: Client) -> None:
+    """Counted from movements: what each customer paid in each currency at both ends, and who went over to another."""
     (found,) = client.query(
         f"""
-        SELECT countIf(streamed.nrr_28d[currency] = nrr), countIf(streamed.grr_28d[currency] = grr), count()
+        SELECT
+            countIf(abs(streamed.nrr_28d[currency] - nrr) < 1e-12),
+            countIf(abs(streamed.grr_28d[currency] - grr) < 1e-12),
+            count()
         FROM
         (
             SELECT
                 day,
-                assumeNotNull(currency) AS currency,
-                sumIf(mrr_minor, mrr_28d_ago_minor > 0) / sum(mrr_28d_ago_minor) AS nrr,
-                sum(least(mrr_minor, mrr_28d_ago_minor)) / sum(mrr_28d_ago_minor) AS grr
-            FROM revenue_daily FINAL
-            WHERE isNotNull(currency) AND day >= {SINCE}
+                currency,
+                sumIf(then, NOT (exchanged < 0 AND now = 0 AND anywhere > 0)) AS stayed,
+                sumIf(now, then > 0) / stayed AS nrr,
+                sum(least(now, then)) / stayed AS grr
+            FROM
+            (
+                SELECT
+                    day,
+                    customer_id,
+                    toString(currency) AS currency,
+                    sumIf(amount_minor, moved.day <= days.day) AS now,
+                    sumIf(amount_minor, moved.day <= days.day - 28) AS then,
+                    sumIf(amount_minor, movement = 'currency_change' AND moved.day > days.day - 28
+                        AND moved.day <= days.day) AS exchanged,
+                    sum(now) OVER (PARTITION BY days.day, customer_id) AS anywhere
+                FROM (SELECT DISTINCT day FROM portfolio_metrics WHERE day >= {SINCE}) AS days
+                CROSS JOIN (SELECT * FROM mrr_movements FINAL) AS moved
+                GROUP BY days.day AS day, customer_id, currency
+            )
             GROUP BY day, currency
-            HAVING sum(mrr_28d_ago_minor) > 0
+            HAVING stayed > 0
         ) AS counted
         INNER JOIN (SELECT * FROM portfolio_metrics FINAL WHERE portfolio = '_portfolio') AS streamed
             ON streamed.day = counted.day

@@ -20,7 +20,7 @@ DECODERS: dict[str, EventDecoder[Any]] = {
     "surveys": EventDecoder(SurveyEvent),
     "spend": EventDecoder(SpendEvent),
 }
-CUSTOMERS = st.sampled_from(("c1", "c2", "kundë", CLOCK_CUSTOMER, COMPANY_CUSTOMER))
+CUSTOMERS = st.sampled_from(("c1", "c2", "kundë", "_own", "_portfolio", "_segment:x", CLOCK_CUSTOMER, COMPANY_CUSTOMER))
 TIMES = st.sampled_from(
     (
         NOW,

@@ -57,7 +57,7 @@ class WindowFold:
     def forget(self, state: Log, before: int) -> None:
         state.times = [t for t in state.times if t >= self._days.start(before - WINDOW_DAYS)]
 
-    def movements(self, customer_id: str, state: Log) -> list[Movement]:
+    def movements(self, customer_id: str, state: Log, since: int = 0) -> list[Movement]:
         return []
 
 

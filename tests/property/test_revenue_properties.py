@@ -109,9 +109,9 @@ def _levels(events):
 
 
 def _currency(first, levels):
-    """The currency of the earliest terms; after a change the one it was changed for, the first by its code."""
+    """The currency of the earliest terms; after a change, or a beginning in others, the first that was taken up."""
     for (_, before), (_, after) in itertools.pairwise([(0, {}), *levels]):
-        if first in before and first not in after and set(after) - set(before):
+        if first not in after and set(after) - set(before) and (first in before or not before):
             first = min(set(after) - set(before))
     return first
 

@@ -13,6 +13,7 @@ from schemas import events, usage_events
 from schemas.codec import MAX_EVENT_BYTES, EventDecoder, MessageDecoder, SchemaError, encode
 from schemas.envelope import Heartbeat, epoch_ms, optional_ms
 from schemas.metrics import DayClosed, MetricsMessage
+from schemas.models import ModelSnapshot
 
 NOW = 1_795_328_660_000
 NPS: dict[str, Any] = {
@@ -71,6 +72,10 @@ def test_times_may_be_epoch_milliseconds_or_rfc3339_with_an_offset() -> None:
         ),
         ({"customer_id": "_clock"}, "reserved customer_id _clock"),
         ({"customer_id": "_company"}, "reserved customer_id _company"),
+        ({"customer_id": "_portfolio"}, "reserved customer_id _portfolio"),
+        ({"customer_id": "_portfolios"}, "reserved customer_id _portfolios"),
+        ({"customer_id": "_segment:smb"}, "reserved customer_id _segment:smb"),
+        ({"customer_id": "_model"}, "reserved customer_id _model"),
     ],
 )
 def test_an_impossible_field_is_named(changes: dict[str, Any], said: str) -> None:
@@ -240,6 +245,14 @@ def test_cloudevents_in_structured_mode() -> None:
 
 def test_other_headers_do_not_make_a_cloudevent() -> None:
     assert surveys(b"c1", json.dumps(NPS).encode(), [("traceparent", b"00-1-2-01")], NOW).event_id == "e1"
+
+
+@pytest.mark.parametrize("value", [b'{"type":"\x80"}', b'{"a":' * 100_000, b'{"' + b"\xff" * 3 + b'":1}'])
+def test_a_message_that_is_no_text_or_nested_without_end_is_refused(value: bytes) -> None:
+    with pytest.raises(SchemaError):
+        MessageDecoder[MetricsMessage](MetricsMessage)(value)
+    with pytest.raises(SchemaError):
+        MessageDecoder[ModelSnapshot](ModelSnapshot)(value)
 
 
 def test_our_messages_round_trip() -> None:

@@ -14,6 +14,7 @@ from schemas.portfolio import (
     DayChange,
     PortfolioFigures,
     PortfolioMessage,
+    PortfolioValues,
     Tally,
     TallyChanged,
     TallyClosed,
@@ -184,6 +185,64 @@ def test_figures_do_not_depend_on_how_partitions_interleave(
     assert folded(lambda: next(order, True)) == folded(lambda: True)
 
 
+SMB = segment_key("smb")
+
+
+def in_smb(partition: int, version: int, one: int) -> TallyChanged:
+    change = DayChange(day=one, portfolio=SMB, sums={"customers": 1}, restated=1)
+    return TallyChanged(partition=partition, version=version, changes=[change])
+
+
+def test_a_segment_that_lost_its_last_customer_has_empty_figures_once(rig: Rig) -> None:
+    for one in range(DAY, DAY + 4):
+        tallies = [day(0, 5, one), day(0, 2, one, name=SMB)] if one == DAY else [day(0, 5, one)]
+        rig.step(*tallies, closed(0, one), closed(1, one))
+    assert [said for said in rig.said() if said[1] == SMB] == [(DAY, SMB, 0, 2), (DAY + 1, SMB, 0, 0)]
+    empty = rig.read()[-1 - [one.portfolio for one in rig.read()][::-1].index(SMB)]
+    assert (empty.values, empty.reason, empty.segment) == (PortfolioValues(), "closed", "smb")
+
+
+def test_a_segment_that_comes_back_goes_on(rig: Rig) -> None:
+    for one, customers in enumerate([2, None, None, 1, None]):
+        tallies = [] if customers is None else [day(0, customers, DAY + one, name=SMB)]
+        rig.step(*tallies, closed(0, DAY + one), closed(1, DAY + one))
+    found = [(one - DAY, customers) for one, name, _, customers in rig.said() if name == SMB]
+    assert found == [(0, 2), (1, 0), (3, 1), (4, 0)]
+
+
+def test_a_restatement_that_brings_a_segment_brings_its_end_too(rig: Rig) -> None:
+    rig.step(*[closed(number, one) for one in (DAY, DAY + 1, DAY + 2) for number in (0, 1)])
+    rig.step(in_smb(0, 9, DAY + 1))
+    assert rig.said() == [(DAY + 1, SMB, 1, 1), (DAY + 2, SMB, 0, 0)]
+    rig.step(in_smb(1, 3, DAY + 2))
+    assert rig.said()[2:] == [(DAY + 2, SMB, 1, 1)]
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 3), max_size=2)), min_size=5, max_size=5),
+    st.lists(st.booleans(), max_size=60),
+)
+def test_ends_of_segments_do_not_depend_on_how_partitions_interleave(
+    days: list[tuple[bool, list[int]]], turns: list[bool]
+) -> None:
+    def log(number: int) -> list[PortfolioMessage]:
+        found: list[PortfolioMessage] = []
+        for place, (is_there, changes) in enumerate(days):
+            found += [day(number, 1, DAY + place, name=SMB)] if is_there and place % 2 == number else []
+            found.append(closed(number, DAY + place))
+            found += [in_smb(number, 9 * place + n, DAY + place - back) for n, back in enumerate(changes)]
+        return found
+
+    def folded(take_first: Callable[[], bool]) -> dict[int, tuple[int, PortfolioValues]]:
+        rig, logs = Rig(), [log(0)[::-1], log(1)[::-1]]
+        while any(logs):
+            rig.step(logs[0 if logs[0] and (not logs[1] or take_first()) else 1].pop())
+        return {one.day: (one.revision, one.values) for one in rig.read()}
+
+    order = iter(turns)
+    assert folded(lambda: next(order, True)) == folded(lambda: True)
+
+
 def test_the_first_day_of_all_partitions_publishes_no_later_one() -> None:
     rig = Rig()
     rig.step(day(0, 5), closed(0), day(0, 6, DAY + 1), closed(0, DAY + 1), day(0, 7, DAY + 2))
@@ -203,8 +262,26 @@ def test_the_first_day_of_all_partitions_publishes_no_later_one() -> None:
 def test_pages_of_a_torn_flush_take_nothing_in_twice(saved: list[Any], torn: list[Any]) -> None:
     """Compaction has removed what they were before, and the replay begins behind the flush before."""
     make: dict[str, Callable[..., PortfolioMessage]] = {"day": day, "closed": closed, "changed": changed}
+    owner, heir = after_a_torn_flush([make[name](*arguments) for name, *arguments in saved + torn], len(saved))
+    page = heir.get(f"{DAY:06d}/{PORTFOLIO}")
+    assert page == owner.get(f"{DAY:06d}/{PORTFOLIO}")
+    assert heir.meta == owner.meta
+
+
+def test_an_empty_page_of_a_torn_flush_goes_out_with_the_change_that_brought_it() -> None:
+    whole: list[PortfolioMessage] = [closed(number, one) for one in (DAY, DAY + 1) for number in (0, 1)]
+    owner, heir = after_a_torn_flush([*whole, in_smb(0, 9, DAY)], len(whole))
+    assert heir.meta == owner.meta
+    read = MessageDecoder[Any](MetricsMessage)
+    sent = [read(one.value) for one in heir.take_outputs()]
+    assert [(one.day, one.portfolio, one.values.customers) for one in sent] == [(DAY, SMB, 1), (DAY + 1, SMB, 0)]
+
+
+def after_a_torn_flush(
+    messages: list[PortfolioMessage], saved: int
+) -> tuple[Partition[Page, PortfolioLedger], Partition[Page, PortfolioLedger]]:
+    """One that took all messages in and died in a flush behind so many, and the one that went on from what it saved."""
     machine = PortfolioMachine(2, Days(), HORIZON, "metrics")
-    messages = [make[name](*arguments) for name, *arguments in saved + torn]
     parts: list[Partition[Page, PortfolioLedger]] = [
         Partition(0, StateCodec(Page, PortfolioLedger), machine.render) for _ in range(2)
     ]
@@ -214,10 +291,10 @@ def test_pages_of_a_torn_flush_take_nothing_in_twice(saved: list[Any], torn: lis
     for offset, message in enumerate(messages):
         machine.step(owner, offset, message)
         owner.advance(offset)
-        if offset + 1 in (len(saved), len(messages)):
+        if offset + 1 in (saved, len(messages)):
             owner.take_outputs()
             keys, meta = owner.take_state() or ([], b"")
-            log += [*keys, *([(META_KEY, meta)] if offset + 1 == len(saved) else [])]
+            log += [*keys, *([(META_KEY, meta)] if offset + 1 == saved else [])]
     newest = {key: place for place, (key, _) in enumerate(log)}
     heir.load([Logged(place, key, value) for place, (key, value) in enumerate(log) if newest[key] == place])
     heir.passed(len(log))
@@ -226,6 +303,4 @@ def test_pages_of_a_torn_flush_take_nothing_in_twice(saved: list[Any], torn: lis
         if offset > heir.applied:
             machine.step(heir, offset, message)
             heir.advance(offset)
-    page = heir.get(f"{DAY:06d}/{PORTFOLIO}")
-    assert page == owner.get(f"{DAY:06d}/{PORTFOLIO}")
-    assert heir.meta == owner.meta
+    return owner, heir

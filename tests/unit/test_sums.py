@@ -102,7 +102,7 @@ def test_currencies_are_never_added_up() -> None:
     )
     assert found.mrr_minor == {"BRL": 109, "USD": 75}
     assert found.nrr_28d == {"BRL": 1.0, "USD": 1.4}
-    assert found.arpa_minor == {"BRL": 100.0, "USD": 75 / 2}
+    assert found.arpa_minor == {"BRL": 109 / 2, "USD": 75 / 2}
     assert found.quick_ratio_28d == {}
     assert found.reactivation_28d_minor == {"USD": 20}
 

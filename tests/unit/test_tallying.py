@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from test_scoring_machine import Rig, daily, live
 
+from schemas.codec import encode
 from schemas.metrics import AccountValues, MetricValues, RevenueValues, SupportValues, UsageValues
 from schemas.portfolio import DayChange, PortfolioMessage, Tally, TallyChanged, TallyClosed
 from streams.metrics.days import DAY_MS
+from streams.metrics.sums import figures, merge, new_sums
 from streams.scoring.tallying import PORTFOLIO_PARTITION, Past
 
 DAY = 19_701
@@ -139,6 +142,43 @@ def test_segments_behind_the_horizon_are_forgotten() -> None:
         past.enter(day, segment, oldest=day - 4)
     assert past.segments == [(5, "b"), (9, None)]
     assert [past.segment(day) for day in (4, 5, 8, 9)] == [None, "b", "b", None]
+
+
+_EUROS: dict[str, Any] = {"currency": "EUR", "mrr_minor": 100, "mrr_28d_ago_minor": 100, "paying": True}
+_AND_DOLLARS = RevenueValues(**_EUROS, mrr_other_minor={"USD": 50}, mrr_28d_ago_other_minor={"USD": 50})
+
+
+def test_a_day_an_older_release_tallied_is_changed_by_its_rules(rig: Rig) -> None:
+    """It counted 50 dollars of MRR, and nobody that pays or paid in dollars: a late event takes 50 away, no more."""
+    rig.day(DAY, _AND_DOLLARS)
+    card = rig.part.get("c")
+    assert card is not None
+    fields = msgspec.json.decode(encode(card.past))[:-1]  # as that release left it
+    card.past = msgspec.convert(fields, Past, strict=False)
+    rig.day(DAY + 1, _AND_DOLLARS)
+    assert card.past.exact_since == DAY + 1
+    rig.step(*[restated(_AND_DOLLARS, RevenueValues(**_EUROS), day, day) for day in (DAY, DAY + 1)])
+    of_older, of_this = changes(rig)
+    assert of_older.sums == {"mrr:USD": -50}
+    page = {"mrr:EUR": 100, "mrr:USD": 50, "mrr_own:EUR": 100, "paying:EUR": 1, "mrr_before:EUR": 100}
+    merge(page, of_older.sums)
+    assert figures(page).mrr_28d_ago_minor == {"EUR": 100}
+    assert figures(page).arpa_minor == {"EUR": 100.0}
+    whole = new_sums()
+    for sums in (sent(rig, Tally)[-1].sums, of_this.sums):
+        merge(whole, sums)
+    assert not [name for name in whole if name.endswith(":USD")]
+
+
+def test_a_restatement_before_this_release_tallied_anything_goes_by_the_older_rules(rig: Rig) -> None:
+    rig.day(DAY, _AND_DOLLARS, SupportValues())
+    card = rig.part.get("c")
+    assert card is not None
+    card.past.exact_since = None
+    rig.step(restated(RevenueValues(**_EUROS), _AND_DOLLARS, DAY, 7), restated(SupportValues(), ONE, DAY, 7))
+    assert [change.sums for change in changes(rig)] == [{"mrr:USD": 50}, {"tickets_open": 1}]
+    rig.step(restated(None, _AND_DOLLARS, DAY, 8, customer="new"))
+    assert changes(rig)[-1].sums["paying:USD"] == 1  # of a customer in no sums before, all is exact
 
 
 def test_live_values_change_no_sum(rig: Rig) -> None:
