@@ -15,6 +15,7 @@ from streams.metrics.health import HealthScorer
 from streams.metrics.upsell import UpsellScorer
 from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card
+from streams.scoring.figures import Figures
 from streams.scoring.machine import Outputs, ScoringMachine
 from streams.scoring.rescoring import Rescoring
 
@@ -29,6 +30,7 @@ def register(zelo: Zelo) -> None:
     churn, upsell = ChurnScorer(profile.churn), UpsellScorer(profile.upsell)
     settings, pieces = zelo.settings, zelo.settings.piece_customers
     machine = ScoringMachine(health, churn, upsell, zelo.days, outputs, pieces, settings.horizon_days, settings.locale)
+    machine.figures = Figures(profile.alerts.rule, profile.health.journey)
     table = zelo.table("scoring", METRICS, Card, Alignment, machine.render)
     read = MessageDecoder[MetricsMessage](MetricsMessage)
     serve(zelo, METRICS, table, lambda record: read(record.value), machine.step)
@@ -39,6 +41,7 @@ def register(zelo: Zelo) -> None:
         before = churn.model_version
         refused = rescoring.offer(value)
         if refused is not None:
+            zelo.model.refused += 1
             _log.error("model_refused", offset=offset, reason=refused)
         elif churn.model_version != before and (features := churn.unexpected()):
             version = churn.model_version

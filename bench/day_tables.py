@@ -14,6 +14,7 @@ from bench.product_stream import BEGIN_DAY, product_stream
 from schemas.codec import EventDecoder, MessageDecoder
 from schemas.envelope import CLOCK_CUSTOMER, Heartbeat
 from schemas.metrics import MetricsMessage
+from schemas.models import ModelSnapshot, Quality, Served
 from schemas.registry import (
     ACCOUNTS,
     BILLING,
@@ -27,6 +28,7 @@ from schemas.registry import (
     USAGE,
     Topic,
 )
+from streams.churn.model import MODEL_NAME, RIVER_VERSION, ChurnModel
 from streams.churn.scoring import ChurnScorer
 from streams.config import Settings
 from streams.engine.outbox import Output
@@ -35,7 +37,7 @@ from streams.engine.settings import EngineSettings
 from streams.engine.staging import PREFIX, Logged
 from streams.engine.states import StateCodec
 from streams.metrics.account import AccountFold
-from streams.metrics.days import DAY_MS, Days
+from streams.metrics.days import DAY_MS, Days, is_sunday
 from streams.metrics.domain import DomainMachine, TimePolicy
 from streams.metrics.feedback import FeedbackFold
 from streams.metrics.fold import Fold
@@ -189,12 +191,30 @@ def _forward(tables: Iterable[Table], scoring: Table) -> None:
     scoring.part.take_outputs()
 
 
+def _published(before: int) -> ModelSnapshot:
+    """A model as it is published after a Sunday: the prior, which knows the snapshots of the two last before a day."""
+    model = ChurnModel.prior(_PROFILE.churn)
+    sundays = [day for day in range(before - 2, before - 16, -1) if is_sunday(day)]
+    return ModelSnapshot(
+        model=MODEL_NAME,
+        model_version=1,
+        trained_through=sundays[0],
+        horizon_days=_PROFILE.churn.horizon_days,
+        is_prior=True,
+        quality=Quality(),
+        parameters=model.to_parameters(),
+        river_version=RIVER_VERSION,
+        tested=[Served(day=day, intercept=model.classifier.weights[0], weights=model.weights()) for day in sundays],
+    )
+
+
 def prepared(customers: int, days: int, only: Sequence[str] = DOMAINS) -> tuple[dict[str, Table], Table | None]:
     """Tables of so many customers, whose last day is still open, by domain; the scoring table if all are wanted."""
     tables, scoring = lived(days, min(customers, TEMPLATES))
     closing = {str(table.machine.fold.domain): table for table in tables.values()}
     closing = {name: table for name, table in closing.items() if name in only}
     whole = len(closing) == len(DOMAINS)
+    scoring.machine.model.load(_published(BEGIN_DAY + days))
     for table in [*closing.values(), *([scoring] if whole else ())]:
         table.copied(customers)
     return closing, scoring if whole else None

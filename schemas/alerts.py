@@ -4,8 +4,17 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-RuleId = Literal["health_red", "detractor"]
 Severity = Literal["info", "warning", "critical"]
+#: Rules about the churn model.
+ModelRuleId = Literal[
+    "model_drift",
+    "model_rolled_back",
+    "model_promoted",
+    "model_calibrated",
+    "model_refused_examples",
+]
+#: In place of a customer, in alerts about the churn model.
+MODEL_CUSTOMER = "_model"
 
 
 class Alert(Struct, frozen=True, kw_only=True):
@@ -13,6 +22,7 @@ class Alert(Struct, frozen=True, kw_only=True):
 
     Attributes:
         alert_id: unique per step; `episode_id` is the same from opened to resolved.
+        rule: `health_red`, `detractor`, or the name of a rule of the profile's own.
         facts: numbers and names the message is written from.
         text: the message in plain words, in the customer owner's language.
         blocks: the same as Slack Block Kit.
@@ -23,7 +33,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     alert_id: str
     episode_id: str
     customer_id: str
-    rule: RuleId
+    rule: str
     severity: Severity
     status: Literal["opened", "updated", "resolved"]
     opened_at: int

@@ -57,6 +57,9 @@ class HealthScore(Struct, frozen=True, kw_only=True):
         answer: newest NPS answer.
         answers: `recent_nps` of the feedback values, for those who act on every answer.
         version: offset in `metrics.v1` of the newest value included.
+        figures: of daily scores, what the profile's own alert rules look at, by `DOMAIN.ID`; `stage` is that of the
+            journey.
+        newest: a daily score that is the newest one, too: no live score repeats it, one follows when a value changes.
     """
 
     customer_id: str
@@ -82,6 +85,8 @@ class HealthScore(Struct, frozen=True, kw_only=True):
     answer: NpsAnswer | None = None
     answers: list[NpsAnswer] = []
     version: int = 0
+    figures: dict[str, bool | int | float | str | None] = {}
+    newest: bool = False
 
 
 class Reason(Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from streams.errors import ConfigurationError
 from streams.kafka import NAMES, security
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.profile import Profile, load_profile
+from streams.telemetry import ModelVitals
 from streams.topics import partitions, topic_name
 
 Role = Literal["stream", "archive", "notify"]
@@ -51,6 +52,7 @@ class Zelo:
     Attributes:
         gate: keeps the input topics of a partition within a bounded distance in time.
         inputs: the tables of the domains by the name of their input topic.
+        model: what this worker's page says of the churn model; agents keep it up to date.
     """
 
     settings: Settings
@@ -60,6 +62,7 @@ class Zelo:
     profile: Profile
     gate: SkewGate
     inputs: dict[str, StateTable[Any, Any]] = field(default_factory=dict)
+    model: ModelVitals = field(default_factory=ModelVitals)
 
     def name(self, topic: Topic) -> str:
         """The topic's name on the broker."""
@@ -134,7 +137,10 @@ def engine_settings(settings: Settings, role: Role) -> EngineSettings:
         catch_up_seconds=0.0 if role == "notify" else settings.catch_up_seconds,
         max_skew_seconds=settings.max_skew_days * 86_400.0,
         session_timeout_seconds=settings.session_timeout_seconds,
-        heartbeat_interval_seconds=min(3.0, settings.session_timeout_seconds / 6),
+        # a rebalance waits for the next heartbeat of everybody, and then for the last save
+        heartbeat_interval_seconds=min(
+            3.0, settings.session_timeout_seconds / 6, settings.rebalance_timeout_seconds / 4
+        ),
         rebalance_timeout_seconds=settings.rebalance_timeout_seconds,
         standby_replicas=settings.standby_replicas,
         compression="snappy",

@@ -15,6 +15,7 @@ from schemas.models import ModelSnapshot
 from schemas.portfolio import PortfolioMessage
 from schemas.scores import HealthScore, Observation
 from streams.alerts.machine import AlertMachine, Watch
+from streams.alerts.model_machine import ModelAlerts
 from streams.churn.scoring import ChurnScorer
 from streams.churn.trainer import TrainerLedger, TrainerMachine
 from streams.metrics.account import AccountFold
@@ -32,6 +33,7 @@ from streams.metrics.support import SupportFold
 from streams.metrics.upsell import UpsellScorer
 from streams.metrics.usage import UsageFold
 from streams.scoring.alignment import Alignment
+from streams.scoring.figures import Figures
 from streams.scoring.machine import Outputs, ScoringMachine
 from streams.scoring.rescoring import Rescoring
 
@@ -145,6 +147,7 @@ class Offline:
         churn, upsell = ChurnScorer(profile.churn), UpsellScorer(profile.upsell)
         names = (registry.HEALTH.name, registry.CHURN.name, registry.UPSELL.name, registry.OBSERVATIONS.name)
         machine = ScoringMachine(health, churn, upsell, days, Outputs(*names), horizon_days=horizon_days)
+        machine.figures = Figures(profile.alerts.rule, profile.health.journey)
         decode = MessageDecoder[MetricsMessage](MetricsMessage)
         self._cards = parts = self._parts(self._partitions, Alignment, machine.render)
         self._rescoring = Rescoring(machine, every_seconds=0.0)
@@ -155,7 +158,9 @@ class Offline:
         return take
 
     def _trainer(self, profile: Profile) -> Take:
-        machine = TrainerMachine(profile.churn, self._partitions, registry.OBSERVATIONS.name, registry.MODELS.name)
+        alerts = ModelAlerts(registry.ALERTS.name, "en", profile.alerts.model)
+        names = (registry.OBSERVATIONS.name, registry.MODELS.name)
+        machine = TrainerMachine(profile.churn, self._partitions, *names, alerts)
         decode = MessageDecoder[Observation](Observation)
         (part,) = self._parts(1, TrainerLedger, machine.render)
         self._publishers.append(part)

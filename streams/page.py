@@ -50,7 +50,11 @@ class Page(Service):
     def _vitals(self) -> Vitals:
         app = self._zelo.app
         return Vitals(
-            health.pulse(app).alive, health.is_ready(app), *health.recovery_remaining(app), health.holdings(app)
+            health.pulse(app).alive,
+            health.is_ready(app),
+            *health.recovery_remaining(app),
+            health.holdings(app),
+            self._zelo.model,
         )
 
     async def _live(self, request: web.Request) -> web.Response:

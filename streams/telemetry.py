@@ -1,6 +1,7 @@
 """Our own telemetry: names, kinds and meanings in one list. It is about the worker, never about customers: no ids."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Literal, NamedTuple
 
@@ -37,7 +38,7 @@ LAG = Telemetry("zelo_consumer_lag", "gauge", "lag", "Records on the broker not 
 LATE = Telemetry(
     "zelo_consumer_lag_seconds",
     "gauge",
-    "late_seconds",
+    "lag_seconds",
     "How long the oldest of them has been there since this worker looks, by topic and partition.",
 )
 COMMIT_AGE = Telemetry(
@@ -64,6 +65,51 @@ HELD: tuple[Telemetry, ...] = (
 )
 
 
+#: Of the churn model; `field` is an attribute of `ModelVitals`. The gauges are told by the trainer's worker only.
+MODEL: tuple[Telemetry, ...] = (
+    Telemetry("zelo_churn_models_refused", "counter", "refused", "Published churn models this worker refused."),
+    Telemetry("zelo_churn_changes", "counter", "changes", "Changes of what serves, made by this worker."),
+    Telemetry("zelo_churn_trained_through_days", "gauge", "trained_through", "Last day learned, days since 1970."),
+    Telemetry("zelo_churn_drift_alarms", "gauge", "drift_alarms", "Drift alarms there ever were."),
+    Telemetry("zelo_churn_drift_day", "gauge", "drift_day", "Day of the newest drift alarm, days since 1970."),
+    Telemetry("zelo_churn_changed_day", "gauge", "changed_day", "Day of the newest change of what serves, likewise."),
+    Telemetry("zelo_churn_examples_refused", "gauge", "examples_refused", "Examples that the model turned away."),
+    Telemetry("zelo_churn_is_prior", "gauge", "is_prior", "1 while the model rests on the expert's guess."),
+    Telemetry("zelo_churn_log_loss_ratio", "gauge", "log_loss_ratio", "Log loss of the last week over the constant's."),
+)
+
+
+@dataclass
+class ModelVitals:
+    """What a worker knows of the churn model; None is not known here, or not yet."""
+
+    refused: int = 0
+    changes: int = 0
+    trained_through: int | None = None
+    drift_alarms: int | None = None
+    drift_day: int | None = None
+    changed_day: int | None = None
+    examples_refused: int | None = None
+    is_prior: bool | None = None
+    log_loss_ratio: float | None = None
+
+    def __post_init__(self) -> None:
+        self._look: Callable[[ModelVitals], None] = _as_it_is
+
+    def asks(self, look: Callable[["ModelVitals"], None]) -> None:
+        """From now on `look` brings this up to date whenever a worker is asked."""
+        self._look = look
+
+    def now(self) -> "ModelVitals":
+        """This, up to date."""
+        self._look(self)
+        return self
+
+
+def _as_it_is(_: ModelVitals) -> None:
+    """Nobody trains here."""
+
+
 class Vitals(NamedTuple):
     """What a worker says when it is asked; `tables` are the engine's `Holding`s by table."""
 
@@ -72,6 +118,7 @@ class Vitals(NamedTuple):
     recovery_remaining: int
     standby_remaining: int
     tables: Mapping[str, Any]
+    model: ModelVitals = ModelVitals()
 
 
 class WorkerCollector:
@@ -100,7 +147,7 @@ class WorkerCollector:
             yield GaugeMetricFamily(COMMIT_AGE.name, COMMIT_AGE.help, value=monotonic() - last)
         yield from self._asked()
 
-    def _asked(self) -> Iterator[GaugeMetricFamily]:
+    def _asked(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         vitals = self._vitals()
         for figure in ASKED:
             yield GaugeMetricFamily(figure.name, figure.help, value=float(getattr(vitals, figure.field)))
@@ -109,3 +156,9 @@ class WorkerCollector:
             for table, holding in sorted(vitals.tables.items()):
                 family.add_metric([table], getattr(holding, figure.field))
             yield family
+        model = vitals.model.now()
+        for figure in MODEL:
+            value = getattr(model, figure.field)
+            if value is not None:
+                family_of = CounterMetricFamily if figure.kind == "counter" else GaugeMetricFamily
+                yield family_of(figure.name, figure.help, value=float(value))

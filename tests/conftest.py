@@ -17,7 +17,7 @@ settings.register_profile(
 settings.load_profile("zelo")
 
 #: Fixtures of one archive for many tests.
-pytest_plugins = ["archive_rig"]
+pytest_plugins = ["archive_rig", "reconcile_rig"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

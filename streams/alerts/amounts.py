@@ -26,7 +26,10 @@ _DIGITS = (
     | dict.fromkeys(("CLF", "UYW"), 4)
 )
 _USUAL_DIGITS = 2
-_NUMBER = parse_pattern("#,##0.#")
+#: Chosen. From here on a number is said in short: babel rounds in 28 digits, and raises where they are not enough.
+_SHORT_FROM = 10**15
+_NUMBERS = {places: parse_pattern(f"#,##0.{'#' * places}") for places in (1, 2)}
+_PRECISE = parse_pattern("#,##0.000")
 
 
 def minor_digits(currency: str) -> int:
@@ -39,32 +42,57 @@ def minor_digits(currency: str) -> int:
     return _DIGITS.get(currency, _USUAL_DIGITS)
 
 
-def money(amount_minor: int, currency: str | None, locale: Locale) -> str:
-    """An amount for people; a dash when it has no currency.
+def money(amount_minor: float, currency: str | None, locale: Locale) -> str:
+    """An amount for people; a dash when it has no currency, or no end.
 
     Example:
         >>> money(123456, "USD", "en"), money(1200, "JPY", "en"), money(1234, "KWD", "en")
         ('$1,234.56', '¥1,200', 'KWD1.234')
     """
-    if currency is None:
+    if currency is None or not Decimal(amount_minor).is_finite():
         return NONE
     digits = minor_digits(currency)
+    amount = Decimal(amount_minor).scaleb(-digits)
+    if not -_SHORT_FROM < amount < _SHORT_FROM:
+        return f"{_short(amount, locale)} {currency}"
     usual: str = _BABEL[locale].currency_formats["standard"].pattern
     pattern = parse_pattern(usual.replace(".00", f".{'0' * digits}" if digits else ""))
-    amount = Decimal(amount_minor).scaleb(-digits)
     return str(pattern.apply(amount, _BABEL[locale], currency=currency, currency_digits=False))
 
 
-def number(value: object, locale: Locale) -> str:
-    """A number with at most one decimal place; a dash for anything else.
+def number(value: object, locale: Locale, places: int = 1) -> str:
+    """A number with at most so many decimal places, one or two; a dash for anything else.
 
     Example:
-        >>> number(1234.56, "pt"), number(50.0, "en"), number(None, "es")
-        ('1.234,6', '50', '–')
+        >>> number(1234.56, "pt"), number(50.0, "en"), number(None, "es"), number(2.5e30, "pt")
+        ('1.234,6', '50', '–', '2,50E+30')
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return NONE
-    return str(_NUMBER.apply(round(value, 1), _BABEL[locale]))
+    if not -_SHORT_FROM < value < _SHORT_FROM:
+        return _short(Decimal(value), locale)
+    return str(_NUMBERS[places].apply(round(value, places), _BABEL[locale]))
+
+
+def precise(value: object, locale: Locale) -> str:
+    """A number with three decimal places; a dash for anything else.
+
+    Example:
+        >>> precise(0.11231, "pt"), precise(None, "en")
+        ('0,112', '–')
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return NONE
+    if not -_SHORT_FROM < value < _SHORT_FROM:
+        return _short(Decimal(value), locale)
+    return str(_PRECISE.apply(value, _BABEL[locale]))
+
+
+def _short(value: Decimal, locale: Locale) -> str:
+    """A number too long to be read; a dash for one that is none, or has no end."""
+    if not value.is_finite():
+        return NONE
+    return f"{value:.2E}".replace(".", str(_BABEL[locale].number_symbols["latn"]["decimal"]))
 
 
 def lasted(milliseconds: int, locale: Locale) -> str:

@@ -12,14 +12,24 @@ A score of the past (the day's score comes after live ones of the night) knows l
 open an episode, never renew or end one.
 """
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct, field
 
-from streams.alerts.rules import Ending, Facts, Rule, Trigger
+from streams.alerts.rules import Facts, Trigger
 from streams.metrics.days import DAY_MS
 
 Step = Literal["opened", "updated", "resolved"]
+
+
+class Patience(Protocol):
+    """How a rule goes about its episodes; the attributes are those of `streams.alerts.rules.Rule`."""
+
+    @property
+    def cooldown_days(self) -> int | None: ...
+    @property
+    def says_more(self) -> Callable[[Facts, Facts], bool]: ...
 
 
 class Sight(NamedTuple):
@@ -35,7 +45,7 @@ class Sight(NamedTuple):
 
     at: int
     trigger: Trigger | None
-    ending: Ending | None = None
+    ending: str | None = None
     past: bool = False
     muted: bool = False
 
@@ -47,7 +57,7 @@ class Episode(Struct):
         opened_at, resolved_at: epoch ms; open while `resolved_at` is None.
         steps: how many alerts it has sent.
         told: what the newest of them said.
-        waiting: what news said that the cooldown holds back.
+        waiting: what news said that the cooldown, or a rule about the model that tells it later, holds back.
         silent: nothing of it was told.
     """
 
@@ -64,7 +74,7 @@ class Episode(Struct):
         return self.resolved_at is None
 
 
-def advance(episode: Episode | None, rule: Rule, sight: Sight) -> tuple[Episode | None, Step | None]:
+def advance(episode: Episode | None, rule: Patience, sight: Sight) -> tuple[Episode | None, Step | None]:
     """The newest episode of a cause after a score, and the step it takes, if any; to be told unless it is silent.
 
     Args:
@@ -86,7 +96,7 @@ def _begin(sight: Sight) -> tuple[Episode | None, Step | None]:
     return Episode(sight.at, told=sight.trigger.facts, silent=sight.muted), "opened"
 
 
-def _go_on(episode: Episode, rule: Rule, sight: Sight) -> Step | None:
+def _go_on(episode: Episode, rule: Patience, sight: Sight) -> Step | None:
     if sight.ending is not None:
         episode.resolved_at = sight.at
         episode.steps += 1
@@ -105,7 +115,7 @@ def _go_on(episode: Episode, rule: Rule, sight: Sight) -> Step | None:
     return "updated"
 
 
-def _again(episode: Episode, resolved_at: int, rule: Rule, sight: Sight) -> Episode | None:
+def _again(episode: Episode, resolved_at: int, rule: Patience, sight: Sight) -> Episode | None:
     if sight.ending is not None:
         episode.waiting = None
     trigger, waiting = sight.trigger, episode.waiting

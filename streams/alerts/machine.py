@@ -21,9 +21,12 @@ from schemas.alerts import Alert
 from schemas.codec import encode
 from schemas.scores import HealthScore
 from streams.alerts.episodes import Episode, Sight, Step, advance
-from streams.alerts.messages import Telling, compose
+from streams.alerts.messages import compose
+from streams.alerts.own import OwnRules
+from streams.alerts.own_state import Known, Own
 from streams.alerts.policy import AlertPolicy
 from streams.alerts.rules import Before, Facts, Rule, Trigger, rules_of
+from streams.alerts.telling import Telling
 from streams.alerts.texts import Locale, locale_of
 from streams.metrics.days import DAY_MS
 from streams.metrics.partition import Partition
@@ -42,6 +45,7 @@ class Watched(Struct):
         as_of: newest instant taken in, epoch ms.
         previous: what the next scores have to call their previous day.
         known: the last known band, while that of the last day is unknown.
+        own: what the profile's own rules need (own.py); None while it is nothing.
     """
 
     episodes: dict[str, Episode] = {}
@@ -50,12 +54,14 @@ class Watched(Struct):
     as_of: int = -1
     previous: Before | None = None
     known: Before | None = None
+    own: Own | None = None
 
 
 class Watch(Struct):
-    """Partition-level state: how many scores were read."""
+    """Partition-level state: how many scores were read, and since when which rules of the profile's own."""
 
     seen: int = 0
+    rules: dict[str, Known] = {}
 
 
 class AlertMachine:
@@ -71,6 +77,7 @@ class AlertMachine:
         self._topic = topic
         self._locale: Locale = locale
         self._rules = rules_of(policy)
+        self._own = OwnRules(policy.rule)
         self._kept_ms = max(_KEPT_DAYS, *(1 + (rule.cooldown_days or 0) for rule in self._rules)) * DAY_MS
 
     def step(self, part: Partition[Watched, Watch], offset: int, score: HealthScore, now_ms: int) -> None:
@@ -83,16 +90,35 @@ class AlertMachine:
             return
         held = part.get(score.customer_id)
         watched = held or Watched()
-        if not _is_new(watched, score):
-            return
-        for rule in self._rules:
-            self._watch(part, watched, rule, score)
-        _note(watched, score, self._kept_ms)
-        if held is not None or watched.episodes or watched.known is not None:
+        looked, new = self._look(part, watched, score), _is_new(watched, score)
+        if new:
+            for rule in self._rules:
+                self._watch(part, watched, rule, score)
+            _note(watched, score, self._kept_ms)
+        kept = held is not None or watched.episodes or watched.known is not None or watched.own is not None
+        if kept and (looked or new):
             part.put(score.customer_id, watched)
 
     def render(self, part: Partition[Watched, Watch], key: str) -> None:
         """Nothing here is conflated."""
+
+    def _look(self, part: Partition[Watched, Watch], watched: Watched, score: HealthScore) -> bool:
+        """Has the profile's own rules look at a daily score; whether it was new to them."""
+        if score.kind != "day":
+            return False
+        self._own.meet(part.meta.rules, score.day)
+        own = watched.own
+        if own is None:
+            if not self._own:
+                return False
+            own = Own()
+        if score.day <= own.day:
+            return False
+        for telling in self._own.take(part.meta.rules, own, score):
+            self._tell(part, "", telling)
+        # Once there, it stays: it knows which days were taken in.
+        watched.own = own if own.rules or own.trails else watched.own
+        return True
 
     def _watch(self, part: Partition[Watched, Watch], watched: Watched, rule: Rule, score: HealthScore) -> None:
         triggers = {trigger.cause: trigger for trigger in rule.fires(score, _before(watched, score))}

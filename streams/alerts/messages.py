@@ -9,10 +9,11 @@ against Slack's own models, which take half a millisecond a message.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from schemas.scores import HealthScore
+from schemas.alerts import Severity
 from streams.alerts.amounts import NONE, lasted, money, number
-from streams.alerts.episodes import Episode, Step
-from streams.alerts.rules import Facts, Rule
+from streams.alerts.episodes import Step
+from streams.alerts.own_words import own_words
+from streams.alerts.telling import Telling, Words
 from streams.alerts.texts import Locale, text
 from streams.alerts.untrusted import clean, cut
 
@@ -20,24 +21,9 @@ _HEADER_LENGTH = 150
 _NAME_LENGTH = 60  # of customer, owner, respondent; a header has room for it beside our longest text
 _REASON_LENGTH = 600
 _ID_LENGTH = 200
-_MARKS = {"info": "🔵", "warning": "🟠", "critical": "🔴"}
+_MARKS: dict[Severity, str] = {"info": "🔵", "warning": "🟠", "critical": "🔴"}
 _RESOLVED_MARK = "🟢"
 _Json = dict[str, Any]
-
-
-class Telling(NamedTuple):
-    """What is to be told.
-
-    Attributes:
-        facts: of the rule; of a resolved episode also `ended`, how, and what was last told.
-        episode: as it is after this step.
-    """
-
-    rule: Rule
-    step: Step
-    score: HealthScore
-    facts: Facts
-    episode: Episode
 
 
 class Message(NamedTuple):
@@ -47,43 +33,54 @@ class Message(NamedTuple):
     blocks: list[dict[str, Any]]
 
 
-class _Words(NamedTuple):
-    title: str
-    body: str
+class Layout(NamedTuple):
+    """What stands below the words: rows of a label and a content, and where it comes from."""
+
     table: list[tuple[str, str]]
-    todo: str
     sources: list[str]
 
 
 def compose(telling: Telling, locale: Locale) -> Message:
     """The message of one step of an episode."""
     words = _words(telling, locale)
-    rows = [f"{label}: {content}" for label, content in words.table]
+    layout = Layout(_table(telling, locale), _sources(telling, locale))
+    return written(words, layout, telling.step, telling.rule.severity)
+
+
+def written(words: Words, layout: Layout, step: Step, severity: Severity) -> Message:
+    """The message of such words."""
+    rows = [f"{label}: {content}" for label, content in layout.table]
     line = " ".join(_ended(part) for part in (words.title, words.body, *rows, words.todo) if part)
-    mark = _RESOLVED_MARK if telling.step == "resolved" else _MARKS[telling.rule.severity]
-    return Message(line, list(_blocks(words, mark)))
+    mark = _RESOLVED_MARK if step == "resolved" else _MARKS[severity]
+    return Message(line, list(_blocks(words, layout, mark)))
 
 
-def _words(telling: Telling, locale: Locale) -> _Words:
+def _words(telling: Telling, locale: Locale) -> Words:
+    if "metric" in telling.facts:
+        return own_words(telling, locale, _name(telling))
     rule, values = telling.rule, _values(telling, locale)
-    table, sources = _table(telling, locale), _sources(telling, locale)
     if telling.step == "resolved":
         code = f"{rule.rule}.{telling.facts['ended']}"
-        return _Words(text(code, locale, **values), text(f"{code}.body", locale, **values), table, "", sources)
+        return Words(text(code, locale, **values), text(f"{code}.body", locale, **values), "")
     title = text(f"{rule.rule}.{telling.step}", locale, **values)
     body = text(f"{rule.rule}.body", locale, **values)
     todo = f"{text('next', locale)}: {text(rule.next_step, locale)}"
-    return _Words(title, body, table, todo, sources)
+    return Words(title, body, todo)
 
 
-def _blocks(words: _Words, mark: str) -> Iterator[_Json]:
+def _blocks(words: Words, layout: Layout, mark: str) -> Iterator[_Json]:
     yield {"type": "header", "text": _plain(cut(f"{mark} {words.title}", _HEADER_LENGTH))}
     # The body may quote people, so it is no markup either.
-    cells = [cell for label, content in words.table for cell in (_bold(label), _plain(content))]
+    cells = [cell for label, content in layout.table for cell in (_bold(label), _plain(content))]
     yield {"type": "section", "text": _plain(words.body), "fields": cells}
     if words.todo:
         yield {"type": "section", "text": _bold(words.todo)}
-    yield {"type": "context", "elements": [_plain(source) for source in words.sources]}
+    yield {"type": "context", "elements": [_plain(source) for source in layout.sources]}
+
+
+def _name(telling: Telling) -> str:
+    score = telling.score
+    return said(score.name, _NAME_LENGTH) or said(score.customer_id, _NAME_LENGTH) or NONE
 
 
 def _values(telling: Telling, locale: Locale) -> dict[str, object]:
@@ -94,13 +91,13 @@ def _values(telling: Telling, locale: Locale) -> dict[str, object]:
         if f"factor_{place}" in facts
     ]
     return {
-        "name": _said(score.name, _NAME_LENGTH) or _said(score.customer_id, _NAME_LENGTH) or NONE,
+        "name": _name(telling),
         "score": number(facts.get("score"), locale),
         "score_told": number(facts.get("score_told"), locale),
         "previous_score": number(facts.get("previous_score"), locale),
         "losses": ", ".join(losses) or NONE,
         "nps_score": number(facts.get("nps_score"), locale),
-        "reason": _said(facts.get("reason"), _REASON_LENGTH) or text("no_reason", locale),
+        "reason": said(facts.get("reason"), _REASON_LENGTH) or text("no_reason", locale),
         "lasted": lasted(score.as_of - telling.episode.opened_at, locale),
     }
 
@@ -109,9 +106,9 @@ def _table(telling: Telling, locale: Locale) -> list[tuple[str, str]]:
     score = telling.score
     rows = [
         (text("mrr", locale), money(score.mrr_minor, score.currency, locale)),
-        (text("owner", locale), _said(score.owner, _NAME_LENGTH) or text("no_owner", locale)),
+        (text("owner", locale), said(score.owner, _NAME_LENGTH) or text("no_owner", locale)),
     ]
-    respondent = _said(telling.facts.get("respondent"), _NAME_LENGTH)
+    respondent = said(telling.facts.get("respondent"), _NAME_LENGTH)
     return [*rows, (text("respondent", locale), respondent)] if respondent else rows
 
 
@@ -119,7 +116,7 @@ def _sources(telling: Telling, locale: Locale) -> list[str]:
     """Where it comes from: rule, customer, event."""
     facts, score = telling.facts, telling.score
     event_id = facts.get("event_id") or score.trigger_event_id
-    ids = [_said(score.customer_id, _ID_LENGTH), _said(event_id, _ID_LENGTH)]
+    ids = [said(score.customer_id, _ID_LENGTH), said(event_id, _ID_LENGTH)]
     line = " · ".join([telling.rule.rule, *filter(None, ids)])
     return [line, text("generated", locale)] if facts.get("generated") else [line]
 
@@ -133,7 +130,8 @@ def _plain(content: str) -> _Json:
     return {"type": "plain_text", "text": content, "emoji": False}
 
 
-def _said(content: object, length: int) -> str:
+def said(content: object, length: int) -> str:
+    """What others wrote, cleaned and cut; empty for nothing."""
     return clean(str(content), length) if content is not None else ""
 
 

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from schemas.alerts import Severity
 from schemas.envelope import Minor, Name
+from streams.alerts.own_policy import MOST_RULES, OwnRule
 
 _Days = Annotated[int, Meta(ge=0, le=365)]
 
@@ -40,8 +41,22 @@ class DetractorPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     max_score: Annotated[int, Meta(ge=0, le=6)] = 6
 
 
+class ModelAlertPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What happens to the churn model; `enabled`: whether it is told."""
+
+    enabled: bool = True
+
+
 class AlertPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The rules of alerts, each with its settings."""
+    """The rules of alerts, each with its settings; `rule` are those of one's own."""
 
     health_red: HealthRedPolicy = HealthRedPolicy()
     detractor: DetractorPolicy = DetractorPolicy()
+    model: ModelAlertPolicy = ModelAlertPolicy()
+    rule: Annotated[tuple[OwnRule, ...], Meta(max_length=MOST_RULES)] = ()
+
+    def __post_init__(self) -> None:
+        names = [rule.name for rule in self.rule]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"rule: expected each name once, got {', '.join(twice)} twice")

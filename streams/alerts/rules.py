@@ -9,15 +9,17 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from schemas.alerts import RuleId, Severity
+from schemas.alerts import Severity
 from schemas.metrics import NpsAnswer
 from schemas.scores import Band, HealthScore
 from streams.alerts.policy import AlertPolicy, DetractorPolicy, HealthRedPolicy
 from streams.metrics.responses import ANSWER_IS_NEWS_MS
 
 Facts = dict[str, str | int | float | None]
-NextStep = Literal["call_customer", "call_respondent"]
+NextStep = Literal["call_customer", "call_respondent", "look_into_figure"]
 Ending = Literal["recovered", "left", "answered_better", "expired"]
+#: How an episode of a rule of one's own ends.
+OwnEnding = Literal["recovered", "left", "moved", "removed"]
 
 _FACTORS_NAMED = 2
 
@@ -43,23 +45,31 @@ class Trigger(Struct, frozen=True):
     facts: Facts
 
 
-class Rule(Struct, frozen=True, kw_only=True):
-    """A rule.
+class Course(Struct, frozen=True, kw_only=True):
+    """How the episodes of a rule go on.
 
     Attributes:
         cooldown_days: after the end of an episode the same cause opens none for so long; None for ever.
-        fires: the triggers in a score, each of another cause.
         says_more: whether an open episode, told with the first facts, is to be told again with the second.
+    """
+
+    rule: str
+    severity: Severity
+    next_step: NextStep
+    cooldown_days: int | None
+    says_more: Callable[[Facts, Facts], bool]
+
+
+class Rule(Course, frozen=True, kw_only=True):
+    """A built-in rule.
+
+    Attributes:
+        fires: the triggers in a score, each of another cause.
         ends: how a score ends an open episode that was told with these facts; None when it does not.
         tells: whether the settings want to hear of it, seen in this score with these facts.
     """
 
-    rule: RuleId
-    severity: Severity
-    next_step: NextStep
-    cooldown_days: int | None
     fires: Callable[[HealthScore, Before], list[Trigger]]
-    says_more: Callable[[Facts, Facts], bool]
     ends: Callable[[HealthScore, Facts], Ending | None]
     tells: Callable[[HealthScore, Facts], bool]
 

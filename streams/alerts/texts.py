@@ -78,6 +78,80 @@ TEXTS: dict[str, dict[Locale, str]] = {
         "es": "La respuesta con nota {nps_score} tiene más de 14 días. Si nadie respondió, aún vale la pena.",
         "en": "The answer (score {nps_score}) is over 14 days old. If nobody replied, it is still worth it.",
     },
+    # rules of one's own, over a figure of the catalogue
+    "figure.opened": {
+        "pt": "{name}: alerta – {figure}",
+        "es": "{name}: alerta – {figure}",
+        "en": "{name}: alert – {figure}",
+    },
+    "figure.updated": {
+        "pt": "{name}: piorou – {figure}",
+        "es": "{name}: empeoró – {figure}",
+        "en": "{name}: worse – {figure}",
+    },
+    "figure.recovered": {
+        "pt": "{name}: de volta ao limite – {figure}",
+        "es": "{name}: de nuevo dentro del límite – {figure}",
+        "en": "{name}: back within the limit – {figure}",
+    },
+    "figure.left": {
+        "pt": "{name}: encerrou a assinatura durante o alerta – {figure}",
+        "es": "{name}: terminó su suscripción durante la alerta – {figure}",
+        "en": "{name}: left during the alert – {figure}",
+    },
+    "figure.moved": {
+        "pt": "{name}: o alerta já não se aplica – {figure}",
+        "es": "{name}: la alerta ya no se aplica – {figure}",
+        "en": "{name}: the alert no longer applies – {figure}",
+    },
+    "figure.removed": {
+        "pt": "{name}: a regra do alerta foi retirada – {figure}",
+        "es": "{name}: la regla de la alerta fue retirada – {figure}",
+        "en": "{name}: the rule of the alert was removed – {figure}",
+    },
+    "figure.body": {
+        "pt": "{figure}: {value} ({condition}). Vale há {days}.",
+        "es": "{figure}: {value} ({condition}). Se cumple desde hace {days}.",
+        "en": "{figure}: {value} ({condition}). It has held for {days}.",
+    },
+    "figure.recovered.body": {
+        "pt": "{figure}: {value} (no último aviso {value_told}). O alerta durou {lasted}.",
+        "es": "{figure}: {value} (en el último aviso {value_told}). La alerta duró {lasted}.",
+        "en": "{figure}: {value} ({value_told} when last told). The alert lasted {lasted}.",
+    },
+    "figure.left.body": {
+        "pt": "A última assinatura terminou. O alerta durou {lasted}.",
+        "es": "La última suscripción terminó. La alerta duró {lasted}.",
+        "en": "The last subscription ended. The alert lasted {lasted}.",
+    },
+    "figure.moved.body": {
+        "pt": "O cliente saiu do segmento, da etapa ou do MRR da regra. O alerta durou {lasted}.",
+        "es": "El cliente salió del segmento, la etapa o el MRR de la regla. La alerta duró {lasted}.",
+        "en": "The customer left the segment, stage or MRR the rule is about. The alert lasted {lasted}.",
+    },
+    "figure.removed.body": {
+        "pt": "O perfil já não tem esta regra; no último aviso {value_told}. O alerta durou {lasted}.",
+        "es": "El perfil ya no tiene esta regla; en el último aviso {value_told}. La alerta duró {lasted}.",
+        "en": "The profile has this rule no more; {value_told} when last told. The alert lasted {lasted}.",
+    },
+    "above": {"pt": "acima de {limit}", "es": "por encima de {limit}", "en": "above {limit}"},
+    "at_least": {"pt": "limite: {limit} ou mais", "es": "límite: {limit} o más", "en": "limit: {limit} or more"},
+    "below": {"pt": "abaixo de {limit}", "es": "por debajo de {limit}", "en": "below {limit}"},
+    "at_most": {"pt": "limite: {limit} ou menos", "es": "límite: {limit} o menos", "en": "limit: {limit} or less"},
+    "is": {"pt": "a regra avisa disso", "es": "la regla avisa de esto", "en": "the rule tells of it"},
+    "is_not": {"pt": "esperado: {limit}", "es": "esperado: {limit}", "en": "expected: {limit}"},
+    "rises": {
+        "pt": "alta de {change} em {back}, era {previous}, limite {limit}",
+        "es": "subida de {change} en {back}, era {previous}, límite {limit}",
+        "en": "up {change} in {back}, was {previous}, limit {limit}",
+    },
+    "falls": {
+        "pt": "queda de {change} em {back}, era {previous}, limite {limit}",
+        "es": "caída de {change} en {back}, era {previous}, límite {limit}",
+        "en": "down {change} in {back}, was {previous}, limit {limit}",
+    },
+    "yes": {"pt": "sim", "es": "sí", "en": "yes"},
+    "no": {"pt": "não", "es": "no", "en": "no"},
     # what every message has
     "mrr": {"pt": "MRR em jogo", "es": "MRR en juego", "en": "MRR at stake"},
     "owner": {"pt": "Responsável", "es": "Responsable", "en": "Owner"},
@@ -99,6 +173,11 @@ TEXTS: dict[str, dict[Locale, str]] = {
         "pt": "responda a quem avaliou e registre o retorno",
         "es": "responda a quien opinó y registre el seguimiento",
         "en": "answer the respondent and record the follow-up",
+    },
+    "look_into_figure": {
+        "pt": "descubra com o cliente o que está por trás",
+        "es": "averigüe con el cliente qué hay detrás",
+        "en": "find out with the customer what is behind it",
     },
     "day": {"pt": "{count} dia", "es": "{count} día", "en": "{count} day"},
     "days": {"pt": "{count} dias", "es": "{count} días", "en": "{count} days"},

@@ -29,6 +29,7 @@ from streams.metrics.profile import Profile
 from streams.metrics.upsell import UpsellScorer
 from streams.offline import Input, folds
 from streams.scoring.alignment import Alignment
+from streams.scoring.figures import Figures
 from streams.scoring.machine import Outputs, ScoringMachine
 
 _POLICIES: dict[str, Callable[[Profile], object]] = {
@@ -121,9 +122,9 @@ class _Chain:
         self._now_ms = now_ms
         health = HealthScorer(profile.health, f"{profile.name}@{profile.version}")
         names = (registry.HEALTH.name, registry.CHURN.name, registry.UPSELL.name, registry.OBSERVATIONS.name)
-        self._scoring = ScoringMachine(
-            health, ChurnScorer(profile.churn), UpsellScorer(profile.upsell), days, Outputs(*names)
-        )
+        churn, upsell = ChurnScorer(profile.churn), UpsellScorer(profile.upsell)
+        self._scoring = ScoringMachine(health, churn, upsell, days, Outputs(*names))
+        self._scoring.figures = Figures(profile.alerts.rule, profile.health.journey)
         self._alerts = AlertMachine(registry.ALERTS.name, "en", profile.alerts)
         numbers = range(partitions)
         self._cards = [

@@ -32,6 +32,16 @@ def print_rows(console: Console, rows: list[Row]) -> None:
     console.print(_table(rows, list(rows[0])))
 
 
+def print_policy(console: Console, profile: str, policy: dict[str, Any], doubt: str | None) -> None:
+    """The settings that change a figure, as the profile behind it has them."""
+    console.print(f"\n[bold]profile[/bold] {shown(profile)}", highlight=False)
+    if doubt:
+        console.print(f"[yellow]{shown(doubt)}[/yellow]", highlight=False)
+    console.print(
+        _listed({path: shown(_cell(value)) for path, value in policy.items()} or {"": "no setting changes it"})
+    )
+
+
 def print_explanation(
     console: Console,
     found: Explanation,
@@ -54,12 +64,7 @@ def print_explanation(
     rows = _definition(metric, language)
     rows.pop("profile", None)  # with its values below
     console.print(_listed(rows))
-    console.print(f"\n[bold]profile[/bold] {shown(profile)}", highlight=False)
-    if doubt:
-        console.print(f"[yellow]{shown(doubt)}[/yellow]", highlight=False)
-    console.print(
-        _listed({path: shown(_cell(value)) for path, value in policy.items()} or {"": "no setting changes it"})
-    )
+    print_policy(console, profile, policy, doubt)
     if found.parts:
         console.print("\n[bold]made of[/bold]")
         console.print(_table(found.parts, [name for name in found.parts[0] if name != "family"]))

@@ -42,6 +42,7 @@ _ALIKE = (
     "OR ngramDistanceCaseInsensitiveUTF8(customer_id, {customer:String}) < 0.7 "
     "ORDER BY ngramDistanceCaseInsensitiveUTF8(customer_id, {customer:String}), customer_id LIMIT 3"
 )
+_NEWEST_PROFILE = "SELECT profile FROM health_current ORDER BY as_of DESC, version DESC LIMIT 1"
 _MADE_BY = "SELECT profile FROM health_current FINAL WHERE customer_id = {customer:String}"
 
 
@@ -124,14 +125,24 @@ class Archive:
         )
 
     def of_view(self, metric: Metric, key: tuple[str, ...], customer_id: str | None, limit: int) -> list[Row]:
-        """The newest rows of a figure that stands in a view, of one customer or of all: the view's key and `value`."""
-        columns = ", ".join([*key, f"{metric.column} AS value"])
-        final = " FINAL" if metric.table in _TABLES else ""
+        """The newest rows of a figure that stands in a view, of one customer or of all: the view's key and `value`.
+
+        Streamed figures come with the instant they describe, how often they were restated, and why.
+        """
+        streamed = metric.table in _TABLES
+        about = ["as_of", "revision", "reason"] if streamed else []
+        columns = ", ".join([*key, f"{metric.column} AS value", *about])
+        final = " FINAL" if streamed else ""
         whose = "" if customer_id is None else " WHERE customer_id = {customer:String}"
         order = f" ORDER BY {', '.join(f'{name} DESC' for name in key)}" if key else ""
         # Names come from the catalogue, never from the caller.
         sql = f"SELECT {columns} FROM {metric.table}{final}{whose}{order} LIMIT {{limit:UInt32}}"  # noqa: S608
         return self._rows(sql, limit=limit, **({} if customer_id is None else {"customer": customer_id}))
+
+    def made_by(self) -> str | None:
+        """The profile behind the newest health score of anybody; None when there is none."""
+        found = self._rows(_NEWEST_PROFILE)
+        return found[0]["profile"] if found else None
 
     def _row(self, metric: Metric, customer_id: str, day: date | None) -> Row:
         table = _TABLES[metric.newest if metric.newest and day is None else metric.table]

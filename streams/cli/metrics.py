@@ -125,10 +125,16 @@ def _explain_view(
 ) -> None:
     with _Archive(settings) as archive:
         rows = archive.of_view(metric, catalogue().key(metric), customer, limit)
+        made_by = archive.made_by()
+    told = None if made_by is None else made_by.partition("/")[0]  # a variant is of some customers alone
+    profile, doubt = made_with(profile_of(settings), told)
+    policy = {path: setting(profile, path) for path in metric.policy}
     if as_json:
-        print_json({"metric": definition(metric), "rows": rows})
+        what = {"metric": definition(metric), "rows": rows}
+        print_json({**what, "profile": label(profile), "profile_doubt": doubt, "policy": policy})
         return
     explained.print_definition(Console(), metric, lang)
+    explained.print_policy(Console(), label(profile), policy, doubt)
     explained.print_rows(Console(), rows)
 
 

@@ -1,9 +1,9 @@
 """`zelo revenue compare`: one set of billing events under every preset, without Kafka or ClickHouse."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -13,9 +13,11 @@ from rich.text import Text
 
 from schemas import registry
 from streams.alerts.amounts import money
+from streams.cli.demo import PLAIN_WIDTH
 from streams.config import load_settings
-from streams.intake.importer import BadRow, Produced
+from streams.intake.importer import BadRow, Importer, Produced
 from streams.intake.jsonl import JsonLines
+from streams.intake.ravenstack import Ravenstack
 from streams.metrics.compare import Comparison, Difference, compare
 from streams.metrics.days import Days
 from streams.metrics.portfolio import FIGURES, MonthFigures, open_books
@@ -32,26 +34,31 @@ def _revenue() -> None:
 
 @app.command("compare")
 def compare_command(
-    path: Annotated[Path, typer.Argument(help="events in envelope form, one per line, .gz or plain; or their folder")],
+    path: Annotated[Path, typer.Argument(help="file or folder of events")],
+    kind: Annotated[Literal["jsonl", "ravenstack"], typer.Option("--format", help="what it holds")] = "jsonl",
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of tables")] = False,
 ) -> None:
     """Show billing events under every revenue preset, and the policy behind each difference."""
     settings = load_settings()
     bad: list[BadRow] = []
-    books = open_books(_billing(path, bad), Days(settings.timezone))
+    importer: Importer = Ravenstack() if kind == "ravenstack" else JsonLines()
+    books = open_books(_billing(importer, path, bad), Days(settings.timezone))
     comparison = compare(books)
     if as_json:
         found = {"customers": len(books.customers), "bad_rows": len(bad), **_plain(comparison)}
         typer.echo(msgspec.json.encode(found).decode())
         return
-    _print(Console(), comparison)
+    console = Console()
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    _print(console, comparison)
     for row in bad:
         Console(stderr=True).print(f"{row.file}:{row.line}: {row.reason}", markup=False, highlight=False)
 
 
-def _billing(path: Path, bad: list[BadRow]) -> Any:
+def _billing(importer: Importer, path: Path, bad: list[BadRow]) -> Iterator[Any]:
     """The billing events of a file; what could not be read is kept apart."""
-    for item in JsonLines().read(path):
+    for item in importer.read(path):
         if isinstance(item, BadRow):
             bad.append(item)
         elif isinstance(item, Produced) and item.topic == registry.BILLING.name:

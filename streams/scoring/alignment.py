@@ -22,6 +22,11 @@ class Alignment(Struct):
     closed: dict[str, int] = {}
     aligned: int | None = None
 
+    @property
+    def got_to(self) -> int | None:
+        """The last day scored: what the engine takes for progress while days are scored in pieces."""
+        return self.aligned
+
     def ready(self, domain: Domain, day: int) -> range:
         """The days that a marker makes ready, in order; say so with `score` for each, then `close`.
 

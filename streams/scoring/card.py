@@ -18,24 +18,34 @@ _ENCODE = Encoder().encode
 _DECODE: Decoder[Values] = Decoder(Values)
 
 
-class Held(Struct, frozen=True, dict=True):
+class Held(Struct, frozen=True, dict=True, omit_defaults=True):
     """Values of one domain, the instant they describe and the newest event they include.
 
     Attributes:
         packed: the values in msgpack, stored as `values`.
+        restated: values of this instant were restated, so they are not the first that were told of it.
     """
 
     packed: Raw = field(name="values")
     as_of: int
     event_at: int | None
     event_id: str | None
+    restated: bool = False
 
     @classmethod
-    def of(cls, message: MetricValues) -> Self:
-        """What a message says."""
-        held = cls(Raw(_ENCODE(message.values)), message.as_of, message.event_at, message.event_id)
+    def of(cls, message: MetricValues, known: "Held | None") -> Self:
+        """What a message says, after what was known."""
+        packed = Raw(_ENCODE(message.values))
+        again = known is not None and known.as_of == message.as_of and (known.restated or known.packed != packed)
+        restated = again or message.revision > 0
+        held = cls(packed, message.as_of, message.event_at, message.event_id, restated)
         vars(held)["decoded"] = message.values  # live scores read them at once
         return held
+
+    def says(self, other: "Held") -> bool:
+        """Whether another says the same, be it of another instant, and neither was restated."""
+        same_event = self.event_id == other.event_id and self.event_at == other.event_at
+        return same_event and not (self.restated or other.restated) and self.packed == other.packed
 
     @property
     def values(self) -> Values:
@@ -57,6 +67,8 @@ class Observed(Struct, frozen=True, array_like=True):
 
 
 _DECODE_OBSERVED: Decoder[list[Observed]] = Decoder(list[Observed])
+_DECODE_DAYS: Decoder[list[tuple[int, Raw]]] = Decoder(list[tuple[int, Raw]])
+_DECODE_FEATURES: Decoder[dict[str, float]] = Decoder(dict[str, float])
 _OBSERVED_KEPT = 2  # a score of the last snapshot's own day is compared with the one before
 _NONE_OBSERVED = Raw(b"\x90")
 
@@ -99,6 +111,20 @@ class Card(Struct, dict=True):
         """The newest snapshots of churn features, newest first."""
         return [] if self.weekly == _NONE_OBSERVED else _DECODE_OBSERVED.decode(self.weekly)
 
+    def observed_before(self, day: int) -> tuple[Observed | None, int | None]:
+        """The newest snapshot of a day before, and the day of the one behind it; None where there is none."""
+        behind: int | None = None
+        for observed, packed in _DECODE_DAYS.decode(self.weekly):
+            if observed < day:
+                return Observed(observed, _DECODE_FEATURES.decode(packed)), behind
+            behind = observed
+        return None, behind
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What was found out of the card and may be forgotten: not stored, gone when the card is decoded again."""
+        return vars(self)
+
     def observe(self, snapshot: Observed | None) -> None:
         """Notes the snapshot of a day, or that none was taken on a day for it: what was before is of no use then."""
         kept = [] if snapshot is None else [snapshot, *self.observed][:_OBSERVED_KEPT]
@@ -107,8 +133,8 @@ class Card(Struct, dict=True):
     def take(self, message: MetricValues, aligned: int | None) -> None:
         """Takes values in; older ones change nothing. `aligned` is the partition's last aligned day."""
         domain = str(message.values.__struct_config__.tag)
-        values = Held.of(message)
         held = self.newest.get(domain)
+        values = Held.of(message, held)
         if held is None or message.as_of >= held.as_of:
             self.newest[domain] = values
         day = message.day
@@ -118,16 +144,24 @@ class Card(Struct, dict=True):
     def align(self, day: int) -> bool:
         """Moves the aligned values on to `day`; False while nothing is known of the customer.
 
-        Days are aligned one by one, so only the first time older ones may wait.
+        Days are aligned one by one. Older ones wait the first time, and where a late record of an earlier owner of the
+        partition undid the day before.
         """
         aligned = self.aligned
-        due = [day] if aligned else sorted(past for past in self.waiting if past <= day)
-        waited = [self.waiting.pop(past) for past in due if past in self.waiting]
+        due = sorted(past for past in self.waiting if past <= day)
+        waited = [self.waiting.pop(past) for past in due]
         for values in waited:
             aligned.update(values)
         if waited:
             self.packed = Raw(_ENCODE(aligned))
         return bool(aligned)
+
+    def is_settled(self, end: int) -> bool:
+        """Whether nothing newer is known than the day that was aligned last, which ended at `end`, epoch ms."""
+        newest = self.newest
+        if as_of(newest) != end or newest.keys() != self.aligned.keys():
+            return False
+        return all(held.says(self.aligned[domain]) for domain, held in newest.items())
 
 
 def as_of(held: dict[str, Held]) -> int:

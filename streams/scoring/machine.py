@@ -8,10 +8,14 @@ of the log alone.
 A day of a large partition is scored in pieces (see metrics/domain.py). What its customers add up to is tallied on the
 way (tallying.py).
 
+At the end of a day most customers have no newer values than those of the day. Such a customer is settled: its daily
+score is its newest one, too, and says so; until a value changes no live score repeats it. Its churn score goes out with
+it, unless the model has yet to tell what it is compared with.
+
 Invariants:
  S1 aligned scores, snapshots and outcomes do not depend on how topics, batches and workers interleave;
- S2 the live score of a customer at rest is a function of its newest values, its last aligned day, its last weekly
-    snapshots and the newest model.
+ S2 the newest score of a customer at rest (live, or daily and `newest`) is a function of its newest values, its last
+    aligned day, its last weekly snapshots and the newest model.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,14 +30,15 @@ from streams.alerts.texts import Locale
 from streams.churn.scoring import ChurnScorer
 from streams.metrics.days import Days, is_sunday
 from streams.metrics.derived import license_utilization, tickets_per_active_user, time_to_activate_days
-from streams.metrics.health import HealthScorer
+from streams.metrics.health import Health, HealthScorer
 from streams.metrics.health_factors import seats, started_at
 from streams.metrics.partition import Partition
-from streams.metrics.upsell import Upsell, UpsellScorer
+from streams.metrics.upsell import UpsellScorer
 from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card, Held, Observed, as_of, together, trigger
+from streams.scoring.figures import Figure, Figures
 from streams.scoring.observing import at_risk, observe
-from streams.scoring.risk import View, churn_score
+from streams.scoring.risk import View, churn_score, is_told
 from streams.scoring.tallying import DayTally, Tallying
 
 OBSERVATIONS_PARTITION = 0
@@ -57,6 +62,7 @@ class ScoringMachine:
 
     Attributes:
         model: the churn model in force; replaced when a newer one is published.
+        figures: what goes to the profile's own alert rules with a daily score; nothing unless set.
 
     Args:
         locale: language of the churn reasons of customers that have none.
@@ -81,6 +87,7 @@ class ScoringMachine:
         self._piece = piece
         self._tallying = Tallying(outputs.portfolio, horizon_days)
         self._locale: Locale = locale
+        self.figures = Figures()
 
     def step(self, part: Partition[Card, Alignment], offset: int, message: MetricsMessage) -> Iterator[None] | None:
         """Takes the message at `offset` in.
@@ -109,14 +116,16 @@ class ScoringMachine:
         card = part.get(key)
         if card is None or not card.newest:
             return
-        view = self._view(card, card.newest, as_of(card.newest))
-        self._send_health(part, key, view, "live", card.version)
+        view = self._view(card.newest, as_of(card.newest))
+        if card.memory is None or not card.is_settled(self._days.start(card.memory.day + 1)):
+            self._send_health(part, key, card, view, self._health_of(card, view), "live")
         self._send_churn(part, key, card, view)
 
-    def _view(self, card: Card, held: dict[str, Held], at: int) -> View:
-        values, day = together(held), self._days.of(at - 1)
-        health = self._health.score(values, at, day, card.memory)
-        return View(values, health, card.memory, at, day, trigger(held))
+    def _view(self, held: dict[str, Held], at: int) -> View:
+        return View(together(held), at, self._days.of(at - 1), trigger(held))
+
+    def _health_of(self, card: Card, view: View) -> Health:
+        return self._health.score(view.values, view.as_of, view.day, card.memory)
 
     def _take(self, part: Partition[Card, Alignment], message: MetricValues) -> None:
         key = message.customer_id
@@ -160,14 +169,20 @@ class ScoringMachine:
             values = together(card.aligned)
             self._tallying.add(tally, card.past, values, card.memory, self._upsell.score(values).ready)
             return
-        view = self._view(card, card.aligned, end)
-        self._send_health(part, key, view, "day", part.offset)
-        upsell = self._send_upsell(part, key, view)
-        card.memory = view.health.memory
-        self._tallying.add(tally, card.past, view.values, card.memory, upsell.ready)
+        view, settled = self._view(card.aligned, end), card.is_settled(end)
+        health, upsell = self._health_of(card, view), self._upsell_of(part, key, view)
+        figures = self.figures.of(view, health, upsell)
+        self._send_health(part, key, card, view, health, "day", figures, settled)
+        part.emit(self._outputs.upsell, key.encode(), encode(upsell), timestamp_ms=view.as_of)
+        card.memory = health.memory
+        self._tallying.add(tally, card.past, view.values, card.memory, upsell.upsell_ready)
         self._observe(part, key, card, view)
         part.put(key, card)
-        part.publish(key)
+        if settled and is_told(self.model, card, day):
+            self._send_churn(part, key, card, view)
+            part.withdraw(key)
+        else:
+            part.publish(key)
 
     def _observe(self, part: Partition[Card, Alignment], key: str, card: Card, view: View) -> None:
         revenue = view.values.revenue
@@ -199,12 +214,14 @@ class ScoringMachine:
         self,
         part: Partition[Card, Alignment],
         key: str,
+        card: Card,
         view: View,
+        health: Health,
         kind: Literal["live", "day"],
-        version: int,
+        figures: dict[str, Figure] | None = None,
+        newest: bool = False,
     ) -> None:
         account, revenue, feedback = view.values.account, view.values.revenue, view.values.feedback
-        previous, health = view.previous, view.health
         message = HealthScore(
             customer_id=key,
             kind=kind,
@@ -212,8 +229,8 @@ class ScoringMachine:
             day=view.day,
             score=health.score,
             band=health.band,
-            previous_score=previous.score if previous else None,
-            previous_band=previous.band if previous else None,
+            previous_score=card.memory.score if card.memory else None,
+            previous_band=card.memory.band if card.memory else None,
             coverage=health.coverage,
             profile=health.profile,
             factors=health.factors,
@@ -228,16 +245,18 @@ class ScoringMachine:
             paying=revenue is not None and revenue.paying,
             answer=feedback.last_nps if feedback else None,
             answers=feedback.recent_nps if feedback else [],
-            version=version,
+            version=card.version if kind == "live" else part.offset,
+            figures=figures or {},
+            newest=newest,
         )
         part.emit(self._outputs.health, key.encode(), encode(message), timestamp_ms=view.as_of)
 
-    def _send_upsell(self, part: Partition[Card, Alignment], key: str, view: View) -> Upsell:
+    def _upsell_of(self, part: Partition[Card, Alignment], key: str, view: View) -> UpsellScore:
         account, revenue = view.values.account, view.values.revenue
         usage, support = view.values.usage, view.values.support
         users = usage.active_users_28d if usage else None
         upsell = self._upsell.score(view.values)
-        message = UpsellScore(
+        return UpsellScore(
             customer_id=key,
             as_of=view.as_of,
             day=view.day,
@@ -257,10 +276,8 @@ class ScoringMachine:
             currency=revenue.currency if revenue else None,
             version=part.offset,
         )
-        part.emit(self._outputs.upsell, key.encode(), encode(message), timestamp_ms=view.as_of)
-        return upsell
 
     def _send_churn(self, part: Partition[Card, Alignment], key: str, card: Card, view: View) -> None:
-        score = churn_score(self.model, key, view, card.observed, card.version, self._locale)
+        score = churn_score(self.model, key, view, card, self._locale)
         if score is not None:
             part.emit(self._outputs.churn, key.encode(), encode(score), timestamp_ms=view.as_of)

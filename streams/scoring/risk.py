@@ -1,6 +1,5 @@
 """The churn score of a customer as it is published: probability, reasons in words, and what changed in a week."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -8,41 +7,60 @@ from msgspec.structs import replace
 from schemas.metrics import CustomerValues
 from schemas.scores import ChurnScore, Reason
 from streams.alerts.texts import Locale
+from streams.churn.changes import Before
 from streams.churn.features import features
 from streams.churn.reasons.words import reason_text
 from streams.churn.scoring import ChurnScorer
-from streams.metrics.health import Health, HealthMemory
-from streams.scoring.card import Observed
+from streams.scoring.card import Card
+
+_ALWAYS = 10**9  # days
 
 
 class View(NamedTuple):
-    """A customer at an instant, scored for health.
+    """A customer at an instant.
 
     Attributes:
-        previous: what the last aligned day's health score left.
         as_of, day: the instant, epoch ms, and its day.
         trigger: the newest event among the values.
     """
 
     values: CustomerValues
-    health: Health
-    previous: HealthMemory | None
     as_of: int
     day: int
     trigger: str | None
 
 
-def churn_score(
-    scorer: ChurnScorer, key: str, view: View, observed: Sequence[Observed], version: int, default: Locale
-) -> ChurnScore | None:
+class _Compared(NamedTuple):
+    """A customer's last weekly snapshot, as long as it is found anew only.
+
+    Attributes:
+        weekly, serving: the snapshots and the model it was found for.
+        first, last: the days it is the last one before.
+        day: its own, None when there is none.
+        before: what the models make of it, None also when that is not known any more.
+    """
+
+    weekly: object
+    serving: object
+    first: int
+    last: int
+    day: int | None
+    before: Before | None
+
+    def holds(self, card: Card, scorer: ChurnScorer, day: int) -> bool:
+        """Whether it is what would be found for this day."""
+        same = self.weekly is card.weekly and self.serving is scorer.serving
+        return same and self.first <= day <= self.last
+
+
+def churn_score(scorer: ChurnScorer, key: str, view: View, card: Card, default: Locale) -> ChurnScore | None:
     """The score of a paying customer; None for others.
 
     Args:
         scorer: the model in force.
         key: the customer.
         view: of now.
-        observed: the customer's newest weekly snapshots, newest first.
-        version: offset of the newest record included.
+        card: for the weekly snapshots it is compared with, and the version.
         default: language of the reasons when the customer has none.
     """
     values = view.values
@@ -50,8 +68,8 @@ def churn_score(
     if revenue is None or not revenue.paying:
         return None
     risk = scorer.score(features(values), values)
-    then = next((one for one in observed if one.day < view.day), None)
-    change = None if then is None else scorer.change(risk.families, then.day, then.features)
+    then = _compared(scorer, card, view.day)
+    change = None if then.before is None else scorer.changed(risk.families, then.before)
     locale = (account.locale if account else None) or default
     return ChurnScore(
         customer_id=key,
@@ -70,13 +88,13 @@ def churn_score(
         currency=revenue.currency,
         name=account.name if account else None,
         trigger_event_id=view.trigger,
-        version=version,
+        version=card.version,
         horizons=risk.horizons,
         calibrated=risk.calibrated,
         champion=scorer.champion,
         baseline=risk.baseline,
         contributions=risk.families,
-        previous_day=then.day if then and change else None,
+        previous_day=then.day if change else None,
         previous_probability=change.probability if change else None,
         changed_by_customer=change.by_customer if change else None,
         changed_by_model=change.by_model if change else None,
@@ -85,6 +103,28 @@ def churn_score(
         segment=account.segment if account else None,
         locale=locale,
     )
+
+
+def is_told(scorer: ChurnScorer, card: Card, day: int) -> bool:
+    """Whether the model knows the snapshot that a score of `day` is compared with; else a newer one soon will."""
+    snapshot = _compared(scorer, card, day).day
+    return snapshot is None or scorer.has_tested(snapshot)
+
+
+def _compared(scorer: ChurnScorer, card: Card, day: int) -> _Compared:
+    """The newest snapshot of a day before `day`; scores follow one another faster than snapshots and models."""
+    known: _Compared | None = card.notes.get("compared")
+    if known is not None and known.holds(card, scorer, day):
+        return known
+    then, behind = card.observed_before(day)
+    last = _ALWAYS if behind is None else behind
+    if then is None:
+        found = _Compared(card.weekly, scorer.serving, -_ALWAYS, last, None, None)
+    else:
+        before = scorer.before(then.day, then.features)
+        found = _Compared(card.weekly, scorer.serving, then.day + 1, last, then.day, before)
+    card.notes["compared"] = found
+    return found
 
 
 def _told(reasons: list[Reason], locale: Locale, currency: str | None) -> list[Reason]:

@@ -41,12 +41,23 @@ class Past(Struct, array_like=True):
         segments: first day in each, in order; before the first it was in none.
         marks: by domain the version and day of the newest restatement taken in.
         waiting: restatements of days not tallied yet, by day.
+        exact_since: first day the sums hold the customer of in every currency; None where an older release tallied it.
     """
 
     known_since: int | None = None
     segments: list[tuple[int, str | None]] = []
     marks: dict[str, tuple[int, int]] = {}
     waiting: dict[int, Restated] = field(default_factory=dict[int, Restated])
+    exact_since: int | None = None
+
+    def begin(self, day: int) -> None:
+        """Notes that a day is tallied in every currency; of a customer in no sums yet, all days will be."""
+        if self.exact_since is None:
+            self.exact_since = 0 if self.known_since is None else day
+
+    def is_older(self, day: int) -> bool:
+        """Whether the sums hold the customer on a day as an older release tallied it."""
+        return self.known_since is not None and (self.exact_since is None or day < self.exact_since)
 
     def segment(self, day: int) -> str | None:
         """The segment of a tallied day."""
@@ -137,7 +148,9 @@ class Tallying:
         """Takes restated values of a day in; `tallied` is the newest day that was."""
         if past.is_repeated(message):
             return
-        day, sums = message.day, change(message.before, message.values)
+        day = message.day
+        was_tallied = tallied is not None and day <= tallied
+        sums = change(message.before, message.values, older=was_tallied and past.is_older(day))
         if not sums:
             return
         if tallied is None or day > tallied:
@@ -155,6 +168,7 @@ class Tallying:
         """
         day, sums = tally.day, tally.sums[segment]
         sums[CUSTOMERS] += 1
+        past.begin(day)
         if past.known_since is None:
             past.known_since = day
         for gone in [waited for waited in past.waiting if waited < day]:
@@ -166,6 +180,8 @@ class Tallying:
 
     def _newly_known(self, past: Past, day: int, tallied: int) -> Iterator[DayChange]:
         """Days that were tallied without the customer, which it counts on now."""
+        if past.known_since is None:
+            past.begin(day)
         until = tallied + 1 if past.known_since is None else past.known_since
         for known in range(day, until):
             yield from _in_both(known, past.segment(known), {CUSTOMERS: 1}, 0)

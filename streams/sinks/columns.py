@@ -41,6 +41,7 @@ _FEW_VALUES = frozenset(
         "plan",
         "profile",
         "river_version",
+        "rule",
         "segment",
         "source",
         "stage",

@@ -117,24 +117,26 @@ class RowMapper:
         for record in records:
             topic, decode = self._topic(record.topic)
             try:
-                row = self._row(record, topic, decode(record, now_ms))
+                rows = self._rows(record, topic, decode(record, now_ms))
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the stream (engine/guard.py)
                 if topic in JUDGED:
                     without_row += 1
                 else:
                     mapped.unreadable.append(Unreadable(record, error))
                 continue
-            if row is None:
-                without_row += 1
-            else:
-                mapped.rows.append(row)
+            mapped.rows.extend(rows)
+            without_row += not rows
         return mapped._replace(without_row=without_row)
 
-    def _row(self, record: Record, topic: str, message: Any) -> Row | None:
+    def _rows(self, record: Record, topic: str, message: Any) -> list[Row]:
         table = _table(message)
         if table is None:
-            return None
-        return Row(table, table.row(Entry(record, message, topic, self._prefix, self._days)), record)
+            return []
+        values = table.row(Entry(record, message, topic, self._prefix, self._days))
+        row = Row(table, values, record)
+        if table is tables.HEALTH_DAILY and message.newest:  # the same columns, but the version
+            return [row, Row(tables.HEALTH_CURRENT, (*values[:-1], record.offset), record)]
+        return [row]
 
     def _topic(self, name: str) -> tuple[str, _Decode]:
         try:

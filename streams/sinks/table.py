@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from streams.sinks.columns import Column
 from streams.sinks.record import Entry
@@ -40,6 +40,13 @@ class Table:
         return blake2b(repr([(one.name, one.type) for one in self.columns]).encode(), digest_size=8).digest()
 
     @cached_property
+    def _in_order(self) -> Callable[[tuple[object, ...]], tuple[object, ...]]:
+        """Puts what was read at paths, and behind it what was not, in the order of the columns."""
+        by_path = [place for place, one in enumerate(self.columns) if one.path is not None]
+        read = [*by_path, *(place for place, _ in self._others)]
+        return itemgetter(*[read.index(place) for place in range(len(read))])
+
+    @cached_property
     def _paths(self) -> Callable[[Entry], tuple[object, ...]]:
         return attrgetter(*[one.path for one in self.columns if one.path is not None])
 
@@ -49,7 +56,4 @@ class Table:
 
     def row(self, entry: Entry) -> tuple[object, ...]:
         """The values of one row."""
-        values = list(self._paths(entry))
-        for place, read in self._others:
-            values.insert(place, read(entry))
-        return tuple(values)
+        return self._in_order((*self._paths(entry), *[read(entry) for _, read in self._others]))

@@ -42,8 +42,9 @@ _MAX_OFFSET = (1 << OFFSET_BITS) - 1
 _MAX_REVISION = (1 << 64 - OFFSET_BITS) - 1
 _LABELLED = 1 << 63
 #: Fields without a column: the answers rules act on travel with every score while they are news; each stands in
-#: `events`, the newest in `feedback_daily`, what came of it in `alerts`.
-ON_TOPICS_ONLY = frozenset({"answers", "recent_nps"})
+#: `events`, the newest in `feedback_daily`, what came of it in `alerts`. Figures that rules look at stand in the tables
+#: of their domains.
+ON_TOPICS_ONLY = frozenset({"answers", "figures", "recent_nps"})
 
 
 def revised(revision: int, offset: int) -> int:
@@ -120,7 +121,7 @@ _COMPONENTS = (
 )
 assert [one.name for one in _FACTORS] == [f"factors.{name}" for name in Factor.__struct_fields__]
 assert [one.name for one in _COMPONENTS] == [f"components.{name}" for name in UpsellComponent.__struct_fields__]
-_HEALTH = (*_from(HealthScore, frozenset({"kind", "factors"})), *_FACTORS)
+_HEALTH = (*_from(HealthScore, frozenset({"kind", "newest", "factors"})), *_FACTORS)
 
 
 def _observed(name: str, type_name: str) -> Column:

@@ -59,6 +59,7 @@ def test_the_score_in_the_readme_is_a_score() -> None:
         "segment": None,
         "answer": None,
         "answers": [],
+        "figures": {},
         **json.loads(block.text),
     }
     score = msgspec.convert(shortened, HealthScore)

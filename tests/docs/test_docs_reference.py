@@ -11,8 +11,10 @@ from pydantic import SecretStr
 
 from schemas.metrics import Movement, Values
 from schemas.scores import FactorName
+from streams.alerts.model_rules import MODEL_RULES, ModelEnding
+from streams.alerts.own_policy import CHAPTERS, Comparison, OwnRule
 from streams.alerts.policy import AlertPolicy
-from streams.alerts.rules import Ending, rules_of
+from streams.alerts.rules import Ending, OwnEnding, rules_of
 from streams.app import ROLES
 from streams.catalogue.page import rendered
 from streams.catalogue.registry import catalogue
@@ -25,8 +27,9 @@ from streams.intake.importer import Importer
 from streams.intake.jsonl import JsonLines
 from streams.intake.ravenstack import Ravenstack
 from streams.metrics.engagement import EngagementWeights
+from streams.metrics.profile import parse_profile
 from streams.sinks.tables import TABLES
-from streams.telemetry import ASKED, COMMIT_AGE, HELD, LAG, LATE, TELEMETRY, Vitals
+from streams.telemetry import ASKED, COMMIT_AGE, HELD, LAG, LATE, MODEL, TELEMETRY, ModelVitals, Vitals
 
 
 def shown(default: Any) -> str:
@@ -136,13 +139,30 @@ def test_every_alert_rule_is_documented_as_it_is() -> None:
         ]
         for rule in rules
     }
+    of_model = {name: cells[0] for name, cells in named(section(alerts, "## The churn model")).items()}
+    assert of_model == {rule.rule: rule.severity for rule in MODEL_RULES}
+    assert all(f"`{ending}`" in section(alerts, "## The churn model") for ending in get_args(ModelEnding))
     told = "\n".join(section(alerts, f"## `{rule.rule}`") for rule in rules)
     assert all(f"`{ending}`" in told for ending in get_args(Ending))
 
 
+def test_every_setting_of_a_rule_of_ones_own_is_documented() -> None:
+    own = section(page("docs/alerts.md"), "## Rules of your own")
+    for name in (*OwnRule.__struct_fields__, *get_args(Comparison), *get_args(OwnEnding), *CHAPTERS):
+        assert f"`{name}`" in own, name
+
+
+def test_the_rules_shown_as_an_example_hold() -> None:
+    own = section(page("docs/alerts.md"), "## Rules of your own")
+    example = own.split("```toml\n")[1].split("```")[0]
+    profile = parse_profile(f"name = 'acme'\nversion = 1\n{example}".encode(), "docs/alerts.md")
+    assert [rule.name for rule in profile.alerts.rule] == ["use_fell", "urgent_backlog"]
+
+
 def test_every_figure_of_a_worker_is_documented_as_it_is() -> None:
     counted = (*TELEMETRY, LAG, LATE, COMMIT_AGE)
-    figures = (*counted, *ASKED, *HELD)
+    figures = (*counted, *ASKED, *HELD, *MODEL)
+    assert [figure.field for figure in MODEL] == [field.name for field in dataclass_fields(ModelVitals)]
     lead = page("docs/telemetry.md").split("\n## ")[0]
     documented = {name: cells for name, cells in named(lead).items() if name.startswith("zelo_")}
     assert documented == {figure.name: [figure.kind, figure.help] for figure in figures}

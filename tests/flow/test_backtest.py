@@ -8,6 +8,7 @@ import pytest
 from offline_rig import NOW, PARTITIONS, last_records
 
 from schemas.registry import ALERTS, HEALTH
+from streams.alerts.own_policy import OwnRule
 from streams.alerts.policy import AlertPolicy, HealthRedPolicy
 from streams.backtest.foresight import Span, Windows
 from streams.backtest.replay import Replay
@@ -34,6 +35,18 @@ OTHER = msgspec.structs.replace(
 QUIETER = msgspec.structs.replace(
     DEMO, name="quieter", alerts=AlertPolicy(health_red=HealthRedPolicy(min_mrr_minor=500_000, worse_points=30.0))
 )
+# Rules of its own beside the built-in ones.
+WATCHFUL = msgspec.structs.replace(
+    DEMO,
+    name="watchful",
+    alerts=AlertPolicy(
+        rule=(
+            OwnRule(name="use_fell", metric="events_28d", when="falls_by_share", limit=0.2, against_days=7, for_days=2),
+            OwnRule(name="low_health", metric="health_score", when="below", limit=70, ends_at=75, segments=()),
+            OwnRule(name="contract_ends", metric="days_to_renewal", when="at_most", limit=20, stages=("renewal",)),
+        )
+    ),
+)
 
 
 def inputs() -> list[Input]:
@@ -42,7 +55,7 @@ def inputs() -> list[Input]:
 
 @cache
 def alone(name: str) -> Offline:
-    profile = {one.name: one for one in (DEMO, STRICTER, OTHER, QUIETER)}[name]
+    profile = {one.name: one for one in (DEMO, STRICTER, OTHER, QUIETER, WATCHFUL)}[name]
     offline = Offline(profile, PARTITIONS, TIME, Days(), NOW)
     offline.feed(inputs())
     return offline
@@ -50,13 +63,13 @@ def alone(name: str) -> Offline:
 
 @cache
 def replayed(changed: str) -> Replay:
-    profile = {one.name: one for one in (STRICTER, OTHER, QUIETER)}[changed]
+    profile = {one.name: one for one in (STRICTER, OTHER, QUIETER, WATCHFUL)}[changed]
     replay = Replay((DEMO, profile), PARTITIONS, TIME, Days(), NOW)
     replay.feed(inputs())
     return replay
 
 
-@pytest.mark.parametrize("changed", [STRICTER, OTHER, QUIETER], ids=lambda profile: profile.name)
+@pytest.mark.parametrize("changed", [STRICTER, OTHER, QUIETER, WATCHFUL], ids=lambda profile: profile.name)
 def test_each_profile_says_what_it_says_alone(changed: Profile) -> None:
     for profile, track in zip((DEMO, changed), replayed(changed.name).tracks, strict=True):
         scores = [score for score in alone(profile.name).messages(HEALTH) if score.kind == "day"]
@@ -116,3 +129,17 @@ def test_what_cannot_be_read_is_counted_and_moves_nothing() -> None:
     again.feed(spoilt)
     assert again.unread == 2
     assert report(again) == report(replayed("stricter"))
+
+
+def test_rules_of_ones_own_are_judged_as_the_built_in_ones() -> None:
+    found = report(replayed("watchful"))
+    own = {rule.name for rule in WATCHFUL.alerts.rule}
+    assert found.changed.alerts.keys() >= {"use_fell", "low_health"}
+    assert found.present.alerts.keys().isdisjoint(own)
+    judged = {one.signal: one for one in found.changed.foresight}
+    for rule in ("use_fell", "low_health"):
+        assert judged[rule].warnings == found.changed.alerts[rule]
+    assert next(one for one in found.present.foresight if one.signal == "use_fell").warnings == 0
+    assert found.changed.bands == found.present.bands
+    built_in = {rule: count for rule, count in found.changed.alerts.items() if rule not in own}
+    assert built_in == found.present.alerts

@@ -8,7 +8,7 @@ from offline_rig import folded, interleaved, last_records, one_topic_after_the_o
 
 from schemas import registry
 from schemas.metrics import MetricValues, Movement, Progress
-from schemas.scores import Labelled
+from schemas.scores import HealthScore, Labelled
 from streams.intake.ordering import Record
 from streams.offline import Offline
 
@@ -20,12 +20,17 @@ def plain(message: Any) -> Any:
     return msgspec.structs.replace(message, version=0)
 
 
+def of_the_day(score: HealthScore) -> HealthScore:
+    """Nor whether anything newer was known by then."""
+    return msgspec.structs.replace(score, version=0, newest=False)
+
+
 def dated(offline: Offline) -> dict[str, Any]:
     """Everything that speaks of a past instant."""
     metrics = offline.messages(registry.METRICS)
     values = [m for m in metrics if isinstance(m, MetricValues) and m.kind == "day"]
     movements = [m for m in metrics if isinstance(m, Movement)]
-    health = [plain(m) for m in offline.messages(registry.HEALTH) if m.kind == "day"]
+    health = [of_the_day(m) for m in offline.messages(registry.HEALTH) if m.kind == "day"]
     return {
         "metrics": {(m.customer_id, type(m.values).__name__, m.day, m.revision): m for m in values},
         "movements": {(m.customer_id, m.currency, m.effective_at, m.version): m for m in movements},
@@ -108,3 +113,24 @@ def test_the_import_twice_changes_nothing_but_the_duplicate_count(
             version=progress.version,
         )
         assert progress == expected
+
+
+@pytest.mark.parametrize("share", [0.3, 0.8])
+def test_an_import_that_died_in_its_middle_and_is_made_again_changes_no_figure(
+    in_order: Offline, records: tuple[Record, ...], share: float
+) -> None:
+    cut = int(share * len(records))
+    again = folded([*records[:cut], *records])
+    assert without_versions(again) == without_versions(in_order)
+    assert current(again) == current(in_order)
+    assert sum(p.duplicate for p in accounting(again).values()) == cut + sum(
+        p.duplicate for p in accounting(in_order).values()
+    )
+
+
+def without_versions(offline: Offline) -> dict[str, Any]:
+    """What is dated, but for the place of records in their topics, which what was sent before moves."""
+    found = dated(offline)
+    found["metrics"] = {key: plain(m) for key, m in found["metrics"].items()}
+    found["movements"] = {repr(plain(m)) for m in found["movements"].values()}
+    return found

@@ -1,5 +1,6 @@
 """The changelogs of earlier releases, recovered by this one: it goes on as if it had folded everything itself."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,15 @@ from changelog_rig import CHANGELOGS, TablePartition, Tables, codec_of, deliver,
 from msgspec.structs import replace
 
 from schemas import registry
+from schemas.alerts import Alert
+from schemas.codec import MessageDecoder, encode
+from streams.alerts.machine import Watch
 from streams.app import changelog_specs
 from streams.churn.features import BY_NAME
 from streams.churn.policy import ChurnPolicy
 from streams.churn.trainer import TrainerMachine
 from streams.config import Settings
+from streams.metrics.partition import Emitted
 from streams.metrics.revenue_state import RevenueState
 from streams.scoring.card import Card
 from streams.scoring.tallying import Past
@@ -75,10 +80,18 @@ def test_what_is_published_after_an_upgrade_is_what_a_fold_from_scratch_publishe
     expected, sent = folded_through(cut, scratch)
     assert {topic for topic, log in tables.log.items() if log} >= {registry.METRICS.name, registry.HEALTH.name}
     for topic in expected.log.keys() - LEARNED - {registry.PORTFOLIO.name}:  # of that one see the next test
-        assert tables.log[topic] == expected.log[topic][sent.get(topic, 0) :], topic
+        assert said(topic, tables.log[topic]) == said(topic, expected.log[topic][sent.get(topic, 0) :]), topic
     for topic in LEARNED:
         after = expected.log[topic][sent.get(topic, 0) :]
         assert {one.key for one in tables.log[topic]} == {one.key for one in after}, topic
+
+
+def said(topic: str, log: Sequence[Emitted]) -> list[Emitted]:
+    """Alerts without their place among the scores: 0.1.0 sent a live score behind every daily one."""
+    if topic != registry.ALERTS.name:
+        return list(log)
+    read = MessageDecoder[Alert](Alert)
+    return [one._replace(value=encode(replace(read(one.value), version=0))) for one in log]
 
 
 @pytest.mark.parametrize("path", RELEASES, ids=lambda path: path.stem)
@@ -108,7 +121,10 @@ def test_every_state_after_an_upgrade_is_that_of_a_fold_from_scratch(path: Path,
         for here, there in zip(tables.tables[name], parts, strict=True):
             if name in BEGUN_SINCE[path.stem]:
                 continue
-            assert here.meta == there.meta, (name, here.number)
+            metas = [here.meta, there.meta]
+            if isinstance(here.meta, Watch):  # but for how many scores were read; as above
+                metas = [replace(meta, seen=0) for meta in metas]
+            assert metas[0] == metas[1], (name, here.number)
             assert known(here.states()) == known(there.states()), (name, here.number)
             compared += len(there)
     assert compared > 20

@@ -11,7 +11,8 @@ from archive_rig import empty
 from cli_rig import Outcome, clean_environment, command_line
 from sink_samples import AT, DAY, churn, health, movement, portfolio, rows, upsell, used, values
 
-from schemas.metrics import AccountValues, RevenueValues, UsageValues
+from schemas.metrics import AccountValues, FeedbackValues, RevenueValues, SpendValues, SupportValues, UsageValues
+from streams.catalogue.metric import Metric
 from streams.catalogue.registry import catalogue
 from streams.config import Settings
 from streams.metrics.days import DAY_MS
@@ -35,6 +36,9 @@ RECORDS = [
     values(RevenueValues(mrr_minor=49_900, currency="BRL", paying=True, plan="gold"), offset=3),
     values(AccountValues(name="Acme", plan="silver", signed_up_at=AT), offset=3),
     values(AccountValues(name="Acme", plan="silver", signed_up_at=AT), offset=3, kind="live"),
+    values(SupportValues(tickets_open=2), offset=3),
+    values(SpendValues(spend_1d_minor={"BRL": 5}), offset=3),
+    values(FeedbackValues(nps=50.0), offset=3, customer="surveyed"),
     movement("new", 49_900, 0, currency="BRL"),
     health("live", offset=8, profile="demo@1"),
     health("day", offset=7, profile="demo@1", score=60.0),
@@ -163,7 +167,8 @@ def test_a_score_comes_with_its_factors_and_their_evidence(explain: Explain) -> 
 
 def test_a_streamed_figure_of_many_customers_shows_its_newest_rows(explain: Explain) -> None:
     found = explain.json("company.nrr_28d", "--limit", "5")
-    assert found["rows"] == [{"day": "2024-10-04", "portfolio": "_segment:smb", "value": {"BRL": 0.9}}]
+    about = {"as_of": "2024-10-05T00:00:00Z", "revision": 1, "reason": "restated"}
+    assert found["rows"] == [{"day": "2024-10-04", "portfolio": "_segment:smb", "value": {"BRL": 0.9}, **about}]
     assert "nps is the id of several figures: say portfolio.nps or company.nps" in explain("nps").err
 
 
@@ -247,6 +252,39 @@ def test_another_profile_than_the_workers_is_said(
     monkeypatch.setenv("ZELO_PROFILE", str(own))
     assert explain.json("engagement_score", "--customer", "c1")["profile"] == "demo@1"  # built in: ours to read
     assert "profile own@3" in explain("usage_trend", "--customer", "acme [bold]").out  # no score says otherwise
+
+
+EVERYWHERE = [metric for metric in catalogue().metrics if metric.column is not None]
+
+
+@pytest.mark.parametrize("metric", [one for one in EVERYWHERE if not one.portfolio], ids=lambda one: one.name)
+def test_every_figure_of_a_customer_is_explained(explain: Explain, metric: Metric) -> None:
+    customer = ("--customer", "surveyed" if metric.domain == "feedback" else "c1")
+    found = explain.json(metric.name, *customer)
+    assert (found["metric"]["id"], found["customer_id"]) == (metric.id, customer[1])
+    assert found["metric"]["definition"] == metric.definition
+    assert found["as_of"] >= found["day"]
+    of_values = metric.domain in ("usage", "support", "revenue", "feedback", "spend")
+    assert found["revision"] == (int(metric.domain == "usage") if of_values else None)
+    assert found["profile"] == ("default@1" if metric.domain == "upsell" else "demo@1")
+    assert found["policy"].keys() == set(metric.policy)
+    types = {row["type"] for row in found["inputs"]}
+    assert types <= set(metric.events)
+    assert ("feature_used" in metric.events and "before" not in metric.window) == (types == {"feature_used"})
+    assert found["value"] is not None or metric.null is not None
+    shown = explain(metric.name, *customer).out
+    for said in (metric.name, metric.title.en, "definition", "as of", "profile", *metric.policy):
+        assert said in shown
+
+
+@pytest.mark.parametrize("metric", [one for one in EVERYWHERE if one.portfolio], ids=lambda one: one.name)
+def test_every_figure_of_many_customers_is_explained(explain: Explain, metric: Metric) -> None:
+    found = explain.json(metric.name)
+    key = {*catalogue().key(metric), "value", *(("as_of", "revision", "reason") if metric.domain == "company" else ())}
+    assert all(row.keys() == key for row in found["rows"])
+    assert found["rows"] or metric.domain != "company"
+    assert (found["metric"]["definition"], found["profile"]) == (metric.definition, "demo@1")
+    assert found["policy"].keys() == set(metric.policy)
 
 
 TABLE_NAMES = {table.name for table in TABLES}

@@ -140,6 +140,26 @@ def test_lifetime_value_is_undefined_while_nobody_leaves(put: Put, view: View) -
     assert (found["churn_6m"], found["ltv_minor"], found["gross_margin"]) == (0, None, 0.8)
 
 
+def test_the_target_of_churn_lies_under_the_companys_own_last_year(put: Put, view: View) -> None:
+    found = [movement("new", 10_000, 0, on(1), f"c{n}") for n in range(20)]
+    for month in range(2, 13):  # from January on one of twenty leaves each month and another comes
+        found.append(movement("churn", -10_000, 10_000, on(month), f"c{month}"))
+        found.append(movement("new", 10_000, 0, on(month), f"n{month}"))
+    in_2025 = [int(datetime(2025, month, 5, tzinfo=UTC).timestamp() * 1000) for month in (1, 2)]
+    for number, at in enumerate(in_2025, 13):
+        found.append(movement("churn", -10_000, 10_000, at, f"c{number}"))
+        found.append(movement("new", 10_000, 0, at, f"n{number}"))
+    found.append(movement("churn", -10_000, 10_000, in_2025[1], "c15"))
+    put(*found)
+    rows = {row["month"].isoformat(): row for row in view("v_churn_targets")}
+    assert rows["2025-01-01"]["churn_target"] is None  # eleven months
+    february = rows["2025-02-01"]
+    assert (february["customer_churn"], february["churn_12m"]) == (pytest.approx(0.1), pytest.approx(0.05))
+    assert february["churn_target"] == pytest.approx(0.045)
+    assert february["churn_target_gap"] == pytest.approx(0.055)
+    assert rows["2024-12-01"]["churn_target_gap"] is None
+
+
 def test_churn_by_reason_and_wish(put: Put, view: View) -> None:
     put(
         *FEBRUARY,

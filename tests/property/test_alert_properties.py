@@ -12,6 +12,9 @@ from slack_blocks import check_blocks, mentions, texts
 from schemas.alerts import Alert
 from schemas.metrics import NpsAnswer
 from schemas.scores import Band, HealthScore
+from streams.alerts.machine import Watch, Watched
+from streams.alerts.own_policy import OwnRule
+from streams.alerts.policy import AlertPolicy
 from streams.alerts.texts import TEXTS
 from streams.alerts.untrusted import escape
 from streams.metrics.days import DAY_MS, HOUR_MS
@@ -167,3 +170,94 @@ def test_what_people_wrote_never_breaks_out_of_its_place(
         markup = {found["text"] for found in texts(alert.blocks) if found["type"] == "mrkdwn"}
         assert markup <= own | {todo}
         assert "\n" not in alert.text
+
+
+OWN = AlertPolicy(
+    rule=(
+        OwnRule(name="many", metric="tickets_open", when="above", limit=10, ends_at=8, for_days=2, cooldown_days=2),
+        OwnRule(name="fell", metric="nps", when="falls_by", limit=10, against_days=3, worse_by=5, cooldown_days=0),
+        OwnRule(name="plan", metric="revenue.plan", when="is_not", limit="gold", segments=("smb",)),
+    )
+)
+A_DAY = st.fixed_dictionaries(
+    {
+        "support.tickets_open": st.sampled_from([None, 7, 9, 11]),
+        "feedback.nps": st.sampled_from([None, -20.0, 0, 30.0, 31]),
+        "revenue.plan": st.sampled_from([None, "gold", "free"]),
+    }
+)
+DAYS_OF_FIGURES = st.lists(
+    st.tuples(A_DAY, st.sampled_from(["smb", "smb", None]), st.sampled_from([True, True, False])), max_size=30
+)
+
+
+def own_scores(days: list[tuple[dict[str, Any], str | None, bool]]) -> list[HealthScore]:
+    return [
+        msgspec.structs.replace(
+            GREEN,
+            day=AT // DAY_MS + number,
+            as_of=AT + (number + 1) * DAY_MS,
+            version=number,
+            figures=figures,
+            segment=segment,
+            paying=paying,
+        )
+        for number, (figures, segment, paying) in enumerate(days)
+    ]
+
+
+def own_alerts(scores: list[HealthScore], policy: AlertPolicy = OWN) -> list[Alert]:
+    rig = Rig(policy)
+    somebody = msgspec.structs.replace(GREEN, customer_id="somebody", day=AT // DAY_MS - 1)
+    rig.take(somebody, *scores)
+    return [msgspec.structs.replace(alert, version=0) for alert in rig.alerts if alert.rule in ("many", "fell", "plan")]
+
+
+@given(DAYS_OF_FIGURES, st.data())
+def test_own_rules_depend_on_daily_scores_alone_however_often_they_come(days: Any, data: Any) -> None:
+    scores = own_scores(days)
+    sent: list[HealthScore] = []
+    begin = 0
+    for crash in sorted(data.draw(st.lists(st.integers(0, len(scores)), max_size=4))):
+        sent += scores[begin:crash]
+        begin = data.draw(st.integers(0, crash))
+    sent += scores[begin:]
+    with_live = [
+        one
+        for score in sent
+        for one in (
+            score,
+            *(
+                [msgspec.structs.replace(score, kind="live", as_of=score.as_of + HOUR_MS, band="red", figures={})]
+                if data.draw(st.booleans())
+                else []
+            ),
+        )
+    ]
+    assert own_alerts(with_live) == own_alerts(scores)
+
+
+@given(DAYS_OF_FIGURES)
+def test_own_rules_do_not_see_each_other_and_open_and_resolve_in_turn(days: Any) -> None:
+    scores = own_scores(days)
+    together = own_alerts(scores)
+    for rule in OWN.rule:
+        alone = own_alerts(scores, AlertPolicy(rule=(rule,)))
+        assert [alert for alert in together if alert.rule == rule.name] == alone
+        steps = [alert.status for alert in alone if alert.status != "updated"]
+        assert steps == ["opened", "resolved"] * (len(steps) // 2) + ["opened"] * (len(steps) % 2)
+    assert len({alert.alert_id for alert in together}) == len(together)
+
+
+@given(DAYS_OF_FIGURES)
+def test_a_worker_that_reads_its_states_again_every_day_sends_the_same_bytes(days: Any) -> None:
+    def sent(rig: Rig, restored: bool) -> list[bytes]:
+        for score in own_scores(days):
+            rig.take(score)
+            if restored and (held := rig.part.get(score.customer_id)) is not None:
+                again = msgspec.msgpack.decode(msgspec.msgpack.encode(held), type=Watched)
+                rig.part.put(score.customer_id, again)
+                rig.part.meta = msgspec.msgpack.decode(msgspec.msgpack.encode(rig.part.meta), type=Watch)
+        return [msgspec.json.encode(alert) for alert in rig.alerts]
+
+    assert sent(Rig(OWN), restored=True) == sent(Rig(OWN), restored=False)

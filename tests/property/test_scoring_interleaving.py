@@ -132,10 +132,10 @@ def scored(streams: Streams, order: list[Domain], flushes: set[int]) -> tuple[li
         message = None if one.value is None else {**read(one.value), "version": 0}
         if one.topic == "portfolio.v1":
             continue  # restatements are in a tally or in a change: what both come to is compared
-        if message is not None and (one.topic == "churn" or message.get("kind") == "live"):
+        if message is not None and (one.topic == "churn" or message.get("kind") == "live" or message.get("newest")):
             live[f"{one.topic} {one.key!r}"] = message
-        elif one.topic != "churn":
-            dated.append((one.topic, message))
+        if one.topic != "churn" and (message is None or message.get("kind") != "live"):
+            dated.append((one.topic, None if message is None else {**message, "newest": None}))
     return sorted([*dated, *portfolio(sent)], key=repr), live
 
 

@@ -60,7 +60,7 @@ class ToyFold:
     def forget(self, state: Log, before: int) -> None:
         state.times = [t for t in state.times if t >= before * DAY]
 
-    def movements(self, customer_id: str, state: Log) -> list[Movement]:
+    def movements(self, customer_id: str, state: Log, since: int = 0) -> list[Movement]:
         if not self.moves_money or not state.times:
             return []
         return [

@@ -9,9 +9,10 @@ from slack_blocks import check_blocks, texts
 from slack_sdk.models.blocks import Block
 
 from schemas.scores import FactorName
-from streams.alerts.amounts import lasted, minor_digits, money, number
+from streams.alerts.amounts import lasted, minor_digits, money, number, precise
+from streams.alerts.own_policy import Comparison
 from streams.alerts.policy import AlertPolicy
-from streams.alerts.rules import Ending, NextStep, rules_of
+from streams.alerts.rules import Ending, NextStep, OwnEnding, rules_of
 from streams.alerts.texts import LOCALES, TEXTS, Locale
 from streams.alerts.untrusted import clean, cut, width
 from streams.metrics.days import DAY_MS, HOUR_MS
@@ -33,6 +34,10 @@ def test_every_factor_step_and_ending_has_its_text_and_no_text_is_left_over() ->
     for rule in rules_of(AlertPolicy()):
         needed |= {f"{rule.rule}.{step}" for step in ("opened", "updated", "body")}
         needed |= {f"{rule.rule}.{end}{part}" for end in endings[rule.rule] for part in ("", ".body")}
+    needed |= {f"figure.{step}" for step in ("opened", "updated", "body")}
+    needed |= {f"figure.{end}{part}" for end in get_args(OwnEnding) for part in ("", ".body")}
+    changes = ("rises", "falls")
+    needed |= {when for when in get_args(Comparison) if not when.startswith(changes)} | set(changes) | {"yes", "no"}
     needed |= {"mrr", "owner", "no_owner", "respondent", "no_reason", "generated", "next"}
     needed |= {"day", "days", "hour", "hours"}
     assert needed == set(TEXTS)
@@ -69,6 +74,25 @@ def test_minor_digits_are_those_of_iso_4217_not_those_shown_in_shops() -> None:
 def test_numbers_are_written_as_the_language_does() -> None:
     assert [number(1234.56, locale) for locale in LOCALES] == ["1.234,6", "1.234,6", "1,234.6"]
     assert [number(value, "en") for value in (True, "7", None)] == ["–"] * 3
+    assert [precise(value, "en") for value in (True, "7", None)] == ["–"] * 3
+
+
+def test_numbers_too_long_to_read_are_written_in_short() -> None:
+    assert [number(value, "en") for value in (10**15 - 1, 10**15, -2.5e30, 10**400)] == [
+        "999,999,999,999,999",
+        "1.00E+15",
+        "-2.50E+30",
+        "1.00E+400",
+    ]
+    assert [precise(value, "pt") for value in (1e14, 1e28)] == ["100.000.000.000.000,000", "1,00E+28"]
+    assert money(10**17 - 1, "BRL", "en") == "R$999,999,999,999,999.99"
+    assert [money(value, "BRL", "pt") for value in (10**17, -(10**40), 1e308)] == [
+        "1,00E+15 BRL",
+        "-1,00E+38 BRL",
+        "1,00E+306 BRL",
+    ]
+    for endless in (float("inf"), float("-inf"), float("nan")):
+        assert [number(endless, "en"), precise(endless, "en"), money(endless, "BRL", "en")] == ["–"] * 3
 
 
 def test_lengths_of_time_agree_in_number() -> None:

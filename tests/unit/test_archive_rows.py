@@ -44,6 +44,7 @@ from streams.sinks.tables import (
     DEAD_LETTERS,
     EVENTS,
     HEALTH_CURRENT,
+    HEALTH_DAILY,
     MRR_MOVEMENTS,
     USAGE_DAILY,
 )
@@ -125,6 +126,15 @@ def test_current_rows_show_what_was_published_last() -> None:
 def test_daily_messages_do_not_touch_current_tables() -> None:
     tables = {row.table for row in rows(profile("x", kind="day"), health("day"))}
     assert not tables & {ACCOUNTS, HEALTH_CURRENT}
+
+
+def test_a_daily_score_that_is_the_newest_is_a_row_of_both_tables() -> None:
+    daily, current = rows(health("day", offset=4, newest=True))
+    assert (daily.table, current.table) == (HEALTH_DAILY, HEALTH_CURRENT)
+    assert daily.values[:-1] == current.values[:-1]
+    newer = health("day", offset=4, newest=True, score=2.0)
+    (row,) = standing(health("live", offset=3, score=1.0), newer)
+    assert (row["score"], row["row_version"]) == (2.0, 4)
 
 
 def test_live_metric_values_have_no_row_of_a_day() -> None:

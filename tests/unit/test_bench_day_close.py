@@ -18,8 +18,8 @@ def test_every_customer_closes_in_each_daily_domain_and_is_scored(apart: bool) -
         assert marker < sent[daily] <= CUSTOMERS + marker  # of those the domain knows
     assert sent["account"] == marker  # accounts are told of when they change
     tallies = 2  # of all customers, in no segment, and their marker
-    assert sent[SCORES] == 2 * CUSTOMERS + tallies + marker  # health and upsell
-    assert sent[LIVE] == 2 * CUSTOMERS  # health and churn: all of them pay
+    assert sent[SCORES] == 3 * CUSTOMERS + tallies + marker  # health, upsell, and churn, for all of them pay
+    assert sent[LIVE] == 0  # nothing newer is known of anybody
     assert all(part.longest_seconds <= part.seconds for part in found.values())
 
 

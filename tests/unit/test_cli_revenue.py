@@ -79,3 +79,12 @@ def test_compare_of_a_file_that_is_not_there_names_it(zelo: Zelo, tmp_path: Path
     stopped = zelo("revenue", "compare", str(tmp_path / "gone.jsonl"))
     assert stopped.status == 2
     assert "gone.jsonl" in stopped.err
+
+
+def test_compare_reads_the_sample_data_and_cuts_no_name_of_a_figure(zelo: Zelo) -> None:
+    sample = str(Path(__file__).parents[2] / "demo" / "ravenstack")
+    shown = zelo("revenue", "compare", sample, "--format", "ravenstack")
+    assert shown.status == 0
+    assert "2024-12 USD" in shown.out
+    assert "currency_change_minor" in shown.out
+    assert "…" not in shown.out

@@ -112,6 +112,11 @@ def test_a_session_that_outlasts_a_request_is_refused_with_its_name(monkeypatch:
     )
 
 
+def test_a_short_rebalance_timeout_makes_heartbeats_that_are_heard_in_it() -> None:
+    short = engine_settings(load_settings(rebalance_timeout_seconds=3.0), "stream")
+    assert (short.heartbeat_interval_seconds, short.session_timeout_seconds) == (0.75, 30.0)
+
+
 def test_the_longest_session_is_as_long_as_a_request_of_the_engine() -> None:
     engine = engine_settings(load_settings(session_timeout_seconds=60.0), "stream")
     assert engine.session_timeout_seconds == engine.request_timeout_seconds

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import pytest
-from msgspec import Struct, field
+from msgspec import Struct, field, msgpack
 
 from schemas.metrics import (
     AccountValues,
@@ -122,6 +122,23 @@ def test_the_first_alignment_takes_what_waited_from_older_days() -> None:
     assert aligned(card) == 2
     assert together(card.aligned).account == AccountValues(name="n")
     assert list(card.waiting) == [DAY + 1]
+
+
+def test_a_day_that_was_undone_is_made_good_by_the_next() -> None:
+    """A late record of an earlier owner brought the card of before the day; what changed on it was not seen again."""
+    card = Card()
+    card.take(message(used(1)), None)
+    assert card.align(DAY)
+    card.take(message(AccountValues(name="n"), day=DAY + 1), DAY)
+    card.take(message(used(2), day=DAY + 1), DAY)
+    undone = msgpack.decode(msgpack.encode(card), type=Card)
+    for one in (card, undone):
+        if one is card:
+            assert one.align(DAY + 1)
+        one.take(message(used(3), day=DAY + 2), DAY + 1)
+        assert one.align(DAY + 2)
+        assert together(one.aligned).account == AccountValues(name="n")
+    assert undone == card
 
 
 def test_a_domain_silent_on_a_day_keeps_its_values() -> None:

@@ -1,9 +1,10 @@
 """Metric values in; live and daily scores, observations and outcomes out."""
 
-from math import log
+from math import exp, log
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.codec import MessageDecoder
 from schemas.metrics import (
@@ -23,7 +24,9 @@ from schemas.metrics import (
     UsageValues,
     Values,
 )
+from schemas.models import ModelSnapshot, Quality, Served
 from schemas.scores import ChurnScore, HealthScore, Observation, ObservationsClosed, Outcome, Snapshot, UpsellScore
+from streams.churn.model import MODEL_NAME, RIVER_VERSION, ChurnModel
 from streams.churn.policy import ChurnPolicy
 from streams.churn.scoring import ChurnScorer
 from streams.metrics.days import DAY_MS, Days, is_sunday
@@ -213,12 +216,138 @@ def test_of_a_customer_with_nothing_to_join_the_joined_figures_are_not_defined(r
     assert {one.name for one in rig.upsell()} == {"Ana Ltda", None}
 
 
-def test_a_close_asks_for_the_live_score_anew(rig: Rig) -> None:
+def test_a_close_without_news_of_a_customer_asks_for_its_live_score_anew(rig: Rig) -> None:
     rig.day(MONDAY, PAYING)
     rig.part.flush()
+    assert rig.health("live") == []
     rig.day(MONDAY + 1)
     rig.part.flush()
-    assert len(rig.health("live")) == 2
+    assert len(rig.health("live")) == 1
+
+
+def test_the_score_of_a_day_that_is_also_the_newest_stands_for_the_live_ones(rig: Rig) -> None:
+    rig.day(MONDAY, PAYING, UsageValues(events_28d=1))
+    (score,) = rig.health("day")
+    assert (score.newest, score.as_of) == (True, (MONDAY + 1) * DAY_MS)
+    (risk,) = rig.churn()
+    assert risk.as_of == score.as_of
+    rig.part.flush()
+    assert (len(rig.health("live")), len(rig.churn())) == (0, 1)
+
+    rig.step(live(PAYING, 5, "late"))  # of the past
+    rig.part.flush()
+    assert (len(rig.health("live")), len(rig.churn())) == (0, 2)
+
+    rig.step(live(PAYING, (MONDAY + 1) * DAY_MS + 9, "e"))
+    rig.part.flush()
+    assert [score.trigger_event_id for score in rig.health("live")] == ["e"]
+
+
+@pytest.mark.parametrize(
+    "news, told",
+    [
+        (live(AccountValues(name="Ana"), (MONDAY + 1) * DAY_MS, "a"), 0),  # the same again, of a later instant
+        (live(AccountValues(name="Ana"), (MONDAY + 1) * DAY_MS + 1, "a"), 1),  # later than the day
+        (live(AccountValues(name="Ana"), (MONDAY + 1) * DAY_MS, "b"), 1),  # of another event
+        (live(AccountValues(name="Eva"), (MONDAY + 1) * DAY_MS, "a"), 1),
+        (live(SupportValues(), MONDAY * DAY_MS, "t"), 1),  # nothing was known of its tickets
+    ],
+)
+def test_a_live_score_follows_the_newest_day_once_something_else_is_said(
+    rig: Rig, news: MetricValues, told: int
+) -> None:
+    account = live(AccountValues(name="Ana"), MONDAY * DAY_MS, "a")
+    rig.step(account, replace(account, kind="day", day=MONDAY))
+    rig.day(MONDAY, PAYING)
+    assert [score.newest for score in rig.health("day")] == [True]
+    rig.step(replace(news, event_at=account.event_at))
+    rig.part.flush()
+    assert (len(rig.health("live")), len(rig.churn())) == (told, 2)
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+def test_a_live_value_that_is_taken_back_at_the_same_instant_is_told(rig: Rig, flushed: bool) -> None:
+    end = (MONDAY + 1) * DAY_MS
+    ana = live(AccountValues(name="c", owner="Ana"), end, "a")
+    rig.step(replace(ana, kind="day", day=MONDAY))
+    rig.day(MONDAY, PAYING)
+    for message in (replace(ana, values=AccountValues(name="c", owner="Eva")), ana):
+        rig.step(message)
+        if flushed:
+            rig.part.flush()
+    rig.part.flush()
+    newest = [score for score in rig.read("health", HealthScore) if score.kind == "live" or score.newest]
+    assert newest[-1].owner == "Ana"
+
+
+@pytest.mark.parametrize("closes_after", [1, 2, 3, 4])
+def test_a_day_restated_back_to_its_first_values_is_told_live_whenever_it_was_scored(closes_after: int) -> None:
+    other = RevenueValues(paying=True, mrr_minor=7_000)
+    first, there = daily(PAYING, MONDAY), daily(other, MONDAY, revision=1)
+    back, again = daily(PAYING, MONDAY, revision=2), replace(first, kind="live")
+    messages: list[MetricsMessage] = [first, there, back, again]
+    messages[closes_after:closes_after] = [DayClosed(domain=domain, day=MONDAY) for domain in DOMAINS]
+    rig = Rig()
+    for message in messages:
+        rig.step(message)
+        rig.part.flush()
+    (day,) = rig.health("day")
+    assert day.newest == (closes_after == 1)
+    last = rig.health("live")[-1]
+    assert (last.mrr_minor, last.previous_score, last.as_of) == (PAYING.mrr_minor, day.score, day.as_of)
+
+
+def test_a_risk_waits_for_the_model_that_knows_the_snapshot_it_is_compared_with(rig: Rig) -> None:
+    rig.day(SUNDAY, PAYING)
+    rig.day(MONDAY, PAYING)  # at once: nothing was learned of Sunday yet
+    assert [score.newest for score in rig.health("day")] == [True, True]
+    (first,) = rig.churn()
+    assert (first.as_of, first.previous_day) == ((SUNDAY + 1) * DAY_MS, None)
+
+    prior = ChurnModel.prior(ChurnPolicy())
+    snapshot = ModelSnapshot(
+        model=MODEL_NAME,
+        model_version=1,
+        trained_through=SUNDAY,
+        horizon_days=30,
+        is_prior=True,
+        quality=Quality(),
+        parameters=prior.to_parameters(),
+        river_version=RIVER_VERSION,
+        tested=[Served(day=SUNDAY, intercept=-2.0, weights={})],
+    )
+    rig.machine.model.load(snapshot)
+    rig.part.flush()
+    second = rig.churn()[-1]
+    assert (second.as_of, second.previous_day) == ((MONDAY + 1) * DAY_MS, SUNDAY)
+    assert second.previous_probability == pytest.approx(1 / (1 + exp(2.0)))
+
+    rig.day(MONDAY + 1, PAYING)
+    assert (len(rig.churn()), rig.churn()[-1].previous_probability) == (3, second.previous_probability)
+    rig.part.flush()
+    assert (len(rig.churn()), rig.health("live")) == (3, [])
+
+
+def test_a_day_of_which_newer_values_are_known_is_not_the_newest_score(rig: Rig) -> None:
+    rig.step(daily(PAYING, MONDAY), live(PAYING, (MONDAY + 1) * DAY_MS + 9, "e"))
+    rig.day(MONDAY)
+    assert ([score.newest for score in rig.health("day")], rig.churn()) == ([False], [])
+    rig.part.flush()
+    assert [score.trigger_event_id for score in rig.health("live")] == ["e"]
+    assert len(rig.churn()) == 1
+
+
+def test_restated_values_of_the_day_give_the_same_newest_score_before_and_after_it_is_scored() -> None:
+    values = (daily(PAYING, MONDAY), daily(RevenueValues(paying=True, mrr_minor=7_000), MONDAY, revision=1))
+    marks = [DayClosed(domain=domain, day=MONDAY) for domain in DOMAINS]
+    found = []
+    for order in ((*values, *marks), (values[0], *marks, values[1])):
+        rig = Rig()
+        rig.step(*order)
+        rig.part.flush()
+        found.append((replace(rig.health("live")[-1], version=0), replace(rig.churn()[-1], version=0)))
+    assert found[0] == found[1]
+    assert found[0][0].mrr_minor == 7_000
 
 
 @pytest.mark.parametrize("day", range(SUNDAY, SUNDAY + 7))

@@ -1,9 +1,11 @@
 """What an error of ClickHouse or of its driver means to the writer."""
 
+import socket
 import struct
 from urllib.parse import urlsplit
 
 import pytest
+from clickhouse_connect.driver import options
 from clickhouse_connect.driver.exceptions import (
     ClickHouseError,
     DatabaseError,
@@ -13,9 +15,10 @@ from clickhouse_connect.driver.exceptions import (
     StreamFailureError,
 )
 
+from streams.config import load_settings
 from streams.errors import ConfigurationError, PoisonError, TransientError, ZeloError
 from streams.sinks.backend import BlockTooLargeError
-from streams.sinks.clickhouse import CONFIGURATION, POISON, TOO_LARGE, endpoint, translated
+from streams.sinks.clickhouse import CONFIGURATION, POISON, TOO_LARGE, connect, endpoint, translated
 
 TRANSIENT = {
     3: "UNEXPECTED_END_OF_FILE",
@@ -98,3 +101,14 @@ def test_the_url_says_where(url: str, expected: tuple[str, int, bool]) -> None:
 def test_another_url_is_refused_with_the_settings_name(url: str) -> None:
     with pytest.raises(ConfigurationError, match="ZELO_CLICKHOUSE_URL"):
         endpoint(urlsplit(url))
+
+
+def test_the_driver_is_spared_the_search_for_data_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would import pandas with the first block."""
+    for name in ("pd", "pd_time_test"):
+        monkeypatch.delitem(vars(options), name, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(ClickHouseError):
+        connect(load_settings(clickhouse_url=f"http://127.0.0.1:{port}"))
+    assert options.pd is None

@@ -19,7 +19,7 @@ from streams.engine.counters import Counters
 from streams.engine.health import Holding, Pulse
 from streams.errors import ConfigurationError
 from streams.page import Page
-from streams.telemetry import TELEMETRY, Vitals, WorkerCollector
+from streams.telemetry import MODEL, TELEMETRY, ModelVitals, Vitals, WorkerCollector
 
 HERE = TP("usage", 3)
 NOTHING = Vitals(alive=True, ready=True, recovery_remaining=0, standby_remaining=0, tables={})
@@ -42,7 +42,7 @@ def test_every_counter_has_the_value_of_its_field() -> None:
 
 
 def test_lag_is_told_in_records_and_seconds_by_partition() -> None:
-    counters = Counters(lag={HERE: 7}, late_seconds={HERE: 2.5})
+    counters = Counters(lag={HERE: 7}, lag_seconds={HERE: 2.5})
     found = text_of(counters)
     assert 'zelo_consumer_lag{partition="3",topic="usage"} 7.0' in found
     assert 'zelo_consumer_lag_seconds{partition="3",topic="usage"} 2.5' in found
@@ -52,6 +52,26 @@ def test_the_age_of_the_last_commit_is_told_from_the_first_on(monkeypatch: pytes
     monkeypatch.setattr(telemetry, "monotonic", lambda: 100.0)
     assert not any("commit_age" in line for line in text_of(Counters()))
     assert "zelo_commit_age_seconds 40.0" in text_of(Counters(last_commit_at_monotonic=60.0))
+
+
+def test_of_the_churn_model_is_told_what_this_worker_knows() -> None:
+    assert [line for line in text_of(Counters()) if "churn" in line] == [
+        "zelo_churn_models_refused_total 0.0",
+        "zelo_churn_changes_total 0.0",
+    ]
+    knows = ModelVitals(*range(7, 7 + len(MODEL)))  # type: ignore[arg-type]
+    found = text_of(Counters(), NOTHING._replace(model=knows))
+    for number, figure in enumerate(MODEL, start=7):
+        name = f"{figure.name}_total" if figure.kind == "counter" else figure.name
+        assert f"{name} {number}.0" in found
+
+
+def test_the_churn_model_is_looked_at_whenever_the_worker_is_asked() -> None:
+    model, days = ModelVitals(), iter([3, None])
+    model.asks(lambda vitals: setattr(vitals, "trained_through", next(days)))
+    vitals = NOTHING._replace(model=model)
+    assert "zelo_churn_trained_through_days 3.0" in text_of(Counters(), vitals)
+    assert not any("trained_through" in line for line in text_of(Counters(), vitals))
 
 
 def test_what_a_worker_is_asked_for_is_told_by_table() -> None:
@@ -79,7 +99,7 @@ class Worker:
         self.pulse = Pulse(alive=True, late_seconds=0.0, commit_age_seconds=1.0)
         self.ready, self.remaining = True, 0
         engine = SimpleNamespace(counters=Counters(lag={HERE: 0, TP("usage", 4): 0}))
-        self.zelo: Any = SimpleNamespace(app=SimpleNamespace(engine=engine))
+        self.zelo: Any = SimpleNamespace(app=SimpleNamespace(engine=engine), model=ModelVitals())
         monkeypatch.setattr(pages.health, "pulse", lambda _: self.pulse)
         monkeypatch.setattr(pages.health, "is_ready", lambda _: self.ready)
         monkeypatch.setattr(pages.health, "recovery_remaining", lambda _: (self.remaining, 0))
