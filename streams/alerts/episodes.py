@@ -17,14 +17,14 @@ from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct, field
 
-from streams.alerts.rules import Facts, Trigger
+from streams.alerts.rules import Course, Facts, Trigger
 from streams.metrics.days import DAY_MS
 
 Step = Literal["opened", "updated", "resolved"]
 
 
 class Patience(Protocol):
-    """How a rule goes about its episodes; the attributes are those of `streams.alerts.rules.Rule`."""
+    """How a rule that is no `Course` goes about its episodes; the attributes are the same."""
 
     @property
     def cooldown_days(self) -> int | None: ...
@@ -74,7 +74,7 @@ class Episode(Struct):
         return self.resolved_at is None
 
 
-def advance(episode: Episode | None, rule: Patience, sight: Sight) -> tuple[Episode | None, Step | None]:
+def advance(episode: Episode | None, rule: Course | Patience, sight: Sight) -> tuple[Episode | None, Step | None]:
     """The newest episode of a cause after a score, and the step it takes, if any; to be told unless it is silent.
 
     Args:
@@ -96,7 +96,7 @@ def _begin(sight: Sight) -> tuple[Episode | None, Step | None]:
     return Episode(sight.at, told=sight.trigger.facts, silent=sight.muted), "opened"
 
 
-def _go_on(episode: Episode, rule: Patience, sight: Sight) -> Step | None:
+def _go_on(episode: Episode, rule: Course | Patience, sight: Sight) -> Step | None:
     if sight.ending is not None:
         episode.resolved_at = sight.at
         episode.steps += 1
@@ -115,7 +115,7 @@ def _go_on(episode: Episode, rule: Patience, sight: Sight) -> Step | None:
     return "updated"
 
 
-def _again(episode: Episode, resolved_at: int, rule: Patience, sight: Sight) -> Episode | None:
+def _again(episode: Episode, resolved_at: int, rule: Course | Patience, sight: Sight) -> Episode | None:
     if sight.ending is not None:
         episode.waiting = None
     trigger, waiting = sight.trigger, episode.waiting

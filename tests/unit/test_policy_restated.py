@@ -196,7 +196,7 @@ def test_subscriptions_older_than_what_is_kept_follow_from_there_on() -> None:
     assert_told_exactly(machine)
 
 
-def test_a_release_that_counts_as_before_leaves_the_settled_steps_and_their_reasons() -> None:
+def settled_past_due() -> tuple[RevenueFold, RevenueState]:
     """Past due in the last millisecond that is settled: its step is where one of a changed policy would be."""
     fold, invoice = RevenueFold(RevenuePolicy(past_due_days=5), Days()), {"invoice_id": "i", "subscription_id": "s"}
     state, last = fold.new(), (DAY_MS - 1) / DAY_MS
@@ -208,12 +208,25 @@ def test_a_release_that_counts_as_before_leaves_the_settled_steps_and_their_reas
         fold.apply(state, one, int(one.occurred_at))
     fold.pass_time(state, (START + 40) * DAY_MS)
     fold.forget(state, START + 11 + 90)
-    told, steps = fold.movements("c", state), [*state.steps]
+    told = fold.movements("c", state)
     assert (told[-1].event_id, told[-1].churn_reason, told[-1].effective_at) == ("b", "past_due", due + 5 * DAY_MS)
     assert state.settled_before == told[-1].effective_at + 1
+    return fold, state
+
+
+def test_a_release_that_counts_as_before_leaves_the_settled_steps_and_their_reasons() -> None:
+    fold, state = settled_past_due()
+    told, steps = fold.movements("c", state), [*state.steps]
     state.receipts_by = None  # as an earlier release left it
     fold.follow(state)
     assert (fold.movements("c", state), state.steps) == (told, steps)
+
+
+def test_a_step_of_the_last_settled_instant_that_the_new_policy_does_not_make_goes() -> None:
+    _, state = settled_past_due()
+    fold = RevenueFold(RevenuePolicy(), Days())
+    fold.follow(state)
+    assert [(one.movement, one.amount_minor) for one in fold.movements("c", state)] == [("new", 400)]
 
 
 def test_customers_that_did_not_count_begin_where_facts_begin() -> None:
