@@ -97,7 +97,7 @@ class BatchConsumer(CommittingConsumer):
     def _has_room(self, tp: TP) -> bool:
         if self._rest_until.get(tp, 0.0) > monotonic():
             return False
-        limit = self.settings.most_queued
+        limit = self.settings.queue_batches
         if any(channel.queue.qsize() >= limit for channel in self._channels(tp)):
             return False
         return bool(self.engine.gate(tp))

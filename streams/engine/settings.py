@@ -27,8 +27,6 @@ class EngineSettings:
         small_batch_records: a batch below this size makes its partition linger before the next one.
         linger_seconds: how long; bounds the batches per second of one partition.
         queue_batches: batches waiting before one agent; then its partitions are left undrained.
-        queue_records: as many full batches as make so many records are enough, too (two at least): what waits long is
-            out of the processor's caches when its turn comes.
         fetch_max_wait_seconds: how long the broker may hold a fetch open. aiokafka keeps one fetch per
             broker in flight, so this is also the most a drained partition waits for an idle one.
         fetch_partition_bytes: of one partition in one fetch; must hold the largest message.
@@ -67,7 +65,6 @@ class EngineSettings:
     small_batch_records: int = 500
     linger_seconds: float = 0.01
     queue_batches: int = 16
-    queue_records: int = 20_000
     fetch_max_wait_seconds: float = 0.025
     fetch_partition_bytes: int = 4 * 1024 * 1024
     commit_interval_seconds: float = 1.0
@@ -137,11 +134,6 @@ class EngineSettings:
     def decoded_states_per_partition(self) -> int:
         """Share of one partition."""
         return -(-self.decoded_states // self.partitions)
-
-    @property
-    def most_queued(self) -> int:
-        """Batches that may wait before one agent."""
-        return min(self.queue_batches, max(2, self.queue_records // self.batch_records))
 
     @property
     def join_patience_seconds(self) -> float:

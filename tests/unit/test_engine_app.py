@@ -98,9 +98,3 @@ def test_a_batch_topic_hands_bytes_on_untouched() -> None:
 def test_a_wrong_setting_is_named(wrong: dict[str, object], setting: str) -> None:
     with pytest.raises(ConfigurationError, match=setting):
         EngineSettings(**({"bootstrap": "a:1"} | wrong))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("batch_records, queued", [(5000, 4), (500, 16), (1, 16), (100_000, 2)])
-def test_full_batches_wait_in_small_numbers_and_small_ones_up_to_a_limit(batch_records: int, queued: int) -> None:
-    settings = EngineSettings("a:1", batch_records=batch_records, queue_batches=16, queue_records=20_000)
-    assert settings.most_queued == queued
