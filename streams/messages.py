@@ -10,14 +10,29 @@ from typing import Any, NamedTuple
 from schemas.registry import DEAD_LETTERS, Topic
 from streams.app import Zelo
 from streams.engine.counters import Counters
-from streams.engine.guard import Poison, decode
+from streams.engine.guard import Poison, decode, judged, readable
 from streams.engine.table import StateTable
+from streams.metrics.domain import MOST_ALONE
 
 Step = Callable[[Any, int, Any], Iterator[None] | None]
+Steps = Callable[[Any, Sequence[int], Sequence[Any]], tuple[int, Iterator[None]] | None]
 Many = Callable[[Sequence[Any]], list[Any]]
 Dead = Callable[[Any, int], None]
 Done = Callable[[Any, Any], None]
 _THROUGH = object()
+
+
+class Runs(NamedTuple):
+    """What is done with a run of records at less cost than with each.
+
+    Attributes:
+        many: gives the messages of all, as the decoder gives each; raises when it would for one (engine/guard.py).
+        steps: `steps(partition, offsets, messages)`, what `step` does with each; gives how many it has taken in where
+            the next one asks for pieces of work first, and those.
+    """
+
+    many: Many
+    steps: Steps
 
 
 class _Pieces(NamedTuple):
@@ -39,7 +54,7 @@ def serve(
     step: Step,
     dead: Dead = ignore,
     done: Done = ignore,
-    many: Many | None = None,
+    runs: Runs | None = None,
 ) -> None:
     """Declares the agent of a topic.
 
@@ -51,7 +66,7 @@ def serve(
         step: `step(partition, offset, message)`; gives pieces of work to be done before it takes the message in.
         dead: `dead(partition, offset)`, told of every record that could not be read.
         done: `done(topic-partition, partition)`, told after every run of a batch.
-        many: what `decoder` does with all records of a run, at less cost (engine/guard.py).
+        runs: what these do, for a run.
     """
     engine = zelo.app.engine
     server = _Server(
@@ -63,7 +78,7 @@ def serve(
         engine.counters,
         zelo.name(DEAD_LETTERS),
         engine.settings.producer_request_bytes,
-        many,
+        runs,
     )
     zelo.app.agent(zelo.source(topic), name=f"zelo.{table.name}")(server.agent)
 
@@ -80,7 +95,7 @@ class _Server:
     counters: Counters
     letters: str
     largest: int
-    many: Many | None = None
+    runs: Runs | None = None
 
     async def agent(self, stream: Any) -> None:
         async for event in stream.noack().events():
@@ -93,13 +108,29 @@ class _Server:
 
     def _take(self, event: Any, run: Any) -> _Pieces | None:
         with self.table.batch(event, run) as (part, records):
-            for place, (record, found) in enumerate(decode(records, self.decoder, many=self.many)):
-                if isinstance(found, Poison):
-                    self._bury(part, record, found)
-                elif (work := self.step(part, record.offset, found)) is not None:
-                    self.table.took(place)
-                    return _Pieces(work, len(records) - place)
+            stopped = self._step_through(part, records)
+            if stopped is not None:
+                taken, work = stopped
+                self.table.took(taken)
+                return _Pieces(work, len(records) - taken)
         self.done(event.message.tp, part)
+        return None
+
+    def _step_through(self, part: Any, records: Sequence[Any]) -> tuple[int, Iterator[None]] | None:
+        """Takes records in; gives how many it has taken, and the work that the next one asks for."""
+        if self.runs is None:
+            found = decode(records, self.decoder)
+        elif (messages := readable(records, self.runs.many)) is not None:
+            return self.runs.steps(part, [record.offset for record, _ in zip(records, messages, strict=True)], messages)
+        else:
+            found = judged(records, self.decoder)
+        for place, (record, message) in enumerate(found):
+            if place == MOST_ALONE:
+                return place, iter(())
+            if isinstance(message, Poison):
+                self._bury(part, record, message)
+            elif (work := self.step(part, record.offset, message)) is not None:
+                return place, work
         return None
 
     def _bury(self, part: Any, record: Any, poison: Poison) -> None:

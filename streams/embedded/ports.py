@@ -1,8 +1,13 @@
 """Free TCP ports, of the loopback interface unless told otherwise, for children that cannot be asked to pick one."""
 
 import socket
+from random import SystemRandom
 
 LOOPBACK = "127.0.0.1"
+#: Below what systems give to outgoing connections (Linux from 32768, others from 49152): one of those may take a port
+#: in the seconds until the child listens on it.
+_PORTS = range(20_000, 32_768)
+_TRIES = 20
 
 
 def free_port(host: str = LOOPBACK) -> int:
@@ -18,10 +23,17 @@ def free_port(host: str = LOOPBACK) -> int:
         OSError: no such host, or it is not this machine.
     """
     family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+    for port in SystemRandom().sample(_PORTS, _TRIES):
+        with socket.socket(family, kind, protocol) as probe:
+            try:
+                probe.bind((address[0], port, *address[2:]))
+            except OSError:
+                continue
+            return port
     with socket.socket(family, kind, protocol) as probe:
         probe.bind(address)
-        port: int = probe.getsockname()[1]
-        return port
+        found: int = probe.getsockname()[1]
+        return found
 
 
 def reports_taken_address(text: str) -> bool:

@@ -18,6 +18,7 @@ from streams.embedded.process import DEFAULT_LEASH, Leash, Lifeline, Process
 from streams.errors import ZeloError
 
 _READY_POLL_SECONDS = 0.05
+_LAST_WORDS = 500  # characters; a restart mends a death whose reason would stay in the child's log alone
 _log = structlog.get_logger(__name__)
 
 
@@ -245,7 +246,7 @@ class Supervisor:
             since = clock()
             status = await running.process.wait()
             failure = running.failed(f"died ({describe_status(status)})")
-            _log.warning("child_died", child=running.child.name, status=status)
+            _log.warning("child_died", child=failure.name, status=status, last_words=failure.log_tail[-_LAST_WORDS:])
             if self._on_exit is not None:
                 self._on_exit(failure)
             if restart is not None and clock() - since >= restart.stable_seconds:

@@ -32,6 +32,10 @@ Invariants of the tables
         until the replay has passed it.
     T3  A table is changed only between commits, never during one: `table.batch` does not await.
     T4  Memory outlives a rebalance only where nobody else can have written (recovery.py).
+    T5  What is marked for publication is rendered at some time. A save renders it before, or, in a backlog, writes down
+        with the meta record that something is marked: whoever recovers that partition marks all its keys, and in any
+        case those it has further (partition.py). A commit of all there is to read leaves nothing marked, once the end
+        of a backlog is through the worker (settling.py).
 
 Use
     A worker role is one app. Topics exist before it starts (`await create_topics(...)`, changelogs with
@@ -56,7 +60,7 @@ Use
                 async for run in table.runs(event):  # about 20 ms each, when it is this agent's turn
                     with table.batch(event, run) as (part, records):  # never await inside
                         machine.step(part, decode(records, decoder))
-                app.engine.gate.advance(event.message.tp, watermark_ms)
+                app.engine.gate.advance(event.message.tp, watermark_ms, part.applied)
                 event.ack()
 
     An agent must `ack` exactly when it is done with the batch, and must not swallow exceptions: one that

@@ -15,6 +15,7 @@ from mode import CrashingSupervisor
 
 from streams.engine.allocator import keep_freed_memory
 from streams.engine.batches import Positions
+from streams.engine.broadcast import Broadcast
 from streams.engine.checkpoint import Checkpoint
 from streams.engine.collector import calm_collector
 from streams.engine.counters import Counters
@@ -26,8 +27,10 @@ from streams.engine.recovery import BulkTables
 from streams.engine.rhythm import Rhythm
 from streams.engine.services import Publisher, Watch
 from streams.engine.settings import EngineSettings
+from streams.engine.settling import Settling
 from streams.engine.table import StateTable, UnsavedError
 from streams.engine.transport import SCHEME, install
+from streams.engine.watchdog import Sight
 
 
 class Engine:
@@ -42,6 +45,8 @@ class Engine:
         gate: consulted before a partition is drained.
         pace: gives agents their turns.
         rhythm: how often is published and saved.
+        settling: the end of a backlog.
+        broadcasts: what renders depend on; none is made before all are ready.
     """
 
     def __init__(self, settings: EngineSettings, gate: Gate) -> None:
@@ -51,7 +56,9 @@ class Engine:
         self.gate = gate
         self.pace = Pace()
         self.rhythm = Rhythm(settings, self.counters)
+        self.settling = Settling(self.rhythm)
         self.lease = Lease(settings.session_timeout_seconds, settings.request_timeout_seconds)
+        self.broadcasts: list[Broadcast] = []
         self.checkpoint: Checkpoint
         self.waiting_for: list[str] = []
         self._app: Any = None
@@ -66,7 +73,11 @@ class Engine:
             tables=self._tables,
             written=self._written,
             turn=self.pace.turn,
+            behind=self._behind,
+            informed=lambda: all(broadcast.ready.is_set() for broadcast in self.broadcasts),
         )
+        self.checkpoint.settling = self._settles
+        self.checkpoint.rendering.begun = self.settling.rendered
 
     # Faust builds these on first use, and its settings must be complete by then: ask late
 
@@ -75,6 +86,32 @@ class Engine:
             await self.lease.held()
         written: list[Written] = await self._app.producer.write(steps)
         return written
+
+    def batch_records(self, tp: TP) -> int:
+        """How many records of a partition one batch may have."""
+        most = self.settings.batch_records
+        return self.gate.batch_records(tp, most) if isinstance(self.gate, SkewGate) else most
+
+    def _behind(self) -> bool:
+        return self.rhythm.late and any(sight.lag > 0 for sight in self._app.consumer.sights().values())
+
+    def _settles(self) -> bool:
+        if self.settling.lasts and self._is_through():
+            self.settling.through()
+        return self.settling.leaves_out(self._behind())
+
+    def _is_through(self) -> bool:
+        """Whether all that is here has been read, and all that was sent here, and nothing waits but what comes last."""
+        sent = self.checkpoint.sent
+        if self.checkpoint.rendering.waits or any(map(len, self.checkpoint.outboxes)):
+            return False
+        if any(broadcast.end <= sent.get((broadcast.topic, 0), -1) for broadcast in self.broadcasts):
+            return False
+        sights: dict[TP, Sight] = self._app.consumer.sights()
+        return all(
+            sight.lag <= 0 and (sight.committable or 0) > sent.get((tp.topic, tp.partition), -1)
+            for tp, sight in sights.items()
+        )
 
     def _tables(self) -> Iterable[Any]:
         return cast("Iterable[Any]", self._app.tables.values())

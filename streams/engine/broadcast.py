@@ -1,11 +1,13 @@
 """Reads a compacted topic of one partition in every worker, without a consumer group.
 
 First the newest value of each key, from the beginning to where the topic ended at the start; then
-`ready` is set and every further value follows as it comes.
+`ready` is set and every further value follows as it comes. Until then nothing that is marked is rendered: it would be
+with what is known no more, and a worker may have all its customers marked when it starts (partition.py).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from time import monotonic
 from typing import Any, cast
 
 import faust
@@ -15,6 +17,7 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from mode import Service
 
 from streams.engine.offsets import raise_to_high_watermarks
+from streams.errors import TransientError
 
 _POLL_MS = 500
 
@@ -27,18 +30,30 @@ class Broadcast(Service):
         topic: compacted, one partition.
         on_value: called with key, value (empty when the key was deleted) and offset, in this order of
             offsets. What it raises ends the worker.
+        on_read: called behind every run of values that were read at once. The same.
 
     Attributes:
         ready: set when every value that existed at the start has been given.
+        end: offset behind the last that was given.
     """
 
-    def __init__(self, app: faust.App, topic: str, on_value: Callable[[bytes, bytes, int], None]) -> None:
+    def __init__(
+        self,
+        app: faust.App,
+        topic: str,
+        on_value: Callable[[bytes, bytes, int], None],
+        on_read: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(beacon=app.beacon)
         self.app = app
         self.topic = topic
         self.on_value = on_value
+        self.on_read = on_read
         self.ready = asyncio.Event()
+        self.end = 0
         cast(Any, app)._extra_services.append(self)
+        self._engine = cast(Any, app).engine
+        self._engine.broadcasts.append(self)
 
     @Service.task
     async def _follow(self) -> None:
@@ -49,9 +64,9 @@ class Broadcast(Service):
             consumer.assign([here])
             await self._catch_up(consumer, here)
             self.ready.set()
+            self._engine.checkpoint.wanted.set()  # what was marked has waited for it
             while not self.should_stop:
-                for record in await self._next(consumer):
-                    self.on_value(record.key or b"", record.value or b"", record.offset)
+                self._give(await self._next(consumer))
         finally:
             await consumer.stop()
 
@@ -59,19 +74,28 @@ class Broadcast(Service):
         ends = await raise_to_high_watermarks(consumer._client, await consumer.end_offsets([here]))
         await consumer.seek_to_beginning(here)
         newest: dict[bytes, Any] = {}
+        limit, began = self._engine.settings.recovery_timeout_seconds, monotonic()
         while not self.should_stop and await consumer.position(here) < ends[here]:
+            if monotonic() - began > limit:
+                raise TransientError(f"{self.topic} not read to its end after {limit:.0f} s")
             for record in await self._next(consumer):
                 newest.pop(record.key or b"", None)  # so that the order is that of offsets
                 newest[record.key or b""] = record
-        for key, record in newest.items():
-            self.on_value(key, record.value or b"", record.offset)
+        self._give(newest.values())
+
+    def _give(self, records: Collection[Any]) -> None:
+        for record in records:
+            self.on_value(record.key or b"", record.value or b"", record.offset)
+            self.end = record.offset + 1
+        if records:
+            self.on_read()
 
     async def _next(self, consumer: Any) -> list[Any]:
         found = await consumer.getmany(timeout_ms=_POLL_MS)
         return [record for records in found.values() for record in records]
 
     def _consumer(self) -> AIOKafkaConsumer:
-        settings, conf = cast(Any, self.app).engine.settings, self.app.conf
+        settings, conf = self._engine.settings, self.app.conf
         return AIOKafkaConsumer(
             bootstrap_servers=settings.brokers,
             enable_auto_commit=False,

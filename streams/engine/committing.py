@@ -20,6 +20,9 @@ from streams.engine.counters import Counters
 from streams.engine.rhythm import rest
 from streams.engine.settings import EngineSettings
 
+#: Of a worker that ends; chosen: half of what is left to it before it is killed (cli/processes.py).
+_LAST_RENDER_SECONDS = 10.0
+
 
 class CommittingConsumer(driver.Consumer):
     """A Faust consumer that commits through the checkpoint."""
@@ -84,6 +87,11 @@ class CommittingConsumer(driver.Consumer):
             return False  # nothing is committed past an error
         # who waits may give up; the save goes on, and if it fails the worker ends all the same
         return await asyncio.shield(self._save(tps))
+
+    async def on_stop(self) -> None:
+        self.engine.checkpoint.leaving(_LAST_RENDER_SECONDS)
+        await self.force_commit()  # stock waits for one that is under way instead, and that may have rendered nothing
+        await super().on_stop()
 
     async def _save(self, tps: Any) -> bool:
         try:

@@ -91,16 +91,15 @@ class BatchConsumer(CommittingConsumer):
     def _drainable(self) -> tuple[set[TP], bool]:
         """Partitions to drain now, and whether any is held back for a moment."""
         active = self._get_active_partitions()
-        wanted = {tp for tp in active if self._is_changelog_tp(tp) or self._has_room(tp)}
+        changelogs = {tp for tp in active if self._is_changelog_tp(tp)}
+        wanted = changelogs | self.engine.gate(tp for tp in active - changelogs if self._has_room(tp))
         return wanted, len(wanted) < len(active)
 
     def _has_room(self, tp: TP) -> bool:
         if self._rest_until.get(tp, 0.0) > monotonic():
             return False
         limit = self.settings.queue_batches
-        if any(channel.queue.qsize() >= limit for channel in self._channels(tp)):
-            return False
-        return bool(self.engine.gate(tp))
+        return all(channel.queue.qsize() < limit for channel in self._channels(tp))
 
     def _channels(self, tp: TP) -> Any:
         return cast(Any, self.app.topics)._tp_index.get(tp, ())
@@ -202,16 +201,18 @@ class BatchConsumer(CommittingConsumer):
 
     def sights(self) -> dict[TP, Sight]:
         """What the watchdog looks at: every source partition of this worker."""
-        return {tp: self._sight(tp) for tp in self.positions.tracks() if not self._is_changelog_tp(tp)}
+        sources = [tp for tp in self.positions.tracks() if not self._is_changelog_tp(tp)]
+        free = self.engine.gate(sources)
+        return {tp: self._sight(tp, tp not in free) for tp in sources}
 
-    def _sight(self, tp: TP) -> Sight:
+    def _sight(self, tp: TP, held: bool) -> Sight:
         stands = self.positions.stands(tp)
         high = self._readable_end(tp)
         # a log that ends before us is as bad as one that we do not read
         away = 0 if high is None or stands is None else abs(high - stands)
         track, committed = self.positions.track(tp), self.committed(tp)
         committed = track.begin if committed is None else committed
-        return Sight(stands, away, track.applied, not self.engine.gate(tp), committed)
+        return Sight(stands, away, track.applied, held, committed)
 
     # ------------------------------------------------------------- seeking
 
@@ -247,7 +248,7 @@ class BatchConsumer(CommittingConsumer):
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         checkpoint, lease = self.engine.checkpoint, self.engine.lease
-        checkpoint.leaving()
+        checkpoint.leaving(self._patience() / 2)
         # super() stops the flow and clears the queues. Agents may still be inside a batch, perhaps
         # stuck in an external call: we do not wait for them (stream_wait_empty is off), the batch is
         # unacknowledged and will be read again. What they did acknowledge is committed now (I8), behind

@@ -29,6 +29,7 @@ class Counters:
         lag: records on the broker after the committed offset, per source partition.
         lag_seconds: for how long the oldest of them has been there, as far as this worker knows (lateness.py).
         late_seconds: the same from the committable offset, to which the work has come: what the rhythm goes by.
+        backlog_seconds: until all that waits is done, at the present pace (backlog.py); the rhythm goes by it, too.
     """
 
     batches: int = 0
@@ -55,6 +56,7 @@ class Counters:
     lag: dict[TP, int] = field(default_factory=dict)
     lag_seconds: dict[TP, float] = field(default_factory=dict)
     late_seconds: dict[TP, float] = field(default_factory=dict)
+    backlog_seconds: float = 0.0
 
     @property
     def activity(self) -> int:

@@ -100,7 +100,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     ) -> dict[TP, RawBatch]:
         fetcher = consumer._fetcher
         subscriptions = fetcher._subscriptions
-        cap = self._settings().batch_records
+        cap = cast(Any, self.app).engine.batch_records
         deadline = monotonic() + (timeout or 0.0)
         # the context tells the coordinator that we poll, even while every partition is held back
         with subscriptions.fetch_context():
@@ -179,8 +179,10 @@ def _no_changelog(tp: TP) -> bool:
     return False
 
 
-def _drain(fetcher: Any, wanted: set[TP], cap: int, is_changelog: Callable[[TP], bool] = _no_changelog) -> Drained:
-    """Takes what is fetched of each partition: at most `cap` records, of a changelog all of it, still packed."""
+def _drain(
+    fetcher: Any, wanted: set[TP], cap: Callable[[TP], int], is_changelog: Callable[[TP], bool] = _no_changelog
+) -> Drained:
+    """Takes what is fetched of each partition: at most `cap(tp)` records, of a changelog all of it, still packed."""
     drained: Drained = {}
     assignment = fetcher._subscriptions.subscription.assignment
     for aiotp in list(fetcher._records):
@@ -191,7 +193,7 @@ def _drain(fetcher: Any, wanted: set[TP], cap: int, is_changelog: Callable[[TP],
             continue
         result = fetcher._records[aiotp]
         if type(result) is FetchResult:
-            batch = _take(fetcher, aiotp, result, assignment, None if is_changelog(tp) else cap)
+            batch = _take(fetcher, aiotp, result, assignment, None if is_changelog(tp) else cap(tp))
             if batch is not None:
                 drained[tp] = batch
         elif drained:

@@ -10,16 +10,19 @@ ten times as long.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from time import monotonic
 from typing import NamedTuple, Protocol
 
 from faust.types import TP
 
+from streams.engine.density import Density
+
 
 class Gate(Protocol):
-    """A predicate: may this partition be drained now?"""
+    """Tells which partitions may be drained now: asked of all at once, as often as something may have changed."""
 
-    def __call__(self, tp: TP) -> bool: ...
+    def __call__(self, tps: Iterable[TP]) -> set[TP]: ...
 
 
 class Standing(NamedTuple):
@@ -40,17 +43,20 @@ class Standing(NamedTuple):
 
 #: Batches in flight whose time is not known yet, while a sibling is behind: one in work, one waiting.
 _BATCHES_AHEAD = 2
+#: Of the distance allowed; so much time may one batch bring.
+_BATCH_SHARE = 1 / 7
 #: The patience with a sibling that does not move is this much longer while the worker does.
 _WHILE_BUSY = 10
 
 
-def always_open(tp: TP) -> bool:
+def always_open(tps: Iterable[TP]) -> set[TP]:
     """The gate of an app without co-partitioned inputs."""
-    return True
+    return set(tps)
 
 
 @dataclass(slots=True)
 class _Sibling:
+    density: Density
     watermark_ms: int | None = None
     standing: Standing | None = None
     moved_at: float = 0.0
@@ -102,22 +108,34 @@ class SkewGate:
             for tp in ours
         }
 
-    def advance(self, tp: TP, watermark_ms: int) -> None:
-        """Called by the agent after each batch with the partition's watermark; it never moves back."""
+    def batch_records(self, tp: TP, most: int) -> int:
+        """How many records of a partition a batch may have, so that it takes none too far ahead."""
         sibling = self._siblings.get(tp)
-        if sibling is not None and (sibling.watermark_ms is None or watermark_ms > sibling.watermark_ms):
+        return most if sibling is None else sibling.density.batch(most)
+
+    def advance(self, tp: TP, watermark_ms: int, offset: int) -> None:
+        """Called by the agent after each run with the watermark, which never moves back, and the last offset."""
+        sibling = self._siblings.get(tp)
+        if sibling is None:
+            return
+        sibling.density.note(offset, watermark_ms)
+        if sibling.watermark_ms is None or watermark_ms > sibling.watermark_ms:
             sibling.watermark_ms = watermark_ms
             sibling.moved_at = self._clock()
 
-    def __call__(self, tp: TP) -> bool:
-        own, standing = self._siblings.get(tp), self._standing
-        if own is None or standing is None:
-            return True
+    def __call__(self, tps: Iterable[TP]) -> set[TP]:
+        if self._standing is None:
+            return set(tps)
         self._look_at_worker()
-        slow = [sibling for other, sibling in self._others[tp] if self._is_busy(sibling, standing(other))]
+        standing = cache(self._standing)  # each is asked once, though all its siblings want to know
+        busy = cache(lambda tp: self._is_busy(self._siblings[tp], standing(tp)))
+        return {tp for tp in tps if tp not in self._siblings or self._is_open(tp, standing, busy)}
+
+    def _is_open(self, tp: TP, standing: Callable[[TP], Standing], busy: Callable[[TP], bool]) -> bool:
+        slow = [sibling for other, sibling in self._others[tp] if busy(other)]
         if slow and standing(tp).in_flight >= _BATCHES_AHEAD:
             return False
-        return all(self._is_near(own, sibling) for sibling in slow)
+        return all(self._is_near(self._siblings[tp], sibling) for sibling in slow)
 
     def _look_at_worker(self) -> None:
         activity = self._activity()
@@ -139,4 +157,4 @@ class SkewGate:
         return other.watermark_ms is not None and own.watermark_ms - other.watermark_ms <= self.max_skew_ms
 
     def _new(self) -> _Sibling:
-        return _Sibling(moved_at=self._clock())
+        return _Sibling(Density(round(self.max_skew_ms * _BATCH_SHARE)), moved_at=self._clock())

@@ -76,10 +76,7 @@ class Poison(NamedTuple):
 
 
 def decode(
-    records: Sequence[Any],
-    decoder: Callable[[Any], E],
-    stage: str = "decode",
-    many: Callable[[Sequence[Any]], list[E]] | None = None,
+    records: Sequence[Any], decoder: Callable[[Any], E], stage: str = "decode"
 ) -> Iterable[tuple[Any, E | Poison]]:
     """Decodes each record, in order; pairs it with its event, or with a `Poison` in its place.
 
@@ -88,21 +85,36 @@ def decode(
         decoder: from a `Record` to an event; raises for what it cannot read. It is asked again for every record of
             a batch in which it cannot read one.
         stage: named in the dead letter.
-        many: gives the events of all records at less cost, and raises when `decoder` would for one of them.
 
     Raises:
         TransientError, ConfigurationError: as raised by the decoder.
     """
+    events = readable(records, lambda run: [decoder(record) for record in run])
+    return judged(records, decoder, stage) if events is None else zip(records, events, strict=True)
+
+
+def readable(records: Sequence[Any], many: Callable[[Sequence[Any]], list[E]]) -> list[E] | None:
+    """The events of all records, as by far the most batches give them; None when one cannot be read.
+
+    Args:
+        records: of a batch.
+        many: gives the events of all, and raises when the decoder would for one of them (then: `judged`).
+
+    Raises:
+        TransientError, ConfigurationError: as raised by `many`.
+    """
     try:
-        clean = [decoder(record) for record in records] if many is None else many(records)  # by far the most are
-        return zip(records, clean, strict=True)
+        return many(records)
     except (TransientError, ConfigurationError):
         raise
     except Exception:  # noqa: BLE001 - looked for, one by one
-        return _judged(records, decoder, stage)
+        return None
 
 
-def _judged(records: Sequence[Any], decoder: Callable[[Any], E], stage: str) -> Iterator[tuple[Any, E | Poison]]:
+def judged(
+    records: Sequence[Any], decoder: Callable[[Any], E], stage: str = "decode"
+) -> Iterator[tuple[Any, E | Poison]]:
+    """What `decode` gives, one by one."""
     where = f"{decoder.__module__}.{getattr(decoder, '__qualname__', type(decoder).__qualname__)}"
     for record in records:
         try:

@@ -7,6 +7,9 @@ before they are met again, only a few are kept: that takes less memory, and what
 
 In front of every value stand the source offset up to which it is right and its writer (staging.PREFIX); the record
 under the key `META_KEY` says the same of the whole partition and completes the flush. No method awaits anything.
+
+A flush may leave keys marked for publication: then its meta record says so, and who recovers from it marks all keys.
+What is `ahead` in the log of a torn flush is marked as soon as the replay, which passes it over, is as far.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -28,6 +31,9 @@ _CROWDED = 4
 #: More than a machine holds at once between `get` and `put`.
 _LEAST_DECODED = 16
 _NOTHING_READ = (None, None)
+#: In front of the payload of a meta record whose flush left keys marked. No version is 255 (states.py), so who knows
+#: no marks takes it for that of a newer release, and says so.
+_MARKED = b"\xc1\xff"
 #: In memory nobody asks how far a value is.
 _NO_PREFIX = bytes(PREFIX.size)
 
@@ -73,6 +79,7 @@ class Partition(Generic[S, M]):
         self._read: tuple[str | None, S | None] = _NOTHING_READ
         self._dirty: dict[str, S | None] = {}  # with the state, while it is the one that is decoded
         self._marked: dict[str, None] = {}
+        self._saved_marked = False
         self._recovered: dict[str, int] = {}
         self._horizon = -1
         self._deleted: dict[str, None] = {}
@@ -125,7 +132,7 @@ class Partition(Generic[S, M]):
         return len(self._stored)
 
     def ahead(self, key: str, offset: int) -> bool:
-        """Whether the recovered state of `key` already contains source `offset` and its outputs are out."""
+        """Whether the recovered state of `key` already contains source `offset`; what was emitted then is out."""
         return offset <= self._horizon and offset <= self._recovered.get(key, -1)
 
     def emit(
@@ -156,6 +163,7 @@ class Partition(Generic[S, M]):
         self.applied = max(self.applied, offset)
         if self.applied >= self._horizon >= 0:
             self._dirty |= dict.fromkeys(self._recovered)  # so that the next flush completes them
+            self._marked |= dict.fromkeys(self._recovered)  # not before: the rest was not as far as they are
             self._horizon, self._recovered = -1, {}
 
     def load(self, records: Sequence[Logged]) -> None:
@@ -182,8 +190,9 @@ class Partition(Generic[S, M]):
         log, self._staging = self._staging, Staging()
         left = log.end()
         if log.meta is not None:
-            self.meta = self._codec.meta.decode(log.meta)
-        self.applied = self.saved = log.applied
+            self._saved_marked = log.meta.startswith(_MARKED)
+            self.meta = self._codec.meta.decode(log.meta.removeprefix(_MARKED))
+        self.applied = self.saved = self.offset = log.applied
         stored: dict[str, Any] = log.complete
         if b"" in log.versions:  # a key was deleted
             stored = {name: value for name, value in stored.items() if len(value) > PREFIX.size}
@@ -196,6 +205,8 @@ class Partition(Generic[S, M]):
         self._dirty = dict.fromkeys(left.torn)
         self._recovered = {name: version.offset for name, version in left.ahead.items()}
         self._horizon = max(self._recovered.values(), default=-1)
+        if self._saved_marked:
+            self._marked = dict.fromkeys(name for name in stored if name not in left.ahead)
         self.live = True
         self.advance(self.applied)
 
@@ -209,6 +220,11 @@ class Partition(Generic[S, M]):
         """Keys marked by `publish`."""
         return len(self._marked)
 
+    @property
+    def left_marks(self) -> bool:
+        """Whether the last flush says that it left keys marked."""
+        return self._saved_marked
+
     def render_marked(self, most: int | None = None) -> None:
         """Turns marks of `publish` into outputs, those set first at first; all of them unless told how many."""
         keys = list(islice(self._marked, most))
@@ -216,6 +232,13 @@ class Partition(Generic[S, M]):
             del self._marked[key]
         if self._render is not None:
             for key in keys:
+                self._render(self, key)
+
+    def render_stateless(self) -> None:
+        """Renders what is marked and has no state, so that a flush that leaves the other marks loses none."""
+        for key in [key for key in self._marked if key not in self._stored]:
+            del self._marked[key]
+            if self._render is not None:
                 self._render(self, key)
 
     def take_outputs(self, marked: bool = True) -> list[Output]:
@@ -227,7 +250,8 @@ class Partition(Generic[S, M]):
 
     def take_state(self) -> tuple[list[tuple[bytes, bytes | None]], bytes] | None:
         """What this commit saves: keys and tombstones, and the meta record that completes them; or None."""
-        if not self._dirty and self.applied == self.saved and not self.worked:
+        marked = bool(self._marked)
+        if not self._dirty and self.applied == self.saved and not self.worked and marked == self._saved_marked:
             return None
         prefix = PREFIX.pack(self.applied, self._writer)
         records: list[tuple[bytes, bytes | None]] = [
@@ -236,8 +260,8 @@ class Partition(Generic[S, M]):
         self._deleted = {}
         records += [(key.encode(), self._to_save(key, prefix)) for key in self._dirty]
         self._dirty = {}
-        self.saved, self.worked = self.applied, False
-        return records, self._codec.meta.encode(self.meta, prefix)
+        self.saved, self.worked, self._saved_marked = self.applied, False, marked
+        return records, self._codec.meta.encode(self.meta, prefix + _MARKED if marked else prefix)
 
     def _to_save(self, key: str, prefix: bytes) -> bytes:
         state, value = self._decoded.get(key), self._stored.get(key)

@@ -142,7 +142,10 @@ class BulkRecovery(Recovery):
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         if generation_id == self.app.consumer_generation_id:
             for tp in self.active_tps:
-                cast("StateTable[Any, Any]", self.tp_to_table[tp]).partition(tp.partition).recovered()
+                part = cast("StateTable[Any, Any]", self.tp_to_table[tp]).partition(tp.partition)
+                part.recovered()
+                if part.has_outputs:  # of a worker that died in a backlog, and no batch may come
+                    cast(Any, self.app).engine.checkpoint.wanted.set()
             if self._began is not None:
                 self._count(*self._began)
                 self._began = None

@@ -3,15 +3,18 @@
 import asyncio
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
+from faust.types import TP
 from mode import Service
 
+from streams.engine.backlog import Backlog
 from streams.engine.lateness import Lateness
 from streams.engine.rhythm import rest
-from streams.engine.watchdog import Watchdog
+from streams.engine.watchdog import Sight, Watchdog
 
-_LOOK_SECONDS = 1.0
+_GLANCE_SECONDS = 0.25
+_GLANCES = 4  # to a look
 
 
 class Publisher(Service):
@@ -40,33 +43,43 @@ class Publisher(Service):
                 await self.app.crash(exc)
             took = monotonic() - began
             pause = partial(self.app.engine.rhythm.publication_pause, took)
-            await rest(self, pause, since=lambda: checkpoint.published_at)
+            await rest(self, pause, checkpoint.paused_since)
 
 
 class Watch(Service):
-    """Looks at the partitions every second: fills the lags of `counters`, ends a stuck worker."""
+    """Looks at the partitions every second: fills the lags of `counters`, ends a stuck worker. Glances in between."""
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
         self.app = app
         self.watchdog = Watchdog(app.engine.settings.stuck_after_seconds)
-        self.lateness, self.lag = Lateness(), Lateness()
+        self.lateness, self.lag, self.backlog = Lateness(), Lateness(), Backlog()
         super().__init__(**kwargs)
 
     @Service.task
     async def _watch(self) -> None:
         while not self.should_stop:
-            await self.sleep(_LOOK_SECONDS)
+            for _ in range(_GLANCES - 1):
+                await self.sleep(_GLANCE_SECONDS)
+                self.glance()
+            await self.sleep(_GLANCE_SECONDS)
             await self.look()
+
+    def glance(self) -> dict[TP, Sight]:
+        """How much is there to do, and for how long has it been; gives what was seen."""
+        engine, sights = self.app.engine, self.app.consumer.sights()
+        engine.counters.backlog_seconds = self.backlog.look(sights)
+        engine.counters.late_seconds = self.lateness.look(sights)
+        engine.settling.look()
+        return cast("dict[TP, Sight]", sights)
 
     async def look(self) -> None:
         """One round."""
         engine = self.app.engine
         await self.app.consumer.look_for_gaps()
-        sights = self.app.consumer.sights()
+        sights = self.glance()
         group = {tp: sight.of_the_group for tp, sight in sights.items()}
         engine.counters.lag = {tp: sight.lag for tp, sight in group.items()}
         engine.counters.lag_seconds = self.lag.look(group)
-        engine.counters.late_seconds = self.lateness.look(sights)
         busy = self.app.rebalancing or self.app.in_recovery or bool(engine.waiting_for)
         try:
             self.watchdog.look(sights, engine.counters.activity, excused=busy)

@@ -34,7 +34,7 @@ class EngineSettings:
         publish_interval_seconds: between two publications under load, which is how values are conflated
             (ARCHITECTURE.md, section 2); a quarter of it while there is little to publish (rhythm.py), and
             the first after a pause goes out at once.
-        catch_up_seconds: the most either interval becomes while the worker is late (rhythm.py).
+        catch_up_seconds: the most either interval becomes while the worker is late, or will be (rhythm.py).
         room_records: outputs waiting for publication before `room()` makes an agent wait.
         max_skew_seconds: how far a partition may run ahead of its slowest sibling, in event time.
         skew_patience_seconds: when neither a sibling nor anything of the worker moves for this long (or the
@@ -50,7 +50,7 @@ class EngineSettings:
         compression: of what is written: `snappy`, `lz4`, `zstd`, `gzip`, or empty for none.
         stall_seconds: a partition with lag in which nothing moves for two commit intervals at their longest and this is
             stuck; ten times that while others of the worker move.
-        recovery_timeout_seconds: a recovery longer than this is stuck.
+        recovery_timeout_seconds: a recovery longer than this is stuck, and so is the first reading of a broadcast.
         names: what people call these settings, and `app_id`, where they set them, for errors; the names here by
             default.
     """

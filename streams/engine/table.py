@@ -22,7 +22,8 @@ from streams.shape import Shape
 
 #: Chosen: long against the cost of a turn of the loop (under 0.1 ms), short against the commit interval.
 _RUN_SECONDS = 0.02
-_FIRST_RUN, _LONGEST_RUN = 16, 1000
+#: The longest is a whole batch: the more events of a customer meet in a run, the less each costs (metrics/together.py).
+_FIRST_RUN, _LONGEST_RUN = 16, 5000
 
 S = TypeVar("S")
 M = TypeVar("M")
@@ -39,9 +40,11 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
     """A Faust table whose partitions are `Partition` objects; created by `state_table`."""
 
     source_topic: str
+    last: bool
 
-    def configure(self, source_topic: str, codec: StateCodec[S, M], render: Render | None) -> None:
+    def configure(self, source_topic: str, codec: StateCodec[S, M], render: Render | None, last: bool = False) -> None:
         """Set by `state_table`; Faust clones tables by keyword, so its constructor stays as it is."""
+        self.last = last
         self._engine = cast(Any, self.app).engine
         self.source_topic = source_topic
         self.room_records = self._engine.settings.room_records
@@ -256,6 +259,7 @@ def state_table(
     state: Shape[S] | type[S],
     meta: Shape[M] | type[M],
     render: Render | None = None,
+    last: bool = False,
 ) -> StateTable[S, M]:
     """Makes a table.
 
@@ -266,7 +270,11 @@ def state_table(
         partitions: of that topic.
         state: shape of the values; their type alone is version 1 of it.
         meta: shape of the partition-level state, or its type; `type()` must make an empty one.
-        render: called at publication for each key marked by `partition.publish(key)`; it emits.
+        render: called at publication for each key marked by `partition.publish(key)`; it emits what is to be seen of
+            it. It must bear being asked for any key at any time, a deleted one or one that nobody marked, and then say
+            nothing new: who recovers from a flush that left keys marked asks for all of them.
+        last: it reads what other tables of the worker send: at the end of a backlog it is rendered behind them, when
+            that has been read (settling.py).
     """
     changelog = app.topic(
         changelog_name(app.conf.id, name),
@@ -279,5 +287,5 @@ def state_table(
     table = app.Table(name, partitions=partitions, changelog_topic=changelog)
     assert isinstance(table, StateTable)
     app_id = cast(Any, app).engine.settings.names.get("app_id", "app_id")
-    table.configure(source_topic, StateCodec(state, meta, f"table {name}", app_id), render)
+    table.configure(source_topic, StateCodec(state, meta, f"table {name}", app_id), render, last)
     return table

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -86,6 +87,8 @@ class Job:
     #: Without movement, with lag, for so long and two commits is stuck.
     stall_seconds: float = 60.0
     catch_up_seconds: float = 5.0
+    #: Each record takes so long.
+    work_seconds: float = 0.0
 
     @property
     def source(self) -> str:
@@ -94,6 +97,10 @@ class Job:
     @property
     def out(self) -> str:
         return OUT + self.suffix
+
+    @property
+    def tables(self) -> list[str]:
+        return [] if self.hands_on else ["counts", "again"][: 1 + self.twice]
 
 
 def build(job: Job) -> EngineApp:
@@ -122,7 +129,8 @@ def build(job: Job) -> EngineApp:
 
 def count(app: EngineApp, job: Job, name: str) -> None:
     def render(part: Any, key: str) -> None:
-        part.emit(job.out, key.encode(), b"live")
+        state = part.get(key)
+        part.emit(job.out, key.encode(), b"live:%d" % (state.events if state else 0))
 
     table = state_table(app, name, job.source, job.partitions, Count, Ledger, render)
 
@@ -172,6 +180,7 @@ def fold(part: Any, record: Any, job: Job) -> None:
     key = record.key.decode()
     if job.fails_at and key == job.fails_at:
         raise ValueError(f"told to fail at {key}")
+    time.sleep(job.work_seconds)
     part.meta.read += 1
     if part.ahead(key, record.offset):
         return
@@ -256,8 +265,6 @@ class Worker:
 
 
 def poll_now(done: Callable[[], bool], seconds: float = 60.0) -> None:
-    import time
-
     end = monotonic() + seconds
     while not done():
         assert monotonic() < end, "it did not come to pass"
@@ -303,10 +310,14 @@ async def write(producer: AIOKafkaProducer, job: Job, keys: list[str], per_batch
 
 
 async def is_drained(job: Job) -> bool:
+    """Everything is committed, and what commits left marked, for a backlog to settle, is rendered and said to be."""
     tps = [TP(job.source, number) for number in range(job.partitions)]
     ends = await end_offsets(job.bootstrap, tps)
     done = await committed_offsets(job.bootstrap, job.name, tps)
-    return all((done[tp] or 0) == end for tp, end in ends.items())
+    if not all((done[tp] or 0) == end for tp, end in ends.items()):
+        return False
+    recovered = [await recover(job, table) for table in job.tables]
+    return not any(part.left_marks for parts in recovered for part in parts.values())
 
 
 async def read_all(job: Job, topic: str) -> dict[int, list[Any]]:
@@ -360,15 +371,17 @@ async def check_exact(job: Job, table: str = "counts") -> None:
 
 
 async def check_outputs(job: Job, source: dict[int, list[Any]]) -> None:
-    """Every event has its output, and who keeps the last output of a key has that of its last event."""
+    """Every event has its output, and who keeps the last of a key, of either kind, has that of its last event."""
     for number, records in (await read_all(job, job.out)).items():
         seen = Counter[bytes]()
         expected = set()
         for record in source[number]:
             seen[record.key] += 1
             expected.add((record.key, b"%d:%d" % (record.offset, seen[record.key])))
-        told = [(r.key, r.value) for r in records if r.value != b"live"]
+        told = [(r.key, r.value) for r in records if not r.value.startswith(b"live")]
         assert set(told) == expected
+        rendered = {r.key: int(r.value.partition(b":")[2]) for r in records if r.value.startswith(b"live")}
+        assert rendered == seen, "what was marked last was not rendered"
         newest = {record.key: record.offset for record in source[number]}
         assert {key: int(value.partition(b":")[0]) for key, value in told} == newest
 

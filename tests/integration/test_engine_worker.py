@@ -84,6 +84,7 @@ async def test_an_agent_that_raises_ends_the_worker_with_nothing_committed_past_
 
 
 async def test_a_signal_under_load_saves_and_commits_all_that_is_done(job: Job) -> None:
+    job.work_seconds = 0.0002  # commits in a backlog of some seconds render nothing
     await prepare(job)
     await produce(job, [f"c{n % 997}" for n in range(60_000)])
     sources = [TP(SOURCE, number) for number in range(job.partitions)]
@@ -98,8 +99,17 @@ async def test_a_signal_under_load_saves_and_commits_all_that_is_done(job: Job) 
     with Worker(job) as worker:
         await poll(has_begun)
         assert worker.stop() == 0
-    done = {TP(SOURCE, number): part.meta.read for number, part in (await recover(job)).items()}
-    assert await committed() == done
+    parts = await recover(job)
+    assert await committed() == {TP(SOURCE, number): part.meta.read for number, part in parts.items()}
+    for number, records in (await read_all(job, OUT)).items():
+        last: dict[bool, dict[bytes, int]] = {True: {}, False: {}}
+        for record in records:
+            is_live = record.value.startswith(b"live")
+            last[is_live][record.key] = int(record.value.partition(b":")[2])
+        assert last[True] == last[False], "what was marked was not published"
+        assert parts[number].marks == 0
+    assert not await is_drained(job), "it was no backlog"
+    job.work_seconds = 0.0
     with Worker(job):
         await poll(lambda: is_drained(job))
     await check_exact(job)

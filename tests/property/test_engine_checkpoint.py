@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from faust.types import TP
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from streams.engine.batches import BatchMessage, RawBatch, Track
@@ -117,12 +117,22 @@ def render(part: Any, key: str) -> None:
 
 
 class Worker:
-    """A process: one table, one agent, what the broker has. Starting one is a recovery."""
+    """A process: one table, one agent, what the broker has. Starting one is a recovery.
 
-    def __init__(self, broker: Broker) -> None:
+    Attributes:
+        behind: it conflates a backlog.
+        informed: it knows what renders depend on.
+        settles: the end of a backlog is not yet through it.
+    """
+
+    behind = False
+    informed = True
+    settles = False
+
+    def __init__(self, broker: Broker, room: int = 50_000) -> None:
         self.broker = broker
         self.stale: set[int] = set()
-        options = EngineSettings("nowhere:1", producer_batch_bytes=broker.batch_bytes)
+        options = EngineSettings("nowhere:1", producer_batch_bytes=broker.batch_bytes, room_records=room)
         self.counters = Counters()
         self.table: StateTable[Customer, Ledger] = StateTable.__new__(StateTable)
         self.written: dict[tuple[str, int], int] = {}
@@ -133,7 +143,10 @@ class Worker:
             lambda: [self.table],
             self._wrote,
             Pace().turn,
+            lambda: self.behind,
+            lambda: self.informed,
         )
+        self.checkpoint.settling = lambda: self.settles
         self.table.name = "usage"
         self.table.app = SimpleNamespace(
             engine=SimpleNamespace(
@@ -145,7 +158,7 @@ class Worker:
             )
         )
         self.table._changelog_topic = SimpleNamespace(get_topic_name=lambda: CHANGELOG)
-        self.table.configure(SOURCE, StateCodec(Customer, Ledger), render)
+        self.table.configure(SOURCE, StateCodec(Customer, Ledger), render, last=True)
         self.table.load(0, broker.changelog())
         self.part = self.table.partition(0)
         self.part.recovered()
@@ -195,6 +208,19 @@ def state_of(worker: Worker) -> dict[str, Customer | None]:
     return {key: worker.part.get(key) for key in keys}
 
 
+def shown(broker: Broker) -> dict[str, int]:
+    """What was rendered last of each customer."""
+    live = [(key, value) for key, value in broker.logs[OUT, 0] if value.startswith(b"live")]
+    return {key.decode(): int(value.split()[1]) for key, value in live}
+
+
+def is_shown(broker: Broker, worker: Worker) -> bool:
+    """Whether the last that was rendered of every customer is its state; one that was deleted may not be rendered."""
+    last = shown(broker)
+    customers = {key: state for key, state in state_of(worker).items() if key.startswith("c") and state is not None}
+    return all(last[key] == state.events for key, state in customers.items())
+
+
 def emitted(broker: Broker) -> set[Any]:
     return {(key, value) for key, value in broker.logs[OUT, 0] if value.startswith(b"event")}
 
@@ -211,31 +237,57 @@ async def undisturbed(keys: list[int]) -> tuple[dict[str, Customer | None], int,
 CRASH = st.tuples(st.integers(1, 12), st.integers(0, 9), st.floats(0, 1))
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.fixture(params=[200, 2])
+def in_slices(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """So many keys are rendered in one go; when few are, as many outputs make a portion."""
+    size: int = request.param
+    monkeypatch.setattr("streams.engine.rendering._SLICE", size)
+    return size
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.integers(0, 5), max_size=60),
     st.lists(CRASH, max_size=25),
     st.sampled_from((TINY, ROOMY)),
     st.booleans(),
+    st.sets(st.integers(0, 25)),
+    st.sets(st.integers(0, 25)),
 )
 @example(  # of a key without a complete version two wait, and a flush in between completed the older one
     [1, 3, 4, 0, 0, 0, 1, 2, 3, 0, 0],
     [(1, 2, 0.0), (3, 7, 1.0), (9, 8, 0.0), (8, 4, 0.0), (1, 0, 1.0), (3, 5, 0.0), (2, 3, 0.0)],
     TINY,
     True,
+    set(),
+    set(),
 )
-@example([0, 0, 1, 0], [(4, 5, 0.0), (1, 2, 0.75), (3, 3, 1.0)], TINY, True)  # compaction took the further one away
+@example([0, 0], [(1, 9, 0.0), (1, 0, 0.0)], ROOMY, False, {0}, set())  # of its first commit nobody has seen anything
+@example([0, 0], [(1, 9, 0.0), (1, 0, 0.0)], ROOMY, False, set(), {0})  # nor of one while a backlog settles
+@example([1, 2], [(2, 2, 0.0)], TINY, False, {0}, set())  # nor of a key of a torn flush, which a replay passes over
+@example(
+    [0, 0, 1, 0], [(4, 5, 0.0), (1, 2, 0.75), (3, 3, 1.0)], TINY, True, set(), set()
+)  # compaction took the further one away
 def test_a_crash_at_any_point_changes_neither_state_nor_outputs(
-    keys: list[int], crashes: list[tuple[int, int, float]], batch_bytes: int, compacts: bool
+    in_slices: int,
+    keys: list[int],
+    crashes: list[tuple[int, int, float]],
+    batch_bytes: int,
+    compacts: bool,
+    behind: set[int],
+    settling: set[int],
 ) -> None:
     """`crashes`: records until the next commit, after how many writes of it the process dies, and which part of
-    the changelog is compacted then."""
+    the changelog is compacted then; `behind`: the commits of a worker that is late; `settling`: of one that was, with
+    a publication before each."""
 
     async def run() -> None:
+        room = ROOMY if in_slices == 200 else 2
         broker = Broker(batch_bytes)
-        worker = Worker(broker)
+        worker = Worker(broker, room)
         plan = [*crashes, (len(keys) + 1, None, 0.0)]
-        for size, dies_after, compacted in plan:
+        for number, (size, dies_after, compacted) in enumerate(plan):
+            worker.behind, worker.settles = number in behind, number in settling
             position = broker.committed.get(TP(SOURCE, 0), 0)
             records = source(keys)[position : position + size]
             if not records:
@@ -244,13 +296,19 @@ def test_a_crash_at_any_point_changes_neither_state_nor_outputs(
             worker.process(records)
             broker.dies_after = dies_after
             try:
+                if worker.settles:
+                    await worker.checkpoint.publish_outputs()
                 await worker.commit(position + len(records))
             except CrashError:
                 broker.dies_after = None
                 if compacts:
                     broker.compact(compacted)
-                worker = Worker(broker)
+                worker = Worker(broker, room)
         expected_state, expected_read, expected_outputs = await undisturbed(keys)
+        broker.dies_after = None
+        worker.settles = False
+        await worker.checkpoint.publish_outputs()  # as the engine does of itself when something is marked
+        assert is_shown(broker, worker)
         survivor = Worker(broker)
         assert state_of(survivor) == state_of(worker) == expected_state
         assert survivor.part.meta.read == worker.part.meta.read == expected_read
@@ -290,6 +348,212 @@ async def test_a_small_flush_is_one_record_batch_with_its_meta() -> None:
     flushed = [records for topic, records in broker.writes if topic == CHANGELOG]
     assert [[key for key, _ in records] for records in flushed] == [[b"c1", b"c2", b"c3", META_KEY]]
     assert worker.written == {(CHANGELOG, 0): 3}
+
+
+async def test_a_late_commit_renders_nothing_that_has_a_state_and_its_successor_knows_it() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source([1, 2]))
+    worker.part.publish("nobody")
+    worker.behind = True
+    await worker.commit(2)
+    assert shown(broker) == {"nobody": 0}
+    assert worker.checkpoint.published_at == 0.0
+    heir = Worker(broker)
+    assert (heir.part.marks, state_of(heir)) == (2, state_of(worker))
+    await heir.checkpoint.publish_outputs()
+    assert shown(broker) == {"nobody": 0, "c1": 1, "c2": 1}
+    await heir.commit(2)
+    assert Worker(broker).part.marks == 0
+    written = len(broker.logs[CHANGELOG, 0])
+    await heir.commit(2)
+    assert len(broker.logs[CHANGELOG, 0]) == written
+
+
+async def test_marks_alone_are_saved_too() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source([1, 2]))
+    await worker.commit(2)
+    worker.part.publish("c1")
+    worker.behind = True
+    await worker.commit(2)
+    assert Worker(broker).part.marks == 2
+
+
+async def test_the_last_commit_of_a_membership_leaves_nothing_however_late() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source([1, 2]))
+    worker.behind = True
+    worker.checkpoint.leaving()
+    await worker.commit(2)
+    assert (shown(broker), Worker(broker).part.marks) == ({"c1": 1, "c2": 1}, 0)
+
+
+async def test_while_a_backlog_settles_a_table_that_comes_last_sends_what_is_ordered_alone() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.settles = True
+    worker.process(source([1, 2]))
+    worker.checkpoint.wanted.clear()
+    await worker.checkpoint.publish_outputs()
+    assert (shown(broker), len(emitted(broker)), worker.part.marks) == ({}, 2, 2)
+    assert worker.checkpoint.wanted.is_set()  # somebody must ask again
+    assert await worker.commit(2)
+    assert (shown(broker), Worker(broker).part.marks) == ({}, 2)
+    worker.settles = False
+    await worker.checkpoint.publish_outputs()
+    assert shown(broker) == {"c1": 1, "c2": 1}
+    assert not await worker.checkpoint.save(dict, broker.commit)
+    assert Worker(broker).part.marks == 0
+
+
+async def test_while_a_backlog_settles_other_tables_are_published_as_ever() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.table.last, worker.settles = False, True
+    worker.process(source([1, 2]))
+    await worker.checkpoint.publish_outputs()
+    assert shown(broker) == {"c1": 1, "c2": 1}
+    assert worker.checkpoint.sent == {(OUT, 0): 3}
+
+
+async def test_a_round_begun_while_a_backlog_settles_and_through_behind_its_end_asks_for_what_it_left_out() -> None:
+    worker, other = Worker(Broker()), Worker(Broker())
+    checkpoint = worker.checkpoint
+    worker.table.last, worker.settles = False, True
+    other.process(source([1]))
+    worker.process(source(list(range(1_000))))
+    checkpoint.rendering._tables = lambda: [worker.table, other.table]
+    checkpoint.rendering.room_records = 300
+
+    async def turn() -> None:
+        worker.settles = False
+
+    checkpoint.rendering.turn = turn
+    checkpoint.wanted.clear()
+    checkpoint.published_at = -1.0
+    await checkpoint.publish_outputs()
+    assert (other.part.marks, checkpoint.rendering.leaves_last, checkpoint.wanted.is_set()) == (1, True, True)
+    assert checkpoint.published_at == -1.0  # not of everything that waited
+    await checkpoint.publish_outputs()
+    assert (other.part.marks, checkpoint.rendering.leaves_last) == (0, False)
+    assert checkpoint.published_at > 0.0
+
+
+async def test_the_last_commit_of_a_membership_leaves_nothing_while_a_backlog_settles() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.settles = True
+    worker.process(source([1, 2]))
+    await worker.checkpoint.publish_outputs()
+    worker.checkpoint.leaving()
+    await worker.commit(2)
+    assert (shown(broker), Worker(broker).part.marks) == ({"c1": 1, "c2": 1}, 0)
+
+
+async def test_a_late_publication_takes_what_was_marked_when_it_began() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source(list(range(300))))
+    worker.behind = True
+
+    async def turn() -> None:
+        worker.part.publish("c1")
+
+    worker.checkpoint.rendering.turn = turn
+    await worker.checkpoint.publish_outputs()
+    assert shown(broker) == {f"c{key}": 1 for key in range(300)}
+    assert (worker.part.marks, worker.part.outputs) == (1, [])
+
+
+async def test_what_a_late_commit_left_marked_is_known_to_be_out_though_nothing_more_is_to_be_committed() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source([1, 2]))
+    worker.behind = True
+    await worker.commit(2)
+    worker.behind = False
+    assert not await worker.checkpoint.save(dict, broker.commit)
+    assert (shown(broker), Worker(broker).part.marks) == ({"c1": 1, "c2": 1}, 0)
+    written = len(broker.writes)
+    assert not await worker.checkpoint.save(dict, broker.commit)
+    assert len(broker.writes) == written
+
+
+async def test_the_last_commit_of_a_membership_leaves_what_it_has_no_time_for() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source(list(range(1_000))))
+    worker.checkpoint.leaving(0.0)
+    assert await worker.commit(1_000)
+    assert len(shown(broker)) == 200  # those of one slice: the time is looked at behind it
+    worker.checkpoint.left()
+    heir = Worker(broker)
+    assert (heir.part.marks, heir.part.meta.read) == (1_000, 1_000)
+    await heir.checkpoint.publish_outputs()
+    assert len(shown(broker)) == 1_000
+    worker.checkpoint.joined()
+    await worker.checkpoint.publish_outputs()
+    assert not worker.part.has_outputs
+
+
+async def test_nothing_marked_is_rendered_by_who_is_not_informed_and_nobody_waits() -> None:
+    """A worker that began with all its customers marked scored them with the model it was born with."""
+    broker = Broker()
+    worker = Worker(broker)
+    worker.informed = False
+    worker.process(source([1, 2]))
+    await worker.checkpoint.publish_outputs()
+    assert await worker.commit(2)
+    worker.process(source([1, 2, 3]))
+    worker.checkpoint.leaving()
+    assert await worker.commit(3)
+    assert (shown(broker), len(emitted(broker)), Worker(broker).part.marks) == ({}, 3, 3)
+    worker.checkpoint.joined()
+    worker.informed = True
+    await worker.checkpoint.publish_outputs()
+    assert shown(broker) == {"c1": 1, "c2": 1, "c3": 1}
+
+
+async def test_a_publication_of_very_many_goes_out_in_portions_and_commits_come_in_between() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source(list(range(1_500))))
+    worker.part.outputs.clear()
+    worker.checkpoint.rendering.room_records = 300
+    most = 0
+
+    async def turn() -> None:
+        nonlocal most
+        most = max(most, len(worker.part.outputs))
+        worker.part.publish("c1")  # a later publication's
+        await asyncio.sleep(0)
+
+    worker.checkpoint.rendering.turn = turn
+    worker.behind = True
+    publication = asyncio.create_task(worker.checkpoint.publish_outputs())
+    await asyncio.sleep(0)
+    worker.behind = False  # or a commit would leave the marks in any case
+    assert await worker.commit(1_500)
+    assert (most, len(shown(broker)), publication.done()) == (400, 400, False)
+    assert Worker(broker).part.marks == 1_500
+    await publication
+    assert (most, len(shown(broker)), worker.checkpoint.published_at > 0.0) == (400, 1_500, True)
+    assert all(len(records) <= 500 for topic, records in broker.writes if topic == OUT)
+
+
+async def test_a_commit_of_very_many_writes_outputs_in_portions_and_all_before_the_state() -> None:
+    broker = Broker()
+    worker = Worker(broker)
+    worker.process(source(list(range(1_000))))
+    worker.part.outputs.clear()
+    worker.checkpoint.rendering.room_records = 300
+    assert await worker.commit(1_000)
+    assert [topic for topic, _ in broker.writes] == [OUT, OUT, OUT, CHANGELOG, "commit"]
+    assert [len(records) for topic, records in broker.writes if topic == OUT] == [400, 400, 200]
+    assert (len(shown(broker)), Worker(broker).part.marks) == (1_000, 0)
 
 
 async def test_an_unchanged_partition_writes_nothing() -> None:
@@ -444,7 +708,7 @@ async def test_others_have_their_turn_while_many_are_rendered(save: bool) -> Non
         turns += 1
         worker.part.publish("c1")  # rendered before the first turn, so it is again
 
-    worker.checkpoint._turn = turn
+    worker.checkpoint.rendering.turn = turn
     await (worker.commit(999) if save else worker.checkpoint.publish_outputs())
     live = Counter(key for key, value in broker.logs[OUT, 0] if value.startswith(b"live"))
     assert turns == 4
@@ -621,7 +885,7 @@ async def test_a_membership_that_ends_while_much_is_rendered_takes_nothing_out()
     worker = Worker(broker)
     worker.process(source(list(range(1_000))))
     go_on = asyncio.Event()
-    worker.checkpoint._turn = go_on.wait  # type: ignore[assignment]
+    worker.checkpoint.rendering.turn = go_on.wait  # type: ignore[assignment]
     asked = asyncio.create_task(worker.checkpoint.publish_outputs())
     await turns()
     worker.checkpoint.leaving()

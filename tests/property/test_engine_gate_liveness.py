@@ -25,11 +25,11 @@ def test_every_record_is_read_in_the_end_and_skew_is_bounded(
 
     def offer(which: int) -> bool:
         tp, log = TOPICS[which], logs[which]
-        if position[tp] == len(log) or not gate(tp):
+        if position[tp] == len(log) or not gate([tp]):
             return False
         watermark = log[position[tp]]
         position[tp] += 1
-        gate.advance(tp, watermark)
+        gate.advance(tp, watermark, position[tp] - 1)
         return True
 
     for which in order:
@@ -50,11 +50,11 @@ def test_nobody_starts_a_batch_while_further_ahead_than_allowed(logs: list[list[
     for _ in range(300):
         which = random.randrange(4)  # type: ignore[attr-defined]
         tp, log = TOPICS[which], logs[which]
-        if position[tp] == len(log) or not gate(tp):
+        if position[tp] == len(log) or not gate([tp]):
             continue
         unread = [time[o] for o, left in zip(TOPICS, logs, strict=True) if o != tp and position[o] < len(left)]
         if time[tp] >= 0 and unread:
             assert time[tp] - min(unread) <= MAX_SKEW
         time[tp] = log[position[tp]]
         position[tp] += 1
-        gate.advance(tp, time[tp])
+        gate.advance(tp, time[tp], position[tp] - 1)

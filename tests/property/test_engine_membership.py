@@ -17,6 +17,7 @@ from test_engine_checkpoint import (
     Worker,
     emitted,
     event_of,
+    is_shown,
     source,
     state_of,
     turns,
@@ -152,6 +153,7 @@ class Member(Worker):
 
 STEP = st.one_of(
     st.tuples(st.just("work"), st.integers(1, 6)),
+    st.tuples(st.just("late"), st.integers(0, 1)),
     st.tuples(st.sampled_from(["publish", "save", "cut", "restore"]), st.just(0)),
     st.tuples(st.just("revoked"), st.integers(0, 30)),
     st.tuples(st.just("another"), st.integers(0, 8)),
@@ -182,6 +184,8 @@ class Story:
                 await self.member.revoked(number)
             case "died":
                 await self.died()
+            case "late":
+                self.member.behind = bool(number)
             case "assigned" | "another":
                 await self.goes_on(what, number)
             case _:
@@ -242,7 +246,9 @@ class Story:
         if not self.belongs:
             await self.assigned()
         self.member.work(10 * len(self.keys) + 10)
+        self.member.behind = False
         await self.member.save()
+        await self.member.checkpoint.publish_outputs()
         await self.member.done()
 
 
@@ -271,6 +277,7 @@ def test_whoever_writes_owns_the_partition_and_the_figures_are_as_if_nothing_had
         assert story.member.part.meta.read == len(keys)
         assert emitted(story.broker) == emitted(plain.broker)
         assert newest(story.broker) == newest(plain.broker)
+        assert is_shown(story.broker, story.member)
         assert story.broker.committed == {HERE: len(keys)}
         survivor = Worker(story.broker)
         assert state_of(survivor) == state_of(plain.member)

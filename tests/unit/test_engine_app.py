@@ -1,8 +1,10 @@
 """The app takes its options from `EngineSettings` and from nowhere else."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from faust.types import TP
 from mode import CrashingSupervisor
 
 from streams.engine.app import engine_app
@@ -10,6 +12,7 @@ from streams.engine.consumer import BatchConsumer
 from streams.engine.settings import EngineSettings
 from streams.engine.table import StateTable, changelog_name, state_table
 from streams.engine.transport import batch_topic
+from streams.engine.watchdog import Sight
 from streams.errors import ConfigurationError
 
 OPTIONS = EngineSettings.embedded("127.0.0.1:1", Path("unused"), partitions=3)
@@ -98,3 +101,13 @@ def test_a_batch_topic_hands_bytes_on_untouched() -> None:
 def test_a_wrong_setting_is_named(wrong: dict[str, object], setting: str) -> None:
     with pytest.raises(ConfigurationError, match=setting):
         EngineSettings(**({"bootstrap": "a:1"} | wrong))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("lag, backlog_seconds, behind", [(0, 60.0, False), (5, 1.0, False), (5, 60.0, True)])
+def test_a_worker_is_behind_while_it_is_late_and_there_is_more_to_read(
+    lag: int, backlog_seconds: float, behind: bool
+) -> None:
+    app = engine_app("test", OPTIONS)
+    app.engine.counters.backlog_seconds = backlog_seconds
+    app._consumer = SimpleNamespace(sights=lambda: {TP("usage", 0): Sight(10, 0), TP("usage", 1): Sight(10, lag)})
+    assert app.engine.checkpoint._behind() is behind

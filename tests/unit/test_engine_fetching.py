@@ -50,7 +50,7 @@ class Fetcher:
         self.notified += 1
 
     def drain(self, *partitions: int, cap: int = 100) -> dict[int, tuple[int, int, list[int]]]:
-        drained = _drain(self, {TP("usage", number) for number in partitions}, cap)
+        drained = _drain(self, {TP("usage", number) for number in partitions}, lambda _: cap)
         return {
             tp.partition: (batch.start, batch.end, [r.offset for r in batch.records]) for tp, batch in drained.items()
         }
@@ -143,7 +143,7 @@ def fetched(
 async def test_a_record_has_everything_that_was_written(fetcher: Fetcher, compression: int) -> None:
     raw = record_batch((0, b"k", b"v"), (1, None, None), compression=compression)
     fetcher.put_records(0, fetched(raw), 0)
-    batch = _drain(fetcher, {TP("usage", 0)}, 100)[TP("usage", 0)]
+    batch = _drain(fetcher, {TP("usage", 0)}, lambda _: 100)[TP("usage", 0)]
     assert batch.records == [
         Record("usage", 0, 0, 1000, 0, b"k", b"v", [("h", b"1")]),
         Record("usage", 0, 1, 1001, 0, None, None, [("h", b"1")]),
@@ -165,7 +165,7 @@ async def test_a_changelog_comes_whole_and_packed(fetcher: Fetcher) -> None:
     for number in range(2):
         fetcher.put_records(number, fetched(raw), 0)
     tps = {TP("usage", 0), TP("usage", 1)}
-    drained = _drain(fetcher, tps, 2, lambda tp: tp.partition == 1)
+    drained = _drain(fetcher, tps, lambda _: 2, lambda tp: tp.partition == 1)
     source, changelog = drained[TP("usage", 0)], drained[TP("usage", 1)]
     assert [record.offset for record in source.records] == [0, 1]
     assert (changelog.start, changelog.end) == (0, 6)
@@ -178,7 +178,7 @@ async def test_a_changelog_comes_whole_and_packed(fetcher: Fetcher) -> None:
 
 async def test_a_changelog_fetched_before_a_seek_is_not_given(fetcher: Fetcher) -> None:
     fetcher.put_records(0, fetched(record_batch((0, b"a", None))), 50)
-    assert _drain(fetcher, {TP("usage", 0)}, 100, lambda _: True) == {}
+    assert _drain(fetcher, {TP("usage", 0)}, lambda _: 100, lambda _: True) == {}
     assert fetcher._records == {}
 
 
@@ -190,7 +190,7 @@ async def test_the_bytes_of_a_changelog_are_free_when_it_is_loaded(fetcher: Fetc
     del records
     gc.disable()
     try:
-        batch = _drain(fetcher, {TP("usage", 0)}, 100, lambda _: True).pop(TP("usage", 0))
+        batch = _drain(fetcher, {TP("usage", 0)}, lambda _: 100, lambda _: True).pop(TP("usage", 0))
         assert len(list(batch.runs())) == 1
         assert gone() is None
     finally:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.engine.guard import RETRY_COUNT_HEADER, TRUNCATED_HEADER, Poison, decode
+from streams.engine.guard import RETRY_COUNT_HEADER, TRUNCATED_HEADER, Poison, decode, judged, readable
 from streams.errors import ConfigurationError, PoisonError, TransientError
 
 
@@ -83,6 +83,16 @@ def test_a_clean_batch_gives_its_events_and_an_empty_one_nothing() -> None:
     records = [record(b'{"event_id":"a","score":%d}' % score, score) for score in range(3)]
     assert [(one.offset, event.score) for one, event in decode(records, read)] == [(0, 0), (1, 1), (2, 2)]
     assert list(decode([], read)) == []
+
+
+def test_a_run_that_can_be_read_is_and_one_that_cannot_is_judged_record_by_record() -> None:
+    records = [record(b'{"event_id":"a","score":1}', 1), record(b"bad", 2)]
+    many = lambda run: [read(one) for one in run]  # noqa: E731
+    assert readable(records[:1], many) == [Event("a", 1)]
+    assert readable(records, many) is None
+    assert [isinstance(event, Poison) for _, event in judged(records, read)] == [False, True]
+    with pytest.raises(TransientError):
+        readable(records, raising(TransientError("later")))
 
 
 def test_endless_recursion_is_only_a_bad_message() -> None:

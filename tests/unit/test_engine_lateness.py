@@ -2,6 +2,7 @@
 
 import pytest
 from faust.types import TP
+from hand_clock import HandClock
 
 from streams.engine.lateness import _NOTES, Lateness
 from streams.engine.watchdog import Sight
@@ -9,31 +10,23 @@ from streams.engine.watchdog import Sight
 HERE, THERE = TP("usage", 0), TP("usage", 1)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def lateness(clock: Clock) -> Lateness:
+def lateness(clock: HandClock) -> Lateness:
     return Lateness(clock)
 
 
-def test_who_has_committed_everything_is_not_late(lateness: Lateness, clock: Clock) -> None:
+def test_who_has_committed_everything_is_not_late(lateness: Lateness, clock: HandClock) -> None:
     for committed in (0, 10, 20):
         assert lateness.look({HERE: Sight(committed, 0)}) == {HERE: 0.0}
         clock.now += 60
 
 
-def test_a_record_is_late_since_it_was_first_seen(lateness: Lateness, clock: Clock) -> None:
+def test_a_record_is_late_since_it_was_first_seen(lateness: Lateness, clock: HandClock) -> None:
     lateness.look({HERE: Sight(10, 0)})
     clock.now = 200
     assert lateness.look({HERE: Sight(10, 1)}) == {HERE: 0.0}
@@ -41,7 +34,7 @@ def test_a_record_is_late_since_it_was_first_seen(lateness: Lateness, clock: Clo
     assert lateness.look({HERE: Sight(10, 500)}) == {HERE: 30.0}
 
 
-def test_what_was_committed_is_not_late_any_more_what_came_after_it_is(lateness: Lateness, clock: Clock) -> None:
+def test_what_was_committed_is_not_late_any_more_what_came_after_it_is(lateness: Lateness, clock: HandClock) -> None:
     for second in range(10):  # ten records a second, seen at 100, 101, ...
         clock.now = 100 + second
         lateness.look({HERE: Sight(0, 10 * (second + 1))})
@@ -51,7 +44,7 @@ def test_what_was_committed_is_not_late_any_more_what_came_after_it_is(lateness:
     assert lateness.look({HERE: Sight(100, 0)}) == {HERE: 0.0}
 
 
-def test_partitions_are_late_each_for_itself_and_forgotten_when_they_go(lateness: Lateness, clock: Clock) -> None:
+def test_partitions_are_late_each_for_itself_and_forgotten_when_they_go(lateness: Lateness, clock: HandClock) -> None:
     lateness.look({HERE: Sight(0, 5), THERE: Sight(0, 0)})
     clock.now += 7
     assert lateness.look({HERE: Sight(0, 5), THERE: Sight(0, 5)}) == {HERE: 7.0, THERE: 0.0}
@@ -64,7 +57,7 @@ def test_a_partition_without_known_position_is_not_late(lateness: Lateness) -> N
     assert lateness.look({HERE: Sight(None, 5)}) == {HERE: 0.0}
 
 
-def test_notes_stay_few_and_the_answer_near_however_long_it_lasts(lateness: Lateness, clock: Clock) -> None:
+def test_notes_stay_few_and_the_answer_near_however_long_it_lasts(lateness: Lateness, clock: HandClock) -> None:
     for second in range(20_000):
         clock.now = float(second)
         late = lateness.look({HERE: Sight(second // 2, second + 1 - second // 2)})[HERE]

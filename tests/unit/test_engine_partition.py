@@ -8,6 +8,7 @@ import pytest
 from streams.engine.partition import META_KEY, Partition
 from streams.engine.staging import PREFIX, Logged
 from streams.engine.states import StateCodec
+from streams.errors import ConfigurationError
 
 
 class Customer(msgspec.Struct):
@@ -146,6 +147,45 @@ def test_a_torn_key_whose_older_version_may_be_compacted_away_is_kept_and_ahead(
     assert part.ahead("c2", 30)
     part.advance(30)
     assert not part.ahead("c2", 30)
+
+
+def test_what_is_ahead_is_marked_when_the_rest_is_as_far_and_not_before(part: Partition[Customer, Ledger]) -> None:
+    """It would be rendered with a partition that is older than it is."""
+    part.load([Logged(4, META_KEY, stored(10, Ledger(11)))])
+    part.load([Logged(5, b"c1", stored(20, Customer(2)))])
+    part.load([Logged(6, b"c2", gone(30))])
+    part.recovered()
+    assert (part.offset, part.marks) == (10, 0)
+    part.advance(29)
+    assert part.marks == 0
+    part.advance(30)
+    assert part.marks == 2
+
+
+def test_who_recovers_from_a_flush_that_left_marks_marks_all_but_what_is_ahead(
+    part: Partition[Customer, Ledger],
+) -> None:
+    part.load([Logged(2, b"c1", stored(10, Customer(1)))])
+    meta = PREFIX.pack(10, 7) + b"\xc1\xff\xc1\x01" + msgspec.msgpack.encode(Ledger(11))
+    part.load([Logged(3, META_KEY, meta)])
+    part.load([Logged(5, b"c2", stored(20, Customer(2)))])
+    part.recovered()
+    assert (part.left_marks, part.marks, part.keys(), part.meta) == (True, 1, ["c1", "c2"], Ledger(11))
+
+
+def test_a_release_that_knows_no_marks_says_that_a_newer_one_has_written_them(
+    part: Partition[Customer, Ledger],
+) -> None:
+    """It said that the meta record was none of ours, and that the state had to be folded anew."""
+    recover(part)
+    part.put("c1", Customer(1))
+    part.publish("c1")
+    part.advance(3)
+    taken = part.take_state()
+    assert taken is not None
+    earlier: StateCodec[Customer, Ledger] = StateCodec(Customer, Ledger)
+    with pytest.raises(ConfigurationError, match=r"by a newer release.*run that release"):
+        earlier.meta.decode(taken[1], PREFIX.size)
 
 
 def test_the_end_of_a_batch_shows_holes_as_well(part: Partition[Customer, Ledger]) -> None:

@@ -11,12 +11,15 @@ import pytest
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import KafkaConnectionError
+from faust.transport.drivers.aiokafka import Consumer as AiokafkaConsumer
 from faust.types import TP
 
+from streams.cli.processes import _GRACE_SECONDS
 from streams.engine.batches import BatchMessage, Positions
 from streams.engine.committing import CommittingConsumer
 from streams.engine.consumer import BatchConsumer, Membership
 from streams.engine.counters import Counters
+from streams.engine.gate import always_open
 from streams.engine.joining import NoPartitionsError, join_however_late
 from streams.engine.lease import Lease, LeaseLostError
 from streams.engine.leaving import leave_from_the_first
@@ -32,7 +35,8 @@ class Checkpoint:
         self.told = told
         self.under_way = False
 
-    def leaving(self) -> None:
+    def leaving(self, seconds: float) -> None:
+        self.seconds = seconds
         self.told.append("leaving")
 
     def left(self) -> None:
@@ -106,6 +110,20 @@ async def test_the_last_commit_comes_behind_the_last_publication_and_then_nothin
     assert consumer.engine.lease.is_over
     assert consumer._rest_until == {}
     consumer.log.warning.assert_not_called()
+
+
+async def test_a_worker_that_ends_publishes_what_is_marked_behind_a_commit_that_is_under_way(
+    consumer: Any, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a backlog a commit renders nothing, and nobody published anything after it."""
+
+    async def stock(self: Any) -> None:
+        told.append("stock")
+
+    monkeypatch.setattr(AiokafkaConsumer, "on_stop", stock)
+    await consumer.on_stop()
+    assert told == ["leaving", "committed", "stock"]
+    assert 0.0 < consumer.engine.checkpoint.seconds <= _GRACE_SECONDS / 2
 
 
 async def test_a_last_commit_that_takes_longer_than_half_a_session_is_not_waited_for(
@@ -192,7 +210,8 @@ async def test_lag_counts_from_what_the_group_has_and_lateness_from_what_is_done
     consumer.engine.counters = consumer.counters = Counters()
     consumer.engine.settings = SimpleNamespace(stuck_after_seconds=60.0)
     consumer.engine.waiting_for = []
-    consumer.engine.gate = lambda tp: True
+    consumer.engine.settling = Mock()
+    consumer.engine.gate = always_open
     consumer.positions = Positions(Counters())
     consumer._readable_end = lambda tp: 300
     consumer.assignment = lambda: {HERE}
@@ -207,7 +226,8 @@ async def test_lag_counts_from_what_the_group_has_and_lateness_from_what_is_done
         counters = consumer.counters
         return counters.lag[HERE], counters.lag_seconds[HERE] > 0.0, counters.late_seconds[HERE] > 0.0
 
-    assert consumer._sight(HERE).of_the_group == consumer._sight(HERE)  # nothing is known of it yet
+    sight = consumer._sight(HERE, held=False)
+    assert sight.of_the_group == sight  # nothing is known of it yet
     consumer.positions.sought(HERE, 100)
     assert (await looked())[0] == 200
     consumer.positions.passed(HERE, 300)
@@ -217,6 +237,15 @@ async def test_lag_counts_from_what_the_group_has_and_lateness_from_what_is_done
     consumer._commit.return_value = True
     assert await consumer._commit_offsets({HERE: 300})
     assert await looked() == (0, False, False)
+    watch.backlog = Mock(look=Mock(return_value=7.5))
+    watch.glance()
+    assert consumer.counters.backlog_seconds == 7.5
+    assert watch.backlog.look.call_args.args == (consumer.sights(),)
+    consumer.engine.settling.look.assert_called_with()
+    consumer._readable_end = lambda tp: 400
+    watch.glance()
+    watch.glance()
+    assert consumer.counters.late_seconds[HERE] > 0.0  # as fresh as the backlog: a pause is as long as both
     consumer.app.crash.assert_not_awaited()
 
 

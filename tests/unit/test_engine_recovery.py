@@ -1,5 +1,6 @@
 """Who may keep memory over a rebalance, and when a recovery is over (recovery.py)."""
 
+import asyncio
 from collections import Counter
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from streams.engine.counters import Counters
 from streams.engine.partition import META_KEY
 from streams.engine.recovery import BulkRecovery
 from streams.engine.settings import EngineSettings
-from streams.engine.staging import PREFIX
+from streams.engine.staging import PREFIX, Logged
 from streams.engine.states import StateCodec
 from streams.engine.table import StateTable
 
@@ -35,7 +36,8 @@ class World:
     def __init__(self) -> None:
         self.table: StateTable[Customer, Customer] = StateTable.__new__(StateTable)
         self.table.name = "usage"
-        engine = SimpleNamespace(settings=EngineSettings("broker:9092"), counters=Counters())
+        checkpoint = SimpleNamespace(wanted=asyncio.Event())
+        engine = SimpleNamespace(settings=EngineSettings("broker:9092"), counters=Counters(), checkpoint=checkpoint)
         self.table.app = SimpleNamespace(engine=engine)
         self.table._changelog_topic = SimpleNamespace(get_topic_name=lambda: CHANGELOG)
         self.table.configure("usage", StateCodec(Customer, Customer), None)
@@ -222,6 +224,33 @@ async def test_a_recovery_counts_until_its_partitions_are_live_and_once(
     assert (counters.recoveries, counters.recovery_seconds > 0, counters.recovery_cpu_seconds > 0) == (1, True, True)
     await world.recovery.on_recovery_completed(1)
     assert counters.recoveries == 1
+
+
+async def test_what_a_late_worker_left_marked_is_published_though_no_batch_may_come(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def done(self: Any, generation: int) -> None:
+        pass
+
+    monkeypatch.setattr(Recovery, "on_recovery_completed", done)
+    wanted = world.recovery.app.engine.checkpoint.wanted
+    before = world.table.partition(0)
+    before.live, before.applied = True, 5
+    before.put("c1", Customer(1))
+    before.publish("c1")
+    saved = [before.take_state()]
+    before.render_marked()
+    before.put("c1", Customer(2))
+    before.applied = 6
+    saved.append(before.take_state())
+    for (keys, meta), marked in zip(saved, (True, False), strict=True):
+        await world.rebalance(1, set())
+        await world.rebalance(3, {0})
+        wanted.clear()
+        for offset, (key, value) in enumerate([*keys, (META_KEY, meta)]):
+            world.table.partition(0).load([Logged(offset, key, value)])
+        await world.recovery.on_recovery_completed(3)
+        assert (world.table.partition(0).marks, wanted.is_set()) == (int(marked), marked)
 
 
 async def test_a_changelog_that_is_not_ours_is_ignored(world: World) -> None:

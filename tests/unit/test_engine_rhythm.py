@@ -5,12 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from faust.types import TP
 from mode import Service
 
+from streams.engine.app import Engine
 from streams.engine.counters import Counters
+from streams.engine.gate import always_open
 from streams.engine.rhythm import Rhythm, publication_pause, rest, stretched
 from streams.engine.services import Publisher
 from streams.engine.settings import EngineSettings
@@ -29,11 +32,11 @@ def late(seconds: float) -> Counters:
     [(0.0, 0.0625), (0.002, 0.0625), (0.015, 0.15), (0.025, 0.25), (2.0, 0.25)],
 )
 def test_the_pause_between_publications_grows_with_what_they_take_up_to_the_interval(took: float, pause: float) -> None:
-    assert publication_pause(took, 0.25, 0.25) == pytest.approx(pause)
+    assert publication_pause(took, 0.25) == pytest.approx(pause)
 
 
 def test_without_an_interval_there_is_no_pause() -> None:
-    assert publication_pause(1.0, 0.0, 0.0) == 0.0
+    assert publication_pause(1.0, 0.0) == 0.0
 
 
 @pytest.mark.parametrize("seconds, longest", [(0.0, 1.0), (1.9, 1.0), (3.0, 3.0), (5.0, 5.0), (3600.0, 5.0)])
@@ -49,12 +52,30 @@ def test_the_latest_partition_decides() -> None:
     assert Rhythm(SETTINGS, Counters()).commit_pause() == 1.0
     assert Rhythm(SETTINGS, late(4.0)).commit_pause() == 4.0
     assert Rhythm(SETTINGS, late(4.0)).publication_pause(10.0) == 4.0
-    assert Rhythm(SETTINGS, late(4.0)).publication_pause(0.0) == 0.0625
+    assert Rhythm(SETTINGS, late(4.0)).publication_pause(0.0) == 4.0
+    assert Rhythm(SETTINGS, late(1.9)).publication_pause(0.0) == 0.0625
 
 
 def test_nothing_is_stretched_without_leave() -> None:
     rhythm = Rhythm(replace(SETTINGS, catch_up_seconds=0.0), late(3600.0))
     assert (rhythm.commit_pause(), rhythm.publication_pause(10.0)) == (1.0, 0.25)
+
+
+def test_who_will_be_late_waits_as_if_he_were() -> None:
+    counters = late(0.5)
+    rhythm = Rhythm(SETTINGS, counters)
+    counters.backlog_seconds = 1.9
+    assert (rhythm.late, rhythm.commit_pause(), rhythm.publication_pause(0.0)) == (False, 1.0, 0.0625)
+    counters.backlog_seconds = 12.0
+    assert (rhythm.late, rhythm.commit_pause(), rhythm.publication_pause(0.0)) == (True, 15.625, 15.625)
+    counters.backlog_seconds = 3600.0
+    assert (rhythm.commit_pause(), rhythm.publication_pause(0.0)) == (30.0, 30.0)
+
+
+def test_who_may_not_wait_is_never_late() -> None:
+    counters = late(3600.0)
+    assert Rhythm(SETTINGS, counters).late
+    assert not Rhythm(replace(SETTINGS, catch_up_seconds=0.0), counters).late
 
 
 async def test_who_has_caught_up_meanwhile_waits_no_longer() -> None:
@@ -71,9 +92,9 @@ async def test_who_has_caught_up_meanwhile_waits_no_longer() -> None:
 async def test_a_pause_that_begins_anew_on_the_way_is_waited_for_from_there() -> None:
     asked = []
 
-    def since() -> float:
+    def since(began: float) -> float:
         asked.append(1)
-        return monotonic() + 3600.0 if len(asked) == 1 else 0.0
+        return began + 3600.0 if len(asked) == 1 else 0.0
 
     await rest(Service(), lambda: 0.0, since)
     assert len(asked) == 2
@@ -87,10 +108,11 @@ async def test_what_a_commit_has_published_is_not_published_again_at_once() -> N
         if len(published) == 2:
             publisher._stopped.set()
 
-    checkpoint = SimpleNamespace(
-        wanted=asyncio.Event(), published_at=monotonic() + 3600.0, publish_outputs=publish_outputs
-    )
-    engine = SimpleNamespace(checkpoint=checkpoint, rhythm=SimpleNamespace(publication_pause=lambda took: 0.0))
+    engine: Any = Engine(SETTINGS, always_open)
+    engine.attach(None)
+    engine.rhythm = SimpleNamespace(publication_pause=lambda took: 0.0)
+    checkpoint = engine.checkpoint
+    checkpoint.published_at, checkpoint.publish_outputs = monotonic() + 3600.0, publish_outputs
     publisher = Publisher(SimpleNamespace(engine=engine))
     checkpoint.wanted.set()
     at_work = asyncio.create_task(Publisher._publish(publisher))

@@ -1,0 +1,108 @@
+"""What waits for a topic that every worker follows, and for how long."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from streams.engine import broadcast
+from streams.engine.app import EngineApp, engine_app
+from streams.engine.broadcast import Broadcast
+from streams.engine.settings import EngineSettings
+from streams.errors import TransientError
+
+OPTIONS = EngineSettings.embedded("127.0.0.1:1", Path("unused"))
+
+
+class Consumer:
+    """Of a topic with some records, of which it gives one at a time, and none beyond `stuck_at`."""
+
+    _client = None
+
+    def __init__(self, end: int, stuck_at: int) -> None:
+        self.end, self.stuck_at, self.at = end, stuck_at, 0
+
+    async def start(self) -> None:
+        pass
+
+    stop = start
+
+    def assign(self, _: Any) -> None:
+        pass
+
+    async def end_offsets(self, tps: list[Any]) -> dict[Any, int]:
+        return dict.fromkeys(tps, self.end)
+
+    async def seek_to_beginning(self, _: Any) -> None:
+        self.at = 0
+
+    async def position(self, _: Any) -> int:
+        return self.at
+
+    async def getmany(self, timeout_ms: int) -> dict[Any, list[Any]]:
+        await asyncio.sleep(0)
+        if self.at >= min(self.end, self.stuck_at):
+            return {}
+        self.at += 1
+        return {"models": [SimpleNamespace(key=b"m", value=b"%d" % self.at, offset=self.at - 1)]}
+
+
+@pytest.fixture(autouse=True)
+def no_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def as_they_are(_: Any, ends: dict[Any, int]) -> dict[Any, int]:
+        return ends
+
+    monkeypatch.setattr(broadcast, "raise_to_high_watermarks", as_they_are)
+
+
+def follower(app: EngineApp, consumer: Consumer, seen: list[Any]) -> Any:
+    made: Any = Broadcast(app, "models", lambda *value: seen.append(value))
+    made._consumer = lambda: consumer
+    return made
+
+
+@pytest.mark.parametrize("end", [0, 3])
+async def test_marks_wait_until_every_broadcast_has_given_what_there_was(end: int) -> None:
+    app = engine_app("test", OPTIONS)
+    checkpoint = app.engine.checkpoint
+    assert checkpoint._informed()
+    seen: list[Any] = []
+    first, second = follower(app, Consumer(end, end), seen), follower(app, Consumer(0, 0), [])
+    following = asyncio.create_task(first._follow(first))
+    await first.ready.wait()
+    assert (seen, first.end) == ([(b"m", b"3", 2)][:end], end)
+    assert (checkpoint._informed(), checkpoint.wanted.is_set()) == (False, True)  # there is another one
+    following.cancel()
+    following = asyncio.create_task(second._follow(second))
+    await second.ready.wait()
+    assert checkpoint._informed()
+    following.cancel()
+
+
+async def test_what_was_read_together_is_told_of_once_behind_it() -> None:
+    app, seen = engine_app("test", OPTIONS), []
+    runs = [[], [1, 2, 3], [4]]
+
+    async def read(_: Any) -> list[Any]:
+        await asyncio.sleep(0)
+        if not runs:
+            follower._stopped.set()
+            return []
+        return [SimpleNamespace(key=b"m", value=b"%d" % at, offset=at) for at in runs.pop(0)]
+
+    follower: Any = Broadcast(app, "models", lambda *value: seen.append(value[2]), lambda: seen.append("read"))
+    follower._consumer, follower._next = lambda: Consumer(0, 0), read
+    await asyncio.wait_for(follower._follow(follower), 10)
+    assert seen == [1, 2, 3, "read", 4, "read"]
+    assert follower.end == 5
+
+
+async def test_a_topic_that_is_never_read_to_its_end_ends_the_worker_as_a_recovery_does() -> None:
+    app = engine_app("test", replace(OPTIONS, recovery_timeout_seconds=0.05))
+    stuck = follower(app, Consumer(3, 2), [])
+    with pytest.raises(TransientError, match=r"models not read to its end after 0 s"):
+        await asyncio.wait_for(stuck._follow(stuck), 10)
+    assert not app.engine.checkpoint._informed()
