@@ -4,8 +4,10 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-ModelKind = Literal["rls", "twin", "adagrad"]
-ModelChangeKind = Literal["promotion", "rollback", "calibration_on", "calibration_off"]
+from schemas.portfolio import PORTFOLIO
+
+ModelKind = Literal["rls", "twin", "adagrad", "booster"]
+ModelChangeKind = Literal["promotion", "rollback", "calibration_on", "calibration_off", "booster_better"]
 DriftDirection = Literal["more_leave", "fewer_leave"]
 
 
@@ -93,7 +95,7 @@ class Drift(Struct, frozen=True, kw_only=True):
 
     Attributes:
         alarms: the last 20; count: all there ever were.
-        muted_until_day: no alarm is raised before it; None before the first mature label.
+        muted_until_day: no alarm is raised before it; None before the first mature label of what serves.
         labels: in the detector's window; residual: mean of label - predicted there.
     """
 
@@ -123,7 +125,10 @@ class Challenger(Struct, frozen=True, kw_only=True):
 
 
 class ModelChange(Struct, frozen=True, kw_only=True):
-    """What serves changed with `day`: `before` and `after` name models, `figures` what the rule saw."""
+    """What serves changed with `day`: `before` and `after` name models, `figures` what the rule saw.
+
+    `booster_better` alone changes nothing: `after` was better than `before`, which goes on serving.
+    """
 
     day: int
     kind: ModelChangeKind
@@ -180,3 +185,61 @@ class ModelSnapshot(Struct, frozen=True, kw_only=True):
     horizons: list[int] = []
     counts: dict[str, int] = {}
     tested: list[Served] = []
+
+
+class ModelValues(Struct, frozen=True, kw_only=True):
+    """How good the churn model has been, at the end of a day on which labels matured (docs/metrics.md, churn.md).
+
+    Over all mature labels of the model's life; `week_*` over those of the day's week, from Monday on. None is "not
+    defined yet". What the model is comes last.
+    """
+
+    labelled: int
+    positives: int
+    customers_churned: int
+    roc_auc: float | None = None
+    pr_auc: float | None = None
+    log_loss: float | None = None
+    log_loss_constant: float | None = None
+    brier: float | None = None
+    ece: float | None = None
+    mean_predicted: float | None = None
+    mean_observed: float | None = None
+    predicted_to_observed: float | None = None
+    top_decile_recall: float | None = None
+    week_labelled: int
+    week_positives: int
+    week_roc_auc: float | None = None
+    week_log_loss: float
+    week_log_loss_constant: float
+    week_mean_predicted: float
+    week_mean_observed: float
+    is_prior: bool
+    model_version: int
+    champion: str
+    champion_since_day: int | None = None
+    calibrated: bool
+    drift_alarms: int
+    drift_alarm_day: int | None = None
+    drift_direction: DriftDirection | None = None
+    changed_day: int | None = None
+
+
+class ModelFigures(Struct, frozen=True, kw_only=True, tag="model_quality"):
+    """The figures of the churn model at the end of a day on which labels matured: once a week.
+
+    Attributes:
+        portfolio: `_portfolio`, as it is judged by all customers; also the record's key.
+        model: the seat, as in `ModelSnapshot`.
+        as_of: the day's end, epoch ms.
+        revision: 0, for a mature label is final; the greatest holds.
+        version: offset in `observations.v1` of the newest record included.
+    """
+
+    model: str
+    as_of: int
+    day: int
+    values: ModelValues
+    portfolio: str = PORTFOLIO
+    revision: int = 0
+    version: int = 0

@@ -1,4 +1,7 @@
-"""The command: `python -m bench.churn EVENTS.jsonl.gz`; `zelo import crm5 DIR --output` writes such a file."""
+"""The command: `python -m bench.churn EVENTS.jsonl.gz`; `zelo import crm5 DIR --output` writes such a file.
+
+With the extra `boost` the boosted challenger learns beside the model, as it does live; its figures come last.
+"""
 
 import argparse
 import sys
@@ -15,6 +18,7 @@ from streams.backtest.churn import baselines
 from streams.backtest.churn.measures import Ranked
 from streams.backtest.churn.report import START_DAYS
 from streams.backtest.churn.sample import Floats, Sample
+from streams.churn import booster_fit
 from streams.churn.features import CONSTANTS
 from streams.cli.churn_evaluate import lived
 from streams.config import load_settings
@@ -37,7 +41,7 @@ def main() -> int:
 def _measure(events: Path, rows: int, forests: bool, shown: Console, said: Console) -> None:
     settings = load_settings()
     profile = profile_of(settings)
-    history = lived(settings, profile, events)
+    history = lived(settings, profile, events, booster_fit.installed())
     whole = history.collected.sample(history.rehearsal.model().trained_through)
     sample = prequential.some_customers(whole, rows) if rows else whole
     shown.print(
@@ -62,6 +66,12 @@ def _measure(events: Path, rows: int, forests: bool, shown: Console, said: Conso
         probability = baselines.refit(sample, features, fit, profile.churn.base_rate)
         table.add_row(f"{name}, refit every {baselines.REFIT_DAYS} days", *_figures(sample, probability), "", "")
     shown.print(table)
+    for challenger in history.rehearsal.model().challengers:
+        if challenger.log_loss is not None and challenger.champion_log_loss is not None:
+            shown.print(
+                f"challenger {challenger.name}: log loss {challenger.log_loss:.4f} on {challenger.labelled:,} mature "
+                f"labels since the last change, the champion's {challenger.champion_log_loss:.4f} on the same"
+            )
     one = costs(whole, history.rehearsal.model(), profile.churn)
     shown.print(
         f"the model: score {one.score_us:.1f} us, learn {one.learn_us:.1f} us, reasons {one.reasons_us:.1f} us a "

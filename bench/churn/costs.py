@@ -13,6 +13,7 @@ from streams.churn.labels import Pending
 from streams.churn.learner import Learner, Learning
 from streams.churn.model import ChurnModel
 from streams.churn.policy import ChurnPolicy
+from streams.churn.terms import Terms
 
 T = TypeVar("T")
 _ROUNDS = 7
@@ -35,7 +36,8 @@ def costs(sample: Sample, snapshot: ModelSnapshot, policy: ChurnPolicy) -> Costs
     """The costs of a model as it is after a history."""
     rows = _rows(sample)
     model = ChurnModel.from_parameters(snapshot.parameters, policy)
-    contributions = [model.contributions(row) for row in rows]
+    terms = Terms(model)
+    contributions = [terms.contributions(row) for row in rows]
     weights = model.weights()
     pairs = list(zip(rows, contributions, strict=True))
     learner, taken = _learner(snapshot, rows, policy)

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.churn.company import HORIZON_DAYS, Plan, company
-from schemas.models import DriftAlarm
+from schemas.models import DriftAlarm, ModelChange
 from schemas.scores import Labelled
 from streams.backtest.churn import baselines
 from streams.backtest.churn.intervals import Draws, Interval
@@ -47,6 +47,7 @@ class Life(Struct, frozen=True):
         alarms: all drift alarms.
         watched_days: before the change, in which an alarm could have been raised.
         sample: mature labels; truth: of each, what the oracle says.
+        events: of the company; changes: of what serves.
     """
 
     plan: Plan
@@ -54,6 +55,8 @@ class Life(Struct, frozen=True):
     watched_days: int
     sample: Sample
     truth: Floats
+    events: int = 0
+    changes: list[ModelChange] = []
 
     @property
     def felt_day(self) -> int | None:
@@ -103,9 +106,23 @@ def lived(plan: Plan, profile: Profile) -> Life:
     sample = collected.sample(model.trained_through)
     names = {number: key for key, number in keys.items()}
     truth = [made.truth[names[int(c)], int(day)] for c, day in zip(sample.customer, sample.day, strict=True)]
-    muted = model.drift.muted_until_day or model.trained_through
     until = model.trained_through if plan.drift_day is None else plan.drift_day
-    return Life(plan, model.drift.alarms, max(0, until - muted), sample, np.array(truth))
+    begun = [int(sample.day[0]), *(one.day for one in model.changes if one.kind in ("promotion", "rollback"))]
+    watched = watched_days(begun, sample, until, profile.churn.drift_muted_days)
+    return Life(plan, model.drift.alarms, watched, sample, np.array(truth), len(made.events), model.changes)
+
+
+def watched_days(begun: list[int], sample: Sample, until: int, muted_days: int) -> int:
+    """Days before `until` on which an alarm could be raised: muted is from when a model begins to serve (`begun`, the
+    first at the first snapshot) until so many days after its first mature label.
+    """
+    days = np.arange(begun[0], until)
+    heard = np.ones(len(days), dtype=bool)
+    for day in begun:
+        own = sample.day[sample.day >= day]
+        first = int(own[0]) + sample.horizon_days if len(own) else until
+        heard &= (days < day) | (days >= first + muted_days)
+    return int(heard.sum())
 
 
 def _with_beats(events: Iterable[Happened]) -> Iterator[tuple[int, Happened | None]]:

@@ -13,7 +13,9 @@ from schemas.models import DriftAlarm, ModelChange, ModelChangeKind
 from streams.alerts.rules import Facts
 
 ModelEnding = Literal["settled", "good_again", "switched_off"]
-ModelNextStep = Literal["look_for_change", "read_with_care", "watch_quality", "look_for_bad_events"]
+ModelNextStep = Literal[
+    "look_for_change", "read_with_care", "watch_quality", "look_for_bad_events", "look_for_features"
+]
 
 _QUIET_DAYS = 28  # chosen
 _REFUSALS_TOLD_DAYS = 7  # chosen: at most once a week
@@ -122,6 +124,13 @@ MODEL_RULES: tuple[ModelRule, ...] = (
         severity="info",
         next_step="watch_quality",
         fires=_changed("promotion"),
+        ends=_quiet,
+    ),
+    ModelRule(
+        rule="model_booster_better",
+        severity="info",
+        next_step="look_for_features",
+        fires=_changed("booster_better"),
         ends=_quiet,
     ),
     ModelRule(

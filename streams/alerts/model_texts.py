@@ -90,6 +90,35 @@ MODEL_TEXTS: dict[str, dict[Locale, str]] = {
         "es": "Ningún otro cambio en 28 días. El aviso duró {lasted}.",
         "en": "No other change for 28 days. The notice lasted {lasted}.",
     },
+    # model_booster_better
+    "model_booster_better.opened": {
+        "pt": "Modelo de churn: um modelo de árvores prevê melhor que {before}",
+        "es": "Modelo de churn: un modelo de árboles predice mejor que {before}",
+        "en": "Churn model: a model of trees predicts better than {before}",
+    },
+    "model_booster_better.updated": {
+        "pt": "Modelo de churn: de novo um modelo de árvores prevê melhor que {before}",
+        "es": "Modelo de churn: otra vez un modelo de árboles predice mejor que {before}",
+        "en": "Churn model: again a model of trees predicts better than {before}",
+    },
+    "model_booster_better.body": {
+        "pt": "Perda logarítmica {log_loss} contra {champion_log_loss} nas mesmas {labelled} previsões. Nada muda: "
+        "seus motivos não seriam exatos. Há algo nos dados que o modelo linear não usa.",
+        "es": "Pérdida logarítmica {log_loss} frente a {champion_log_loss} en las mismas {labelled} predicciones. Nada "
+        "cambia: sus motivos no serían exactos. Hay algo en los datos que el modelo lineal no usa.",
+        "en": "Log loss {log_loss} against {champion_log_loss} on the same {labelled} predictions. Nothing changes: "
+        "its reasons would not be exact. There is something in the data that the linear model does not use.",
+    },
+    "model_booster_better.settled": {
+        "pt": "Modelo de churn: sem nova notícia do modelo de árvores",
+        "es": "Modelo de churn: sin nuevas noticias del modelo de árboles",
+        "en": "Churn model: no further news of the model of trees",
+    },
+    "model_booster_better.settled.body": {
+        "pt": "Nada de novo em 28 dias. O aviso durou {lasted}.",
+        "es": "Nada nuevo en 28 días. El aviso duró {lasted}.",
+        "en": "Nothing new for 28 days. The notice lasted {lasted}.",
+    },
     # model_calibrated
     "model_calibrated.opened": {
         "pt": "Modelo de churn: as probabilidades passam a ser corrigidas",
@@ -157,6 +186,11 @@ MODEL_TEXTS: dict[str, dict[Locale, str]] = {
         "pt": "acompanhe a qualidade em `zelo churn status`",
         "es": "siga la calidad en `zelo churn status`",
         "en": "watch the quality in `zelo churn status`",
+    },
+    "look_for_features": {
+        "pt": "veja `zelo churn status` e pense no que anda junto com sair: combinações que nenhum indicador tem",
+        "es": "mire `zelo churn status` y piense en lo que va junto con irse: combinaciones que ningún indicador tiene",
+        "en": "see `zelo churn status`, and think of what goes with leaving together: combinations that no feature has",
     },
     "look_for_bad_events": {
         "pt": "procure eventos com valores impossíveis na origem",

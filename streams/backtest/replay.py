@@ -25,6 +25,7 @@ from streams.metrics.domain import DomainMachine, TimePolicy
 from streams.metrics.health import HealthScorer
 from streams.metrics.ledger import Ledger
 from streams.metrics.partition import Emitted, MemoryPartition
+from streams.metrics.plan_features import PlanFeatures
 from streams.metrics.profile import Profile
 from streams.metrics.upsell import UpsellScorer
 from streams.offline import Input, folds
@@ -125,6 +126,7 @@ class _Chain:
         churn, upsell = ChurnScorer(profile.churn), UpsellScorer(profile.upsell)
         self._scoring = ScoringMachine(health, churn, upsell, days, Outputs(*names))
         self._scoring.figures = Figures(profile.alerts.rule, profile.health.journey)
+        self._scoring.plans = PlanFeatures(profile.engagement.features_by_plan)
         self._alerts = AlertMachine(registry.ALERTS.name, "en", profile.alerts)
         numbers = range(partitions)
         self._cards = [

@@ -8,7 +8,9 @@ Pure like the metrics: values in, values out; no runtime, network, environment o
     model, parameters    both as one pipeline, and its state as plain JSON
     labels, agenda       delayed labels, and who has something to do on a day
     trainer, learner     the machine that tests, then learns, day by day; the models behind it
-    contest              champion and challengers: promotion, roll-back
+    ledger               what its table holds of them
+    contest, seats       champion and challengers: promotion, roll-back; who takes part
+    booster              the boosted challenger: its labels (booster_labels), its trees (booster_fit)
     calibration, drift   Platt scaling, dormant; ADWIN (adwin) on the residual
     evaluation, curves   test-then-train quality on mature labels
     publishing, news     the model as it is published; what people hear of it

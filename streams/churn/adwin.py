@@ -20,11 +20,12 @@ _GRACE = 10
 
 
 class Cut(Struct, frozen=True):
-    """A change: the mean of the older part, and of the `width` newer values."""
+    """A change: the mean of the `older` values, and of the `width` newer ones."""
 
     before: float
     after: float
     width: int
+    older: int
 
 
 class Adwin(Struct):
@@ -51,25 +52,43 @@ class Adwin(Struct):
         """Of the window; None while it is empty."""
         return self.total / self.width if self.width else None
 
-    def update(self, value: float, delta: float, repeats: float = 1.0) -> Cut | None:
+    def update(self, value: float, delta: float, repeats: float = 1.0, look: bool = True) -> Cut | None:
         """Takes a finite value in; tells a change, which is looked for at every 32nd.
 
         Args:
             value: of the stream, by convention within a few units.
             delta: confidence, in (0, 1): about the chance of a false alarm at a look.
             repeats: how many neighbouring values are about one: the variance of their mean is so much larger.
+            look: False to take it in only; a change is found when it is looked for again.
         """
         if self.width:
             self.deviations += (value - self.total / self.width) ** 2 * self.width / (self.width + 1)
         self.width += 1
         self.total += value
         self._insert(value)
-        if self.width % _CLOCK or self.width <= _GRACE:
+        if not (look and self._looks):
             return None
         cut = self._cut(delta, repeats)
         if cut is not None:
             self.rows, self.width, self.total, self.deviations = [], 0, 0.0, 0.0
         return cut
+
+    @property
+    def _looks(self) -> bool:
+        """Whether the newest value is one at which is looked."""
+        return self.width > _GRACE and self.width % _CLOCK == 0
+
+    def is_off_zero(self, delta: float, repeats: float = 1.0) -> bool:
+        """Whether the mean is beyond its bound from 0, a level known without error; looked for as a change is."""
+        if not self._looks:
+            return False
+        share = 1.0 / (self.width - _LEAST + 1)
+        twice_variance, evidence = self._spread(delta, repeats)
+        return abs(self.total / self.width) > _bound(twice_variance, evidence, share)
+
+    def _spread(self, delta: float, repeats: float) -> tuple[float, float]:
+        evidence = log(2.0 * log(self.width) / delta)
+        return 2.0 * repeats * self.deviations / self.width * evidence, evidence
 
     def _insert(self, value: float) -> None:
         joined, size = (value, 0.0), 1
@@ -85,8 +104,7 @@ class Adwin(Struct):
 
     def _cut(self, delta: float, repeats: float) -> Cut | None:
         """The place where the two parts differ by most beyond their bound; None where they agree everywhere."""
-        evidence = log(2.0 * log(self.width) / delta)
-        twice_variance = 2.0 * repeats * self.deviations / self.width * evidence
+        twice_variance, evidence = self._spread(delta, repeats)
         older, older_sum = 0, 0.0
         found, beyond = None, 0.0
         for power in range(len(self.rows) - 1, -1, -1):
@@ -97,8 +115,12 @@ class Adwin(Struct):
                 if older < _LEAST or newer < _LEAST:
                     continue
                 share = 1.0 / (older - _LEAST + 1) + 1.0 / (newer - _LEAST + 1)
-                bound = math.sqrt(twice_variance * share) + evidence * share * 2.0 / 3.0
+                bound = _bound(twice_variance, evidence, share)
                 before, after = older_sum / older, (self.total - older_sum) / newer
                 if abs(before - after) - bound > beyond:
-                    found, beyond = Cut(before, after, newer), abs(before - after) - bound
+                    found, beyond = Cut(before, after, newer, older), abs(before - after) - bound
         return found
+
+
+def _bound(twice_variance: float, evidence: float, share: float) -> float:
+    return math.sqrt(twice_variance * share) + evidence * share * 2.0 / 3.0

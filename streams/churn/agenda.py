@@ -9,6 +9,9 @@ from typing import Any
 from streams.churn.labels import CustomerRecords
 from streams.metrics.partition import Partition
 
+#: With which keys begin that are no customer's.
+_NO_CUSTOMER = "\x00"
+
 
 class Agenda:
     """Customers by the day on which something of theirs is due: a snapshot, an outcome, the end of a window.
@@ -21,6 +24,8 @@ class Agenda:
     def __init__(self, part: Partition[CustomerRecords, Any], horizon_days: int) -> None:
         self._due: dict[int, set[str]] = defaultdict(set)
         for key in list(part.keys()):
+            if key.startswith(_NO_CUSTOMER):
+                continue
             records = part.get(key) or CustomerRecords()
             for day in (*records.snapshots, *records.outcomes, *records.censored):
                 self.add(day, key)

@@ -14,9 +14,9 @@ from msgspec import Struct
 from schemas.models import Served
 from streams.churn.calibration import LARGEST_INTERCEPT, LARGEST_SLOPE
 from streams.churn.exact import logistic
-from streams.churn.explain import by_family
 from streams.churn.linear import LARGEST_WEIGHT
-from streams.churn.model import ChurnModel
+from streams.churn.policy import ChurnPolicy
+from streams.churn.terms import Terms
 
 # A calibration stretches what serves.
 _LARGEST_SERVED = LARGEST_WEIGHT * LARGEST_SLOPE + LARGEST_INTERCEPT
@@ -61,29 +61,29 @@ class Before(NamedTuple):
     theirs: float
 
 
-def seen(model: ChurnModel, then: Mapping[str, float], weights: Weights | None = None) -> Before:
+def seen(terms: Terms, then: Mapping[str, float], weights: Weights | None = None) -> Before:
     """What a change is told from, the same until another model is in force.
 
     Args:
-        model: today's.
+        terms: of today's model.
         then: features of the snapshot, natural units.
         weights: of the model that served then; None when it was today's.
     """
-    scaled = model.scale.scaled(then)
-    families = by_family(model.classifier.contributions(scaled))
-    ours = theirs = math.fsum((model.classifier.weights[0], *families.values()))
+    scaled = terms.scaled(then)
+    families = terms.by_family(scaled)
+    ours = theirs = math.fsum((terms.intercept, *families.values()))
     if weights is not None:
         known = weights.by_feature
         theirs = math.fsum([weights.intercept, *[known[name] * z for name, z in scaled.items() if name in known]])
     return Before(families, ours, theirs)
 
 
-def changed(model: ChurnModel, now: Mapping[str, float], before: Before) -> Change:
+def changed(policy: ChurnPolicy, now: Mapping[str, float], before: Before) -> Change:
     """The change since a snapshot; `now` are contributions by family, of today's model."""
     then = before.families
     families = {name: now.get(name, 0.0) - then.get(name, 0.0) for name in {**then, **now}}
     return Change(
-        probability=model.policy.bounded(logistic(before.theirs)),
+        probability=policy.bounded(logistic(before.theirs)),
         by_customer=math.fsum(families.values()),
         by_model=before.ours - before.theirs,
         families=families,

@@ -11,10 +11,10 @@ snapshots taken since the last change count: those before it were served by anot
                 prior, once, unless it was the prior that was bad (the first horizon of all); then nowhere, for it is
                 the world that changed, and must be learned
     good        a state whose snapshots have matured in a week no worse than the constant guess
+    booster     stands beside them and never serves; when it keeps the rule of promotion, people are told
 """
 
 from collections.abc import Sequence
-from math import sqrt
 
 from msgspec import Struct, field, structs
 
@@ -24,94 +24,12 @@ from streams.churn.labels import Pending
 from streams.churn.model import ChurnModel
 from streams.churn.parameters import AnyParameters
 from streams.churn.policy import ChurnPolicy
+from streams.churn.seats import Contender, Saved, Score, Seat
 
 _CHANGES_KEPT = 20
 _SAVED_KEPT = 6
 # A twin that has not won after so long is not going to: the champion has forgotten the same past by then.
 _TWIN_DAYS = 182
-
-
-class Saved(Struct, frozen=True):
-    """A model as it was before `day` was taken; it goes on learning who left of the snapshots it had learned.
-
-    Attributes:
-        missed: as of its seat then.
-        unheard: as of a seat.
-        weights: when it was saved, with the intercept; owed: of its `Arrears` then.
-    """
-
-    day: int
-    name: str
-    kind: ModelKind
-    parameters: AnyParameters
-    missed: tuple[int, int] = (0, 0)
-    unheard: int = 0
-    weights: dict[str, float] = {}
-    owed: dict[str, float] = {}
-
-    def learned(self, day: int) -> bool:
-        """Whether snapshots of `day` were learned as staying."""
-        return day < self.day and not _within(day, self.missed)
-
-
-class Seat(Struct):
-    """Who serves.
-
-    Attributes:
-        since: first day served, None from the beginning.
-        missed: snapshots of the days [from, to) it has not learned as staying, so never learns as leaving either.
-        unheard: of the customers that are counted as churned, how many it has not learned from.
-    """
-
-    name: str = "rls"
-    kind: ModelKind = "rls"
-    since: int | None = None
-    missed: tuple[int, int] = (0, 0)
-    unheard: int = 0
-
-    def learned(self, day: int) -> bool:
-        """Whether snapshots of `day` were learned as staying."""
-        return not _within(day, self.missed)
-
-
-class Score(Struct):
-    """Mature labels both were tested on: the sums of both log losses there, and of their squared differences."""
-
-    labelled: int = 0
-    loss: float = 0.0
-    against: float = 0.0
-    squares: float = 0.0
-
-    def add(self, loss: float, against: float) -> None:
-        """Counts a label."""
-        self.labelled += 1
-        self.loss += loss
-        self.against += against
-        self.squares += (loss - against) ** 2
-
-    def beats(self, margin: float) -> bool:
-        """Whether the loss is lower than the other's by more than this share of it."""
-        return self.loss < self.against * (1.0 - margin)
-
-    @property
-    def errors_worse(self) -> float:
-        """By how many standard errors the loss is above the other's, labels taken as independent; 0 without any."""
-        return (self.loss - self.against) / sqrt(self.squares) if self.squares else 0.0
-
-
-class Contender(Seat):
-    """A challenger.
-
-    Attributes:
-        parameters: its state, None before it has learned.
-        score: against the champion since the last change; week: in the week being judged.
-        weeks_better: in a row, by more than the margin.
-    """
-
-    parameters: AnyParameters | None = None
-    score: Score = field(default_factory=Score)
-    week: Score = field(default_factory=Score)
-    weeks_better: int = 0
 
 
 class Contest(Struct):
@@ -141,6 +59,13 @@ class Contest(Struct):
     def enter(self, name: str, kind: ModelKind, day: int, churned: int) -> None:
         """A challenger begins at the expert prior; it knows neither the snapshots before `day` nor who churned yet."""
         self.challengers.append(Contender(name=name, kind=kind, since=day, missed=(0, day), unheard=churned))
+
+    def shadowed(self, present: bool, day: int, churned: int) -> None:
+        """A booster stands among the challengers while there is one, and only then."""
+        if present != any(not c.may_serve for c in self.challengers):
+            self.challengers = [c for c in self.challengers if c.may_serve]
+            if present:
+                self.enter("booster", "booster", day, churned)
 
     def retire_twins(self, born_through: int) -> None:
         """Twins that entered up to that day leave."""
@@ -207,20 +132,26 @@ class Contest(Struct):
             return ModelChange(day=day, kind="rollback", before=self.seat.name, after=after, figures=told), to
         if week.loss <= week.against:
             self._found_good(day - policy.horizon_days)
-        ready = [
-            c
-            for c in self.challengers
-            if c.weeks_better >= policy.promotion_weeks
-            and c.score.beats(policy.promotion_margin)
-            and -c.score.errors_worse > policy.least_standard_errors
-        ]
+        ready = [c for c in self.challengers if c.may_serve and c.is_better(policy)]
         if not ready:
             return None
         best = min(ready, key=lambda c: c.score.loss / c.score.labelled)
-        n = best.score.labelled
-        figures = {"log_loss": best.score.loss / n, "champion_log_loss": best.score.against / n, "labelled": float(n)}
-        change = ModelChange(day=day, kind="promotion", before=self.seat.name, after=best.name, figures=figures)
+        change = ModelChange(day=day, kind="promotion", before=self.seat.name, after=best.name, figures=best.figures())
         return change, best
+
+    def outdone(self, day: int, policy: ChurnPolicy) -> ModelChange | None:
+        """What people are told of a booster that keeps the rule of promotion; once while it is ahead of a champion."""
+        for contender in self.challengers:
+            if contender.may_serve:
+                continue
+            contender.told = contender.told and contender.score.beats(policy.promotion_margin)
+            if not contender.told and contender.is_better(policy):
+                contender.told = True
+                names = self.seat.name, contender.name
+                return ModelChange(
+                    day=day, kind="booster_better", before=names[0], after=names[1], figures=contender.figures()
+                )
+        return None
 
     def _is_of_the_prior(self, horizon_days: int) -> bool:
         """Whether the week being judged has snapshots of before any label was mature: what is bad then is the prior."""
@@ -263,32 +194,18 @@ class Contest(Struct):
     def _seat(self, seat: Seat) -> None:
         self.seat, self.saved, self.week, self.left, self.week_from = seat, [], Score(), 0, None
         for contender in self.challengers:
-            contender.score, contender.week, contender.weeks_better = Score(), Score(), 0
+            contender.begin_anew()
 
     def record(self, change: ModelChange) -> None:
-        """Remembers a change."""
-        self.changes = [*self.changes, change][-_CHANGES_KEPT:]
+        """Remembers a change; of those that change nothing of what serves only the newest, beside the others."""
+        told = [*self.changes, change]
+        better = [one for one in told if one.kind == "booster_better"][-1:]
+        moves = [one for one in told if one.kind != "booster_better"][-_CHANGES_KEPT:]
+        self.changes = sorted([*moves, *better], key=lambda one: one.day)
 
     def told(self) -> list[Challenger]:
         """The challengers, as published."""
-        return [_told(contender) for contender in self.challengers]
-
-
-def _told(contender: Contender) -> Challenger:
-    n = contender.score.labelled
-    return Challenger(
-        name=contender.name,
-        kind=contender.kind,
-        since_day=contender.since or 0,
-        labelled=n,
-        log_loss=contender.score.loss / n if n else None,
-        champion_log_loss=contender.score.against / n if n else None,
-        weeks_better=contender.weeks_better,
-    )
-
-
-def _within(day: int, span: tuple[int, int]) -> bool:
-    return span[0] <= day < span[1]
+        return [contender.published() for contender in self.challengers]
 
 
 def _after_hearing(saved: Saved, days: Sequence[int]) -> Saved:

@@ -8,7 +8,7 @@ added up in a fixed order, so that replays give the same bits.
 import msgspec
 from msgspec import Struct
 
-from schemas.models import Quality, ReliabilityBin
+from schemas.models import Quality, ReliabilityBin, WeekQuality
 from streams.churn import curves
 from streams.churn.exact import log, logit
 
@@ -107,3 +107,27 @@ class Evaluation(Struct):
             brier=curves.brier(bins),
             top_decile_recall=curves.top_decile_recall(bins),
         )
+
+    def of_week(self, day: int) -> WeekQuality:
+        """The figures of the week of `day`, when these are the labels of one; there must be some."""
+        n = self.labelled
+        return WeekQuality(
+            day=monday_of(day),
+            labelled=n,
+            positives=self.positives,
+            log_loss=self.log_loss_sum / n,
+            log_loss_constant=self.constant_sum / n,
+            mean_predicted=self.predicted_sum / n,
+            mean_observed=self.positives / n,
+            roc_auc=self.roc_auc(),
+        )
+
+
+def monday_of(day: int) -> int:
+    """The Monday of the week of a day.
+
+    Example:
+        >>> monday_of(4), monday_of(10), monday_of(11)  # 1970-01-05, the first Monday, is day 4
+        (4, 4, 11)
+    """
+    return day - (day - 4) % 7

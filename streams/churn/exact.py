@@ -73,7 +73,7 @@ def odds_ratio(log_odds: float) -> float:
         >>> odds_ratio(0.0)
         1.0
     """
-    return exp(min(max(log_odds, -_EXP_LIMIT), _EXP_LIMIT))
+    return exp(log_odds if -_EXP_LIMIT <= log_odds <= _EXP_LIMIT else min(max(log_odds, -_EXP_LIMIT), _EXP_LIMIT))
 
 
 def logistic(logit: float) -> float:
@@ -83,8 +83,9 @@ def logistic(logit: float) -> float:
         >>> logistic(0.0)
         0.5
     """
-    bounded = min(max(logit, -_LOGIT_LIMIT), _LOGIT_LIMIT)
-    return 1.0 / (1.0 + exp(-bounded))
+    if not -_LOGIT_LIMIT <= logit <= _LOGIT_LIMIT:
+        logit = min(max(logit, -_LOGIT_LIMIT), _LOGIT_LIMIT)
+    return 1.0 / (1.0 + exp(-logit))
 
 
 def logit(probability: float) -> float:

@@ -16,12 +16,22 @@ from msgspec import Struct
 from schemas.metrics import CustomerValues
 from schemas.scores import Reason
 from streams.churn.exact import log, odds_ratio
-from streams.churn.features import BY_NAME, FAMILIES, FEATURES, UNDIRECTED, Feature, evidence
+from streams.churn.features import BY_NAME, FAMILIES, FEATURES, UNDIRECTED, evidence
 from streams.churn.policy import ChurnPolicy
+from streams.churn.readings import Number
+from streams.churn.terms import GONE, Contributions
 
+Numbers = Mapping[str, Number]
+#: Puts a reason into words, by its code and numbers.
+Say = Callable[[str, Numbers], str]
+Furthest = Callable[..., str]  # named here: a generic type in an inner function is made anew with each call
 _NOTHING = CustomerValues()
 _threshold = lru_cache(maxsize=16)(log)
-_FAMILY_OF: Mapping[str, str] = {feature.name: feature.family for feature in FEATURES}
+
+
+def unsaid(_code: str, _numbers: Numbers) -> str:
+    """No words: for those who want the numbers alone."""
+    return ""
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
@@ -42,83 +52,62 @@ class Explanation(Struct, frozen=True, kw_only=True):
 
 
 def explain(
-    contributions: Mapping[str, float],
+    contributions: Contributions,
     weights: Mapping[str, float],
     features: Mapping[str, float],
     policy: ChurnPolicy,
     values: CustomerValues = _NOTHING,
+    say: Say = unsaid,
 ) -> Explanation:
     """The reasons behind contributions.
 
     Args:
-        contributions: log-odds by feature, as the model gives them.
+        contributions: log-odds by family and feature, as `Terms` gives them.
         weights: of the features, log-odds per spread.
         features: natural values of the features.
         policy: how many reasons, and how strong they must be.
         values: metric values, for the numbers in the reasons' texts.
+        say: puts a reason into words, by its code and numbers.
     """
-    families = _members(contributions)
-    totals = {family: math.fsum(parts) for family, (parts, _) in families.items()}
+    totals = {family: math.fsum(parts.values()) for family, parts in contributions.items() if family != GONE}
     ranked = sorted(totals, key=totals.__getitem__, reverse=True)
     least = _threshold(policy.least_odds_ratio)
     raising = [f for f in ranked if totals[f] >= least][: policy.max_raising]
     protecting = [f for f in reversed(ranked) if totals[f] <= -least][: policy.max_protecting]
     conflicts: list[str] = []
 
-    def reason(family: str, furthest: Callable[[list[float]], float]) -> Reason:
+    def reason(family: str, furthest: Furthest) -> Reason:
         # The member that moves the family furthest in the direction it moves as a whole names the reason.
-        parts, names = families[family]
-        feature = BY_NAME[names[parts.index(furthest(parts))]]
+        parts = contributions[family]
+        feature = BY_NAME[furthest(parts, key=parts.__getitem__)]
         agrees = weights[feature.name] * feature.weight > 0.0
         if not agrees:
             conflicts.append(feature.name)
-        return _reason(totals[family], feature, agrees, features, values)
+        directed = feature.raises if totals[family] > 0.0 else feature.protects
+        code = directed if agrees else UNDIRECTED[family]
+        numbers = {
+            feature.name: features[feature.name],
+            "typical": feature.typical,
+            **evidence(feature, values),
+        }
+        return Reason(
+            code=code,
+            family=family,
+            contribution=totals[family],
+            odds_ratio=odds_ratio(totals[family]),
+            values=numbers,
+            text=say(code, numbers),
+        )
 
     return Explanation(
         raising=[reason(family, max) for family in raising],
         protecting=[reason(family, min) for family in protecting],
-        no_data=[family for family in FAMILIES if family not in families] if len(families) < len(FAMILIES) else [],
+        no_data=[family for family in FAMILIES if family not in totals] if len(totals) < len(FAMILIES) else [],
         conflicts=conflicts,
         families=totals,
     )
 
 
-def by_family(contributions: Mapping[str, float]) -> dict[str, float]:
-    """Contributions summed by family; families of which nothing is known are absent."""
-    return {family: math.fsum(parts) for family, (parts, _) in _members(contributions).items()}
-
-
 def unexpected(weights: Mapping[str, float]) -> list[str]:
     """Features whose weight points against the expert's expectation, in the registry's order."""
     return [feature.name for feature in FEATURES if weights.get(feature.name, 0.0) * feature.weight < 0.0]
-
-
-def _members(contributions: Mapping[str, float]) -> dict[str, tuple[list[float], list[str]]]:
-    """The contributions of each family of which something is known, and their features."""
-    families: dict[str, tuple[list[float], list[str]]] = {family: ([], []) for family in FAMILIES}
-    family_of = _FAMILY_OF.get
-    for name, contribution in contributions.items():
-        family = family_of(name)
-        if family is None:  # a model of another release may know features that are gone
-            continue
-        parts, names = families[family]
-        parts.append(contribution)
-        names.append(name)
-    return {family: members for family, members in families.items() if members[0]}
-
-
-def _reason(
-    total: float, feature: Feature, agrees: bool, features: Mapping[str, float], values: CustomerValues
-) -> Reason:
-    directed = feature.raises if total > 0.0 else feature.protects
-    return Reason(
-        code=directed if agrees else UNDIRECTED[feature.family],
-        family=feature.family,
-        contribution=total,
-        odds_ratio=odds_ratio(total),
-        values={
-            feature.name: features[feature.name],
-            "typical": feature.typical,
-            **evidence(feature, values),
-        },
-    )

@@ -8,6 +8,7 @@ the simplest thing to say of it. Within a window the hazard is constant.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from streams.churn.exact import exp, log
 
@@ -35,7 +36,13 @@ def at_horizon(chances: Sequence[float], learned_days: int, days: int) -> float:
     whole, rest = divmod(days, learned_days)
     if whole == 1 and not rest:
         return chances[0]
-    survived = [log(1.0 - chance) for chance in chances[:whole]]
+    survived = [_survived(chance) for chance in chances[:whole]]
     if rest:
-        survived.append(log(1.0 - chances[whole]) * (rest / learned_days))
+        survived.append(_survived(chances[whole]) * (rest / learned_days))
     return 1.0 - exp(max(math.fsum(survived), _SURVIVED_BY_NONE))
+
+
+@lru_cache(maxsize=16)  # the windows of a customer mostly have the same chance, and every horizon begins with the first
+def _survived(chance: float) -> float:
+    """Log of the chance of staying through a window."""
+    return log(1.0 - chance)

@@ -10,6 +10,8 @@ from collections.abc import Container
 from msgspec import Struct
 
 from schemas.scores import Censored, Outcome, Snapshot
+from streams.churn.booster_fit import Trees
+from streams.churn.booster_labels import KeptLabels
 
 
 class Pending(Struct):
@@ -52,6 +54,7 @@ class CustomerRecords(Struct):
         pending: tested and waiting for a mature label, by day.
         churned: already counted among the customers that churned.
         censored: days from which on nothing can be said of the customer, not yet taken.
+        kept: under keys of the booster's own, that are no customer's: what it keeps there.
     """
 
     snapshots: dict[int, dict[str, float]] = {}
@@ -59,11 +62,13 @@ class CustomerRecords(Struct):
     pending: list[Pending] = []
     churned: bool = False
     censored: list[int] = []
+    kept: KeptLabels | Trees | None = None
 
     @property
     def forgettable(self) -> bool:
         """True when nothing would be lost without it."""
-        return not (self.snapshots or self.outcomes or self.pending or self.churned or self.censored)
+        waiting = self.snapshots or self.outcomes or self.pending or self.censored
+        return not (waiting or self.churned or self.kept is not None)
 
     def held(self, observation: Snapshot | Outcome | Censored) -> Container[int]:
         """The days of which such observations wait already."""

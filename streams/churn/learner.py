@@ -11,16 +11,17 @@ from math import ceil
 from msgspec import Struct, field, structs
 
 from schemas.models import ModelChange, ModelChangeKind, Served, WeekQuality
-from streams.churn.adwin import Adwin
 from streams.churn.arrears import Arrears, arrears, moved
+from streams.churn.booster import Boosting
 from streams.churn.calibration import Platt
-from streams.churn.contest import Contender, Contest, Saved
+from streams.churn.contest import Contest
 from streams.churn.drift import DriftWatch
-from streams.churn.evaluation import Evaluation
+from streams.churn.evaluation import Evaluation, monday_of
 from streams.churn.labels import Pending
 from streams.churn.model import ChurnModel
 from streams.churn.parameters import AnyParameters, carried
 from streams.churn.policy import ChurnPolicy
+from streams.churn.seats import Contender, Saved
 
 WEEKS_KEPT = 26
 _TESTED_KEPT = 2
@@ -32,21 +33,21 @@ class Learning(Struct):
 
     Attributes:
         contest, platt, drift: states of the three.
-        alarmed: drift was seen on the day being taken.
         monday: of the week whose mature labels `week` evaluates; weeks: those before it, the newest.
         tested: what served on the two newest days with snapshots, newest first.
         arrears: of a state that was gone back to.
+        boosting: of the booster, when there is or was one.
     """
 
     contest: Contest = field(default_factory=Contest)
     platt: Platt = field(default_factory=Platt)
     drift: DriftWatch = field(default_factory=DriftWatch)
-    alarmed: bool = False
     monday: int | None = None
     week: Evaluation = field(default_factory=Evaluation)
     weeks: list[WeekQuality] = []
     tested: list[Served] = []
     arrears: Arrears = field(default_factory=Arrears)
+    boosting: Boosting = field(default_factory=Boosting)
 
 
 class Learner:
@@ -68,21 +69,24 @@ class Learner:
             self.champion = ChurnModel.resumed(parameters, policy, seat.kind)
             learning.arrears.keep(carried(parameters, self.champion.constants))
         self._refused_before = self.champion.classifier.refused
+        self._alarmed = False  # drift was seen on the day being taken; no day is taken by two processes
         self._others: list[tuple[Contender, ChurnModel]] = []
         self._seated()
 
-    def open(self, day: int, churned: int = 0) -> None:
+    def open(self, day: int, churned: int = 0, boosted: bool = False) -> None:
         """Begins a day: at a new week the one before is judged, and what serves may change.
 
         Args:
             day: to be taken.
             churned: customers counted as churned so far.
+            boosted: a booster stands beside the models.
         """
         learning, contest = self._learning, self._learning.contest
+        contest.shadowed(boosted, day, churned)
         if not contest.entered:
             contest.enter("adagrad", "adagrad", day, churned)
             contest.entered, contest.begun = True, day
-        monday = day - (day - 4) % 7  # 1970-01-05, the first Monday, is day 4
+        monday = monday_of(day)
         if learning.monday != monday:
             self._close_week()
             learning.monday = monday
@@ -131,7 +135,7 @@ class Learner:
             if contest.current(pending):
                 current.append((pending.uncalibrated, churned))
         learning.platt.learn(day, current, self._policy)
-        learning.alarmed = learning.drift.learn(day, [churned - raw for raw, churned in current], self._policy)
+        self._alarmed = learning.drift.learn(day, [churned - raw for raw, churned in current], self._policy)
 
     def hear(self, days: Sequence[int]) -> None:
         """One more customer counts as churned; `days` are those of its snapshots that did."""
@@ -179,8 +183,8 @@ class Learner:
         contest = self._learning.contest
         for contender, model in self._others:
             contender.parameters = model.parameters()
-        if self._learning.alarmed:
-            self._learning.alarmed = False
+        if self._alarmed:
+            self._alarmed = False
             contest.retire_twins(day)
             contest.enter(f"twin-{day}", "twin", day + 1, churned)
             self._seated()
@@ -192,6 +196,7 @@ class Learner:
         self._others = [
             (contender, built.get(id(contender)) or self._challenger(contender))
             for contender in self._learning.contest.challengers
+            if contender.may_serve
         ]
         if platt.on:
             self._served = self.champion.stretched(*platt.slope_and_intercept())
@@ -204,30 +209,21 @@ class Learner:
         return ChurnModel.resumed(contender.parameters, self._policy, contender.kind)
 
     def _close_week(self) -> None:
-        learning, week = self._learning, self._learning.week
-        if learning.monday is not None and week.labelled:
-            n = week.labelled
-            told = WeekQuality(
-                day=learning.monday,
-                labelled=n,
-                positives=week.positives,
-                log_loss=week.log_loss_sum / n,
-                log_loss_constant=week.constant_sum / n,
-                mean_predicted=week.predicted_sum / n,
-                mean_observed=week.positives / n,
-                roc_auc=week.roc_auc(),
-            )
-            learning.weeks = [*learning.weeks, told][-WEEKS_KEPT:]
+        learning = self._learning
+        if learning.monday is not None and learning.week.labelled:
+            learning.weeks = [*learning.weeks, learning.week.of_week(learning.monday)][-WEEKS_KEPT:]
         learning.week = Evaluation()
 
     def _judge(self, day: int, churned: int) -> None:
         learning, contest = self._learning, self._learning.contest
         verdict = contest.judge(day, self._policy)
         if verdict is None:
+            if (told := contest.outdone(day, self._policy)) is not None:
+                contest.record(told)
             return
         change, successor = verdict
         parameters = self.champion.parameters()
-        learning.arrears = Arrears()
+        learning.arrears = Arrears()  # all of them are in: who is judged has served for longer than a horizon
         if isinstance(successor, Contender):
             self.champion = next(model for contender, model in self._others if contender is successor)
             contest.promote(successor, day, parameters)
@@ -244,7 +240,7 @@ class Learner:
         if learning.platt.on:
             self._switch(on=False, day=day)
         learning.platt = Platt(since=learning.platt.since)
-        learning.drift.window = Adwin()
+        learning.drift.begin_anew()
 
     def _restored(self, saved: Saved | None) -> ChurnModel:
         if saved is None:

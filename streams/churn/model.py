@@ -7,7 +7,7 @@ negatives after the window", the obvious code, over-predicts sixfold at the star
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import mul
 from typing import Any
 
@@ -91,11 +91,11 @@ class ChurnModel:
 
     def probability(self, features: Mapping[str, Any]) -> float:
         """Probability in [floor, 1 - floor] for features in natural units, whatever their order."""
-        return self.probability_of(self.contributions(features))
+        return self.probability_of(self.contributions(features).values())
 
-    def probability_of(self, contributions: Mapping[str, float]) -> float:
-        """The probability that contributions amount to."""
-        return self.policy.bounded(logistic(math.fsum(contributions.values()) + self.classifier.weights[0]))
+    def probability_of(self, contributions: Iterable[float]) -> float:
+        """The probability that contributions amount to, whatever their order."""
+        return self.policy.bounded(logistic(math.fsum(contributions) + self.classifier.weights[0]))
 
     def contributions(self, features: Mapping[str, Any]) -> dict[str, float]:
         """Log-odds each feature adds relative to the typical customer; exact and additive."""

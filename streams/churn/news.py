@@ -3,11 +3,12 @@
 A worker that takes the trainer over says nothing of what was before: the one before it did.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import structs
 
-from schemas.models import ModelSnapshot
+from schemas.models import ModelChange, ModelSnapshot
 
 Item = tuple[str, dict[str, Any]]
 
@@ -26,10 +27,21 @@ class News:
             self._refused = snapshot.counts["refused"]
         alarms: list[Item] = [("churn_drift", structs.asdict(one)) for one in snapshot.drift.alarms if one.day > since]
         changes: list[Item] = [
-            ("churn_model_changed", structs.asdict(one)) for one in snapshot.changes if one.day > since
+            ("churn_model_changed" if _moves(one) else "churn_booster_better", structs.asdict(one))
+            for one in snapshot.changes
+            if one.day > since
         ]
         refused = snapshot.counts["refused"] - self._refused
         # A roll-back may bring an older, smaller count.
         told: list[Item] = [("churn_examples_refused", {"count": refused})] if refused > 0 else []
         self._through, self._refused = snapshot.trained_through, snapshot.counts["refused"]
         return alarms + changes + told
+
+
+def changed_day(changes: Sequence[ModelChange]) -> int | None:
+    """The day of the newest change of what serves; None when there was none."""
+    return max((one.day for one in changes if _moves(one)), default=None)
+
+
+def _moves(change: ModelChange) -> bool:
+    return change.kind != "booster_better"

@@ -5,6 +5,7 @@ of the day for snapshots, so no reading can see past it.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from operator import attrgetter
 
 from msgspec import structs
@@ -21,6 +22,7 @@ TYPICAL_MRR_PER_USER = 5_000.0
 
 
 Reading = Callable[[CustomerValues], Number]
+_log = lru_cache(maxsize=16_384)(log)  # of ratios of small counts, and of amounts that stay as they are
 
 
 def field(domain: Domain, name: str) -> Reading:
@@ -46,7 +48,7 @@ def usage_change(values: CustomerValues) -> Number:
     usage = values.usage
     if usage is None or usage.usage_trend is None:
         return None
-    return log((usage.events_14d + 1.0) / (usage.events_prev_14d + 1.0))
+    return _log((usage.events_14d + 1.0) / (usage.events_prev_14d + 1.0))
 
 
 def error_share(values: CustomerValues) -> Number:
@@ -58,9 +60,9 @@ def error_share(values: CustomerValues) -> Number:
 def seats_used(values: CustomerValues) -> Number:
     """Active users of 28 days per seat bought (METRICS.md `license_utilization`)."""
     users = None if values.usage is None else values.usage.active_users_28d
-    bought = (values.revenue, values.account)
-    seats = next((v.seats for v in bought if v is not None and v.seats), None)
-    return None if users is None or seats is None else users / seats
+    revenue, account = values.revenue, values.account
+    seats = (revenue.seats if revenue is not None else None) or (account.seats if account is not None else None)
+    return None if users is None or not seats else users / seats
 
 
 def usage_per_user(values: CustomerValues) -> Number:
@@ -103,7 +105,7 @@ def mrr_change(values: CustomerValues) -> Number:
     revenue = values.revenue
     if revenue is None or revenue.mrr_minor <= 0 or revenue.mrr_28d_ago_minor <= 0:
         return None
-    return log(revenue.mrr_minor / revenue.mrr_28d_ago_minor)
+    return _log(revenue.mrr_minor / revenue.mrr_28d_ago_minor)
 
 
 def days_overdue(values: CustomerValues) -> Number:
@@ -208,4 +210,4 @@ def first_response_hours(values: CustomerValues) -> Number:
 
 def _if_due(values: CustomerValues, amount: Number, typical: float) -> Number:
     due = renewal_due(values)
-    return None if due is None or amount is None else due * log((amount + 1.0) / (typical + 1.0))
+    return None if due is None or amount is None else due * _log((amount + 1.0) / (typical + 1.0))

@@ -4,6 +4,7 @@ Starts with the expert prior, so there is a score before there is a model; takes
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from msgspec import Struct
 from numpy import float64
@@ -15,13 +16,13 @@ from schemas.scores import Reason
 from streams.churn import readings
 from streams.churn.calibration import LARGEST_INTERCEPT, LARGEST_SLOPE
 from streams.churn.changes import Before, Change, Weights, changed, seen, weights_by_day
-from streams.churn.explain import explain, unexpected
+from streams.churn.explain import Say, explain, unexpected, unsaid
 from streams.churn.features import RENEWAL, if_renewal_due
 from streams.churn.horizons import at_horizon, windows
 from streams.churn.model import MODEL_NAME, ChurnModel
 from streams.churn.parameters import ForeignModelError
 from streams.churn.policy import Band, ChurnPolicy
-from streams.churn.terms import Terms
+from streams.churn.terms import Contributions, Terms
 
 _NOTHING = CustomerValues()
 _LONGEST_HORIZON = 365
@@ -113,16 +114,17 @@ class ChurnScorer:
         self._tested = weights_by_day(snapshot.tested)
         return True
 
-    def score(self, features: Mapping[str, float], values: CustomerValues = _NOTHING) -> Risk:
+    def score(self, features: Mapping[str, float], values: CustomerValues = _NOTHING, say: Say = unsaid) -> Risk:
         """Probability and reasons.
 
         Args:
             features: as `features.features` gives them.
             values: the metric values they were read from, for the numbers in the reasons.
+            say: puts a reason into words, by its code and numbers.
         """
         contributions = self.serving.contributions(features)
-        probability = self._model.probability_of(contributions)
-        told = explain(contributions, self._weights, features, self.policy, values)
+        probability = self.serving.probability_of(contributions)
+        told = explain(contributions, self._weights, features, self.policy, values, say)
         return Risk(
             probability=probability,
             band=self.policy.band(probability),
@@ -130,7 +132,7 @@ class ChurnScorer:
             protecting=told.protecting,
             no_data=told.no_data,
             conflicts=told.conflicts,
-            baseline=self._model.classifier.weights[0],
+            baseline=self.serving.intercept,
             families=told.families,
             horizons=self._further(probability, contributions, values),
             calibrated=self.calibrated,
@@ -139,28 +141,29 @@ class ChurnScorer:
     def risk_by_horizon(self, features: Mapping[str, float], values: CustomerValues) -> dict[str, float]:
         """The probabilities by days alone, that of the learned window among them."""
         contributions = self.serving.contributions(features)
-        probability = self._model.probability_of(contributions)
+        probability = self.serving.probability_of(contributions)
         return {str(self.horizon_days): probability} | self._further(probability, contributions, values)
 
-    def _further(
-        self, probability: float, contributions: Mapping[str, float], values: CustomerValues
-    ) -> dict[str, float]:
+    def _further(self, probability: float, contributions: Contributions, values: CustomerValues) -> dict[str, float]:
         """Probabilities by horizon: in later windows a renewal is due or not as the calendar has it."""
-        of, window = self._model, self.horizon_days
-        now, other = bool(readings.renewal_due(values)), None
+        window, other = self.horizon_days, None
+        now = bool(readings.renewal_due(values))
         chances = [probability]
-        for number in range(1, max((windows(window, days) for days in self.horizons), default=1)):
+        for number in range(1, windows(window, max(self.horizons, default=window))):
             due = readings.renewal_due_after(values, number * window)
             if due is None or due == now:
                 chances.append(probability)
                 continue
             if other is None:
-                moved = {name: part for name, part in contributions.items() if name not in RENEWAL}
-                if due:
-                    moved |= self.serving.contributions(if_renewal_due(values))
-                other = of.probability_of(moved)
+                other = self._moved(contributions, values, due)
             chances.append(other)
         return {str(days): at_horizon(chances, window, days) for days in self.horizons}
+
+    def _moved(self, contributions: Contributions, values: CustomerValues, due: bool) -> float:
+        """The probability with the calendar moved on to where a renewal is due or not, as it is not now."""
+        moved = self.serving.contributions(if_renewal_due(values)) if due else {}
+        parts = [part for one in contributions.values() for name, part in one.items() if name not in RENEWAL]
+        return self._model.probability_of(chain(parts, *[one.values() for one in moved.values()]))
 
     def before(self, day: int, then: Mapping[str, float]) -> Before | None:
         """A snapshot as models see it while `serving` is the same; None when it is not known any more what served.
@@ -172,7 +175,7 @@ class ChurnScorer:
         weights = self._tested.get(day)
         if weights is None and self.has_tested(day):
             return None
-        return seen(self._model, then, weights)
+        return seen(self.serving, then, weights)
 
     def has_tested(self, day: int) -> bool:
         """Whether the snapshots of a day were tested before the model in force was published."""
@@ -180,7 +183,7 @@ class ChurnScorer:
 
     def changed(self, families: Mapping[str, float], before: Before) -> Change:
         """What changed since a snapshot; `families` are of the risk now."""
-        return changed(self._model, families, before)
+        return changed(self.policy, families, before)
 
     def unexpected(self) -> list[str]:
         """Features whose learned weight points against the expert's expectation."""

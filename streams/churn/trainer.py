@@ -9,6 +9,9 @@ Then the days up to it are taken one after the other, each with its customers so
     3 evaluate  snapshots whose window has passed are mature: their probability of then enters the quality
     4 learn     first who left, then the new snapshots as staying (fake-negative weighting, `model`)
 
+A booster, where there is one, is fitted before step 0, says its probabilities in step 2 and keeps the labels of step 3
+(`booster`); nothing else depends on it.
+
 Invariants:
  T1 the same records, in any interleaving of the partitions, with any repetition, in batches of any size, in
     one go or in pieces, give the same weights, labels and quality, bit for bit;
@@ -18,67 +21,30 @@ The table's keys and meta must come from one flush: the model in meta knows what
 """
 
 from bisect import insort
+from collections import deque
 from collections.abc import Iterator
 from typing import assert_never
-
-from msgspec import Struct, field
 
 from schemas.codec import encode
 from schemas.envelope import LATEST_MS
 from schemas.models import ModelSnapshot
 from schemas.registry import MODELS, OBSERVATIONS
 from schemas.scores import Censored, Labelled, Observation, ObservationsClosed, Outcome, Snapshot
-from streams.alerts.episodes import Episode
 from streams.alerts.model_machine import ModelAlerts
 from streams.churn.agenda import Agenda
-from streams.churn.evaluation import Evaluation
+from streams.churn.booster import Shadow
 from streams.churn.features import known
 from streams.churn.labels import CustomerRecords, Pending
-from streams.churn.learner import Learner, Learning
+from streams.churn.learner import Learner
+from streams.churn.ledger import TrainerLedger, TrainerPartition
 from streams.churn.model import MODEL_NAME
-from streams.churn.parameters import AnyParameters
 from streams.churn.policy import ChurnPolicy
 from streams.churn.publishing import published, seen_on
+from streams.churn.quality import QualityFigures
 from streams.metrics.days import DAY_MS
-from streams.metrics.partition import Partition
 
 MODEL_KEY = "\x00model"
 _LATEST_DAY = LATEST_MS // DAY_MS
-
-
-class TrainerLedger(Struct):
-    """Partition-level state of the trainer's table.
-
-    Attributes:
-        parameters: the champion's state, None before anything was learned; learning: all else of the models.
-        model_version: rises with every day that changed the model or what is known of it.
-        trained_through: last day taken; records of days up to it are late.
-        closed: last day closed by each scoring partition.
-        waiting: days with buffered records, sorted; pending: days of snapshots without mature label, sorted.
-        own: our own labels met again on the topic; dead: records that could not be read, or not be true.
-        censored: snapshots that will never have a label.
-        told: what people are told of the model, by rule.
-    """
-
-    parameters: AnyParameters | None = None
-    evaluation: Evaluation = field(default_factory=Evaluation)
-    model_version: int = 0
-    trained_through: int | None = None
-    closed: dict[int, int] = {}
-    waiting: list[int] = []
-    pending: list[int] = []
-    read: int = 0
-    applied: int = 0
-    duplicate: int = 0
-    late: int = 0
-    dead: int = 0
-    own: int = 0
-    learning: Learning = field(default_factory=Learning)
-    censored: int = 0
-    told: dict[str, Episode] = {}
-
-
-TrainerPartition = Partition[CustomerRecords, TrainerLedger]
 
 
 class TrainerMachine:
@@ -89,6 +55,8 @@ class TrainerMachine:
         partitions: how many scoring partitions close days.
         observations_topic, models_topic: where labels and models go.
         alerts: tells people of the model; None tells nobody.
+        figures: tells how good it has been; None tells nobody.
+        boosted: a booster learns beside the models, if its library works.
     """
 
     def __init__(
@@ -98,18 +66,28 @@ class TrainerMachine:
         observations_topic: str = OBSERVATIONS.name,
         models_topic: str = MODELS.name,
         alerts: ModelAlerts | None = None,
+        figures: QualityFigures | None = None,
+        boosted: bool = False,
     ) -> None:
         self.policy = policy
         self._partitions = partitions
         self._observations_topic = observations_topic
         self._models_topic = models_topic
-        self._alerts = alerts
+        self._alerts, self._figures = alerts, figures
+        self._shadow = Shadow(policy, boosted)
         self._of: TrainerLedger | None = None
 
-    def step(self, part: TrainerPartition, offset: int, observation: Observation) -> None:
-        """Takes the observation at `offset` in."""
-        part.offset = offset
+    def step(self, part: TrainerPartition, offset: int, observation: Observation) -> Iterator[None] | None:
+        """Takes the observation at `offset` in.
+
+        Returns:
+            None; or pieces, when a booster is to be fitted first: then nothing is taken in yet. Run through all of
+            them and call again.
+        """
         ledger = part.meta
+        if isinstance(observation, ObservationsClosed) and (pieces := self._before(part, observation)) is not None:
+            return pieces
+        part.offset = offset
         ledger.read += 1
         match observation:
             case Labelled():
@@ -120,6 +98,12 @@ class TrainerMachine:
                 self._buffer(part, observation)
             case _:
                 assert_never(observation)
+        return None
+
+    @property
+    def booster_problem(self) -> str | None:
+        """Why the booster gave up in this process; None when it did not."""
+        return self._shadow.problem
 
     def dead(self, part: TrainerPartition, offset: int) -> None:
         """Counts the record at `offset`, which could not be read."""
@@ -128,22 +112,16 @@ class TrainerMachine:
         part.meta.dead += 1
 
     def render(self, part: TrainerPartition, key: str) -> None:
-        """Sends the model, the only thing ever asked for."""
+        """Sends the model; a recovery may ask for customers, too, and there is nothing to send of those."""
+        if key != MODEL_KEY:
+            return
         part.emit(self._models_topic, MODEL_NAME.encode(), encode(self.snapshot(part)))
 
     def snapshot(self, part: TrainerPartition) -> ModelSnapshot:
         """The model as it is now."""
         ledger = part.meta
-        return published(
-            self._learner(part).champion,
-            ledger.learning,
-            ledger.evaluation,
-            self.policy,
-            ledger.censored,
-            ledger.model_version,
-            ledger.trained_through,
-            part.offset,
-        )
+        numbers = ledger.censored, ledger.model_version, ledger.trained_through, part.offset
+        return published(self._learner(part).champion, ledger.learning, ledger.evaluation, self.policy, *numbers)
 
     def _buffer(self, part: TrainerPartition, observation: Snapshot | Outcome | Censored) -> None:
         ledger, key, day = part.meta, observation.customer_id, observation.day
@@ -171,9 +149,25 @@ class TrainerMachine:
         _insert(ledger.waiting, day)
         ledger.applied += 1
 
+    def _before(self, part: TrainerPartition, marker: ObservationsClosed) -> Iterator[None] | None:
+        """What is to be done before the first day that the marker makes ready is taken."""
+        ledger = part.meta
+        closed = ledger.closed | {marker.partition: marker.day}
+        if not self._is_sound(marker) or len(closed) < self._partitions:
+            return None
+        day = next(self._days(ledger, min(closed.values())), None)
+        return None if day is None else self._fit(part, day)
+
+    def _fit(self, part: TrainerPartition, day: int) -> Iterator[None] | None:
+        learning = part.meta.learning
+        return self._shadow.due(part, learning.boosting, learning.monday, day)
+
+    def _is_sound(self, marker: ObservationsClosed) -> bool:
+        return 0 <= marker.partition < self._partitions and marker.day <= _LATEST_DAY
+
     def _close(self, part: TrainerPartition, marker: ObservationsClosed) -> None:
         ledger = part.meta
-        if not (0 <= marker.partition < self._partitions and marker.day <= _LATEST_DAY):
+        if not self._is_sound(marker):
             ledger.dead += 1
             return
         if marker.day <= ledger.closed.get(marker.partition, marker.day - 1):
@@ -197,19 +191,24 @@ class TrainerMachine:
             yield min(days)
 
     def _take(self, part: TrainerPartition, day: int) -> None:
-        ledger, learner = part.meta, self._learner(part)
-        learner.open(day, ledger.evaluation.customers_churned)
+        ledger, learner, boosting = part.meta, self._learner(part), part.meta.learning.boosting
+        deque(self._fit(part, day) or (), maxlen=0)  # of the first day of a marker it was gone through in pieces
+        learner.open(day, ledger.evaluation.customers_churned, self._shadow.present)
         touched = [(key, part.get(key) or CustomerRecords()) for key in self._agenda_of(part).take(day)]
         left = [(key, p) for key, records in touched for p in self._leave(records, day)]
         ledger.censored += sum(records.censor(day) for _, records in touched)
         taken = [p for key, records in touched for p in self._test(part, key, records, day)]
+        self._shadow.test(part, boosting, taken)
         mature = [(key, records, records.mature(day, self.policy.horizon_days)) for key, records in touched]
         self._evaluate(part, day, mature)
+        self._shadow.keep(part, boosting, day, [(key, snapshots) for key, _, snapshots in mature])
         for key, pending in left:
             self._label(part, key, pending, day)
         learner.learn_leaving([pending for _, pending in left])
         learner.learn_staying(taken)
         self._finish(part, day, touched, bool(taken))
+        if self._figures is not None and any(pending for *_, pending in mature):
+            self._figures.tell(part, day, self.snapshot(part), ledger.learning.week.of_week(day))
 
     def _test(self, part: TrainerPartition, key: str, records: CustomerRecords, day: int) -> list[Pending]:
         """The snapshot of `day`, if there is one, with what the models say of it; now pending."""

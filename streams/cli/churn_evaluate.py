@@ -71,17 +71,23 @@ def measured(settings: Settings, profile: Profile, path: Path) -> tuple[Evaluati
     return evaluate(sample, CONSTANTS, profile.churn.base_rate, missing(), heading, longer), history.bad
 
 
-def lived(settings: Settings, profile: Profile, path: Path) -> "History":
+def lived(settings: Settings, profile: Profile, path: Path, boosted: bool = False) -> "History":
     """A file of events, lived through in the order of time; one that is in order is never held in memory.
+
+    Args:
+        settings: of the company.
+        profile: likewise.
+        path: of the file, or of a folder of such.
+        boosted: with the boosted challenger beside the models; labels are the same without it.
 
     Raises:
         ConfigurationError: no such file, or no event in it.
     """
-    history = History(settings, profile)
+    history = History(settings, profile, boosted)
     try:
         history.feed(_items(path))
     except OutOfOrderError:
-        history = History(settings, profile)
+        history = History(settings, profile, boosted)
         history.feed(_sorted(path))
     if not history.rehearsal.events:
         raise ConfigurationError(f"expected events in {path}, found none ({history.bad_lines:,} bad lines)")
@@ -97,12 +103,12 @@ class History:
         bad: the first bad lines; bad_lines: how many.
     """
 
-    def __init__(self, settings: Settings, profile: Profile) -> None:
+    def __init__(self, settings: Settings, profile: Profile, boosted: bool = False) -> None:
         self.collected = Collected([name for name, *_ in CONSTANTS], profile.churn.horizon_days)
         self._days = Days(settings.timezone)
         self.longer = LongerWindows(profile.churn, self._model)
         time = time_policy(settings)
-        self.rehearsal = Rehearsal(profile, time, self._days, self.collected.add, self.longer.take)
+        self.rehearsal = Rehearsal(profile, time, self._days, self.collected.add, self.longer.take, boosted)
         self.bad: list[BadRow] = []
         self.bad_lines = 0
         self._latest_ms = SystemClock().now_ms() + round(settings.max_future_seconds * 1000)

@@ -47,7 +47,8 @@ def print_evaluation(console: Console, evaluation: Evaluation, bad: Sequence[Bad
     console.print(
         "Every snapshot was scored before anything of its day was learned; only labels whose "
         f"{evaluation.horizon_days} days have passed count. Opponents are refit every {REFIT_DAYS} days on the labels "
-        f"mature by then. In brackets the middle 95 % of {evaluation.draws} draws of customers.",
+        f"mature by then. In brackets the middle 95 % of {evaluation.draws} draws of customers; a target is met or "
+        "missed within chance where they reach across its bound.",
         style="dim",
         soft_wrap=True,
     )
@@ -96,9 +97,16 @@ def _print_targets(console: Console, targets: Sequence[Target]) -> None:
     for column in ("", "target", "measured", ""):
         table.add_column(column)
     for target in targets:
-        verdict = "–" if target.met is None else "met" if target.met else "[red]missed[/]"
-        table.add_row(target.name, _bounds(target), _told(target.measured, "{:.4f}"), verdict)
+        table.add_row(target.name, _bounds(target), _told(target.measured, "{:.4f}"), verdict(target))
     console.print(table)
+
+
+def verdict(target: Target) -> str:
+    """Whether a target holds, for people."""
+    if target.met is None:
+        return "–"
+    told = "met" if target.met else "[red]missed[/]"
+    return f"{told}, within chance" if target.beyond_chance is False else told
 
 
 def _bounds(target: Target) -> str:

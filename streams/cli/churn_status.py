@@ -198,9 +198,11 @@ def _print_changes(console: Console, changes: list[Row]) -> None:
     console.print("\n[bold]Changes[/bold]")
     for one in changes[-_CHANGES_SHOWN:]:
         figures = ", ".join(f"{shown(name)} {value:.4g}" for name, value in one["figures"].items())
+        before, after = shown(one["before"]), shown(one["after"])
+        # The one kind that changes nothing: a booster never serves.
+        said = f"{after} than {before}" if one["kind"] == "booster_better" else f"{before} to {after}"
         console.print(
-            f"  {to_date(one['day'])}  {one['kind'].replace('_', ' ')}: {shown(one['before'])} to "
-            f"{shown(one['after'])}{figures and f' ({figures})'}",
+            f"  {to_date(one['day'])}  {one['kind'].replace('_', ' ')}: {said}{figures and f' ({figures})'}",
             highlight=False,
         )
 

@@ -60,7 +60,7 @@ def test_a_window_of_a_million_values_is_small() -> None:
 def test_the_figures_of_a_change_are_those_of_its_two_parts() -> None:
     window = Adwin()
     cuts = [window.update(float(i >= 640), delta=0.002) for i in range(672)]
-    assert cuts[-1] == Cut(before=0.0, after=1.0, width=32)
+    assert cuts[-1] == Cut(before=0.0, after=1.0, width=32, older=640)
     assert (window.width, window.mean) == (0, None)
 
 
@@ -69,3 +69,32 @@ def test_values_that_repeat_each_other_count_for_fewer() -> None:
     values = [float(i >= 640 and i % 4 == 0) for i in range(800)]
     assert any(alone.update(value, delta=0.002) for value in values)
     assert not any(repeated.update(value, delta=0.002, repeats=10.0) for value in values)
+
+
+def test_what_is_not_looked_for_is_found_later() -> None:
+    window = Adwin()
+    assert not any(window.update(float(i >= 640), delta=0.002, look=False) for i in range(1280))
+    assert window.width == 1280
+    cuts = [window.update(1.0, delta=0.002) for _ in range(32)]
+    assert cuts[-1] == Cut(before=0.0, after=1.0, width=672, older=640)
+
+
+def test_a_mean_is_off_zero_beyond_its_bound_at_the_values_at_which_is_looked() -> None:
+    """64 equal values: no variance, evidence log(2 log(64) / 0.002) = 8.333, bound 8.333 * 2 / (3 * 60) = 0.0926; of 32
+    it is 8.151 * 2 / (3 * 28) = 0.194.
+    """
+    for value, since in ((0.25, [31, 63]), (0.1, [63]), (-0.1, [63]), (0.09, [])):
+        window, off = Adwin(), list[int]()
+        for i in range(64):
+            window.update(value, delta=0.002, look=False)
+            off += [i] if window.is_off_zero(delta=0.002) else []
+        assert off == since
+
+
+def test_how_far_off_zero_chance_takes_a_mean_is_read_off_the_variance() -> None:
+    """Variance 0.25, evidence 8.996: the bound is the root of 2 * 0.25 * 8.996 / 3196, and 0.0019: 0.0394."""
+    window = Adwin()
+    for i in range(3200):
+        window.update(float(i % 2) - 0.45, delta=0.002, look=False)
+    assert window.is_off_zero(delta=0.002)
+    assert not window.is_off_zero(delta=0.002, repeats=2.0)  # 0.0549

@@ -103,11 +103,15 @@ LEARNED: ModelSnapshot = replace(
             log_loss=0.105,
             champion_log_loss=0.101,
             weeks_better=1,
-        )
+        ),
+        Challenger(name="booster", kind="booster", since_day=DAY - 100),
     ],
     changes=[
         ModelChange(day=DAY - 3, kind="promotion", before="rls", after="twin@19990", figures={"log_loss": 0.1}),
         ModelChange(day=DAY - 2, kind="calibration_on", before="off", after="on"),
+        ModelChange(
+            day=DAY - 1, kind="booster_better", before="twin@19990", after="booster", figures={"log_loss": 0.09}
+        ),
     ],
     counts={"learned": 44, "censored": 1},
 )
@@ -247,7 +251,9 @@ def test_the_model_is_shown_with_its_quality_drift_and_challengers(clickhouse: S
         "Champion twin@19990 (twin) since 2024-10-01",
         "adagrad adagrad 2024-03-18 500 0.1050 0.1010 1",
         "2024-10-01 promotion: rls to twin@19990 (log_loss 0.1)",
+        "booster booster 2024-06-26 0 – – 0",
         "2024-10-02 calibration on: off to on",
+        "2024-10-03 booster better: booster than twin@19990 (log_loss 0.09)",
         "examples: learned 44, censored 1",
     ):
         assert words in shown, words

@@ -12,7 +12,6 @@ from test_churn_stream import ALL, EVENTFUL, HORIZON, Run, Script, interleaved, 
 
 from schemas.models import Calibration, ModelSnapshot
 from schemas.scores import Censored, ObservationsClosed, Outcome, Snapshot
-from streams.churn.contest import Score
 from streams.churn.exact import logit
 from streams.churn.features import FEATURES
 from streams.churn.learner import Learner, Learning
@@ -20,6 +19,7 @@ from streams.churn.parameters import ForeignModelError
 from streams.churn.policy import ChurnPolicy
 from streams.churn.scale import Constant
 from streams.churn.scoring import ChurnScorer
+from streams.churn.seats import Score
 
 POLICY = ChurnPolicy(horizon_days=HORIZON)
 few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -80,12 +80,12 @@ def flipped(script: Script, since: int) -> Script:
 
 
 def test_a_world_upside_down_is_rolled_back_twice_then_learned() -> None:
-    (script,) = stream(seed=6, customers=500, weeks=70, partitions=1, signal=1.6, rate=0.01)
-    run = Run(1).feed(flipped(script, since=250))
+    (script,) = stream(seed=6, customers=500, weeks=55, partitions=1, signal=1.6, rate=0.01)
+    run = Run(1).feed(flipped(script, since=180))
     told = run.machine.snapshot(run.part)
-    changes = [change for change in told.changes if change.day >= 250]
+    changes = [change for change in told.changes if change.day >= 180]
     assert [change.kind for change in changes] == ["rollback", "rollback", "promotion"]
-    assert [change.after for change in changes] == ["rls of day 250", "prior", told.champion]
+    assert [change.after for change in changes] == ["rls of day 180", "prior", told.champion]
     assert told.champion_kind == "twin"
     assert told.drift.alarms[0].direction == "fewer_leave"
     # What was upside down is learned: the last weeks rank right again, and beat the constant guess.
@@ -95,8 +95,8 @@ def test_a_world_upside_down_is_rolled_back_twice_then_learned() -> None:
 
 
 def test_a_drift_alarm_starts_a_twin_that_learns() -> None:
-    (script,) = stream(seed=5, customers=600, weeks=60, partitions=1, signal=0.5, rate=0.01)
-    more = stream(seed=6, customers=600, weeks=60, partitions=1, signal=0.5, rate=0.03)[0]
+    (script,) = stream(seed=5, customers=600, weeks=42, partitions=1, signal=0.5, rate=0.01)
+    more = stream(seed=6, customers=600, weeks=42, partitions=1, signal=0.5, rate=0.03)[0]
     late = [r for r in more if isinstance(r, Outcome) and r.day >= 200]
     merged = sorted([*script, *late], key=lambda r: (r.day, isinstance(r, ObservationsClosed)))
     run = Run(1, msgspec.structs.replace(POLICY, week_labels=10**6)).feed(merged)
@@ -108,6 +108,22 @@ def test_a_drift_alarm_starts_a_twin_that_learns() -> None:
     state = next(c for c in run.part.meta.learning.contest.challengers if c.kind == "twin")
     assert state.parameters is not None
     assert state.parameters.learned > 0
+
+
+def test_the_first_months_of_another_model_that_serves_are_muted_like_those_of_the_first() -> None:
+    policy = msgspec.structs.replace(EVENTFUL, drift_muted_days=60)
+    run, muted = Run(3, policy), dict[str, int | None]()
+    for record in ALL:
+        run.feed([record])
+        if isinstance(record, ObservationsClosed):
+            told = run.machine.snapshot(run.part)
+            muted[f"{told.champion} since {told.champion_since_day}"] = told.drift.muted_until_day
+    (first, until), *others = muted.items()
+    assert (first, until) == ("rls since None", 3 + 30 + 60)
+    for name, day in others:
+        since = int(name.rpartition(" ")[2])
+        assert day is None or day >= since + 30 + 60
+    assert any(day is not None for _, day in others)
 
 
 def closed(*days: int) -> Script:

@@ -2,21 +2,23 @@
 
 import math
 import random
+from typing import NamedTuple
 
 import pytest
 from msgspec import structs
-from test_churn_stream import Run, Script
+from test_churn_stream import EVENTFUL, Run, Script, interleaved, stream
 
 from schemas.models import ModelSnapshot
 from schemas.scores import ObservationsClosed, Outcome, Snapshot
 from streams.churn.arrears import Arrears, arrears, moved
-from streams.churn.contest import Contest, Saved, Score
+from streams.churn.contest import Contest
 from streams.churn.labels import Pending
 from streams.churn.learner import Learner, Learning
 from streams.churn.linear import are_sound
 from streams.churn.model import ChurnModel
 from streams.churn.parameters import AnyParameters, builtins, read
 from streams.churn.policy import ChurnPolicy
+from streams.churn.seats import Saved, Score
 
 POLICY = ChurnPolicy()
 HORIZON = POLICY.horizon_days
@@ -246,3 +248,39 @@ def test_customers_count_for_whoever_learned_one_of_their_snapshots(served: bool
     assert contest.good.unheard == 1
     contest.hear([45])
     assert contest.challengers[0].unheard == 4
+
+
+class Turn(NamedTuple):
+    """A change of what serves: since when the one before had served, what that one was owed then, and still is."""
+
+    day: int
+    since: int
+    held_back: bool
+    owed: dict[str, float]
+
+
+@pytest.mark.parametrize("seed", [6, 7, 8])
+def test_what_serves_changes_only_after_all_that_a_roll_back_held_back_came_in(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[Turn] = []
+    held_back: list[bool] = [False]
+    judge = Learner._judge
+
+    def watched(learner: Learner, day: int, churned: int) -> None:
+        learning = learner._learning
+        since, owed = learning.contest.seat.since, learning.arrears.owed()
+        judge(learner, day, churned)
+        if learning.contest.seat.since == day:
+            if since is not None:
+                turns.append(Turn(day, since, held_back[-1], owed))
+            held_back.append(bool(learning.arrears.owed()))
+
+    monkeypatch.setattr(Learner, "_judge", watched)
+    scripts = stream(seed=seed, customers=60, weeks=80, partitions=2, signal=0.3, rate=0.04)
+    policy = structs.replace(EVENTFUL, rollback_ratio=1.01, promotion_weeks=1)
+    Run(2, policy).feed(interleaved(scripts, random.Random(seed)))
+    assert sum(turn.held_back for turn in turns) > 1
+    assert all(turn.owed == {} for turn in turns)
+    # So no snapshot of before the last change is open, and the span it missed then need not be remembered.
+    assert all(turn.day - turn.since > HORIZON for turn in turns)

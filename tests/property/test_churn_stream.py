@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.alerts import Alert
-from schemas.models import Quality
+from schemas.models import ModelFigures, Quality
 from schemas.scores import Labelled, Observation, ObservationsClosed, Outcome, Snapshot
 from streams.alerts.model_machine import ModelAlerts
 from streams.alerts.policy import ModelAlertPolicy
@@ -21,8 +21,11 @@ from streams.churn.drift import DriftWatch
 from streams.churn.evaluation import Evaluation
 from streams.churn.labels import CustomerRecords
 from streams.churn.learner import Learning
+from streams.churn.ledger import TrainerLedger
 from streams.churn.policy import ChurnPolicy
-from streams.churn.trainer import TrainerLedger, TrainerMachine
+from streams.churn.quality import QualityFigures
+from streams.churn.trainer import TrainerMachine
+from streams.metrics.days import Days
 from streams.metrics.partition import Emitted, MemoryPartition
 
 HORIZON = 30
@@ -55,7 +58,8 @@ class Run:
 
     def __init__(self, partitions: int, policy: ChurnPolicy = POLICY) -> None:
         alerts = ModelAlerts("alerts.v1", "en", ModelAlertPolicy())
-        self.machine = TrainerMachine(policy, partitions, alerts=alerts)
+        figures = QualityFigures("metrics.v1", Days())
+        self.machine = TrainerMachine(policy, partitions, alerts=alerts, figures=figures)
         self.sent: list[Emitted] = []
         self.part: MemoryPartition[CustomerRecords, TrainerLedger] = MemoryPartition(
             0, TrainerLedger(), self.machine.render, self.sent.append
@@ -92,6 +96,10 @@ class Run:
         sent = [e.value or b"" for e in self.sent if e.topic == "alerts.v1"]
         return [msgspec.structs.replace(msgspec.json.decode(value, type=Alert), version=0) for value in sent]
 
+    def figures(self) -> list[ModelFigures]:
+        sent = [e.value or b"" for e in self.sent if e.topic == "metrics.v1"]
+        return [msgspec.structs.replace(msgspec.json.decode(value, type=ModelFigures), version=0) for value in sent]
+
     def essence(self) -> object:
         """All that must not depend on how the records came."""
         ledger = self.part.meta
@@ -100,12 +108,18 @@ class Run:
             msgspec.json.encode((model, ledger.evaluation, ledger.learning)),
             self.labels(),
             self.alerts(),
+            self.figures(),
             sorted(self.part.states.items()),
         )
 
 
-def stream(seed: int, customers: int, weeks: int, partitions: int, signal: float, rate: float = 0.02) -> list[Script]:
-    """Weekly snapshots, outcomes, markers per partition; silence makes leaving likelier by `signal`."""
+def stream(
+    seed: int, customers: int, weeks: int, partitions: int, signal: float, rate: float = 0.02, drift: float = 1.0
+) -> list[Script]:
+    """Weekly snapshots, outcomes, markers per partition; silence makes leaving likelier by `signal`.
+
+    In the second half of the time `drift` times as many leave.
+    """
     source = random.Random(seed)
     scripts: list[Script] = [[] for _ in range(partitions)]
     alive = {f"c{i:04d}": i % partitions for i in range(customers)}
@@ -113,7 +127,8 @@ def stream(seed: int, customers: int, weeks: int, partitions: int, signal: float
     for day in range(weeks * 7):
         for key in sorted(alive):
             partition, z = alive[key], temper[key]
-            weekly = 1 / (1 + math.exp(-(math.log(rate) + signal * z)))
+            now = rate * (drift if day * 2 >= weeks * 7 else 1.0)
+            weekly = 1 / (1 + math.exp(-(math.log(now) + signal * z)))
             if source.random() < 1 - (1 - weekly) ** (1 / 7):
                 scripts[partition].append(Outcome(customer_id=key, day=day))
                 if source.random() < 0.9:
@@ -179,7 +194,7 @@ def reference(policy: ChurnPolicy, scripts: list[Script]) -> Reference:
 
 
 CHANGING = Reference(EVENTFUL, SCRIPTS, REFERENCE)
-DRIFTING = reference(LAGGING, stream(seed=6, customers=200, weeks=WEEKS, partitions=3, signal=1.2, rate=0.04))
+DRIFTING = reference(LAGGING, stream(6, customers=200, weeks=WEEKS, partitions=3, signal=1.2, rate=0.01, drift=6.0))
 
 
 def in_pieces(of: Reference, records: Script, cuts: list[int]) -> Run:

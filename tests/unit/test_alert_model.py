@@ -22,6 +22,7 @@ ENDINGS = {
     "model_drift": "settled",
     "model_rolled_back": "good_again",
     "model_promoted": "settled",
+    "model_booster_better": "settled",
     "model_calibrated": "switched_off",
     "model_refused_examples": "settled",
 }
@@ -143,6 +144,19 @@ def test_a_promotion_and_a_calibration_are_told_and_end() -> None:
     assert "Predicted / observed was 0.710." in calibrated.text
     assert steps(rig.take(seen(120, changes=[PROMOTION, CALIBRATION]))) == [("model_calibrated", "resolved")]
     assert steps(rig.take(seen(128, changes=[PROMOTION, CALIBRATION]))) == [("model_promoted", "resolved")]
+
+
+def test_a_booster_that_is_better_is_told_with_what_it_means() -> None:
+    better = msgspec.structs.replace(PROMOTION, kind="booster_better", after="booster")
+    rig = Rig()
+    (told,) = rig.take(seen(100, changes=[better]))
+    assert (told.rule, told.severity, told.next_step) == ("model_booster_better", "info", "look_for_features")
+    assert told.text.startswith(
+        "Churn model: a model of trees predicts better than rls. Log loss 0.100 against 0.110 on the same 1,600 "
+        "predictions. Nothing changes: its reasons would not be exact."
+    )
+    assert rig.take(seen(127, changes=[better])) == []
+    assert steps(rig.take(seen(128, changes=[better]))) == [("model_booster_better", "resolved")]
 
 
 def test_a_calibration_may_have_no_ratio() -> None:

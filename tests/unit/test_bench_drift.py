@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bench.churn.company import FIRST_DAY, Plan, company
-from bench.churn.drift import STEPS, Life, _with_beats, lived, recovery
+from bench.churn.drift import STEPS, Life, _with_beats, lived, recovery, watched_days
 from schemas.codec import EventDecoder, encode
 from schemas.models import DriftAlarm
 from schemas.registry import INPUT_TOPICS
@@ -116,3 +116,15 @@ def test_recovery_is_told_by_labels_seen_and_by_all_companies_together() -> None
     assert (first.model, first.oracle) == (1.0, 0.0)
     assert first.less == (1.0, 1.0)
     assert msgspec.structs.asdict(made_up([FIRST_DAY], []))["watched_days"] == 100
+
+
+def test_watched_are_the_days_on_which_an_alarm_could_be_raised() -> None:
+    """Weekly snapshots from day 3 on; the first label matures on day 33, 90 days later the first alarm may come."""
+    sample = made_up([*range(3, 400, 7)], []).sample
+    assert sample.horizon_days == 30
+    assert watched_days([3], sample, 300, 90) == 300 - (3 + 30 + 90)
+    # Another model serves from day 150 on; its first snapshot is that of day 150.
+    assert watched_days([3, 150], sample, 300, 90) == (150 - 123) + (300 - 270)
+    assert watched_days([3, 150, 290], sample, 300, 90) == (150 - 123) + (290 - 270)
+    assert watched_days([3], sample, 100, 90) == 0
+    assert watched_days([3, 399], sample, 400, 90) == 399 - 123  # no snapshot of its own

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from schemas.models import ModelSnapshot, Quality, Served
 from streams.churn.changes import Change, Weights, changed, seen
-from streams.churn.explain import by_family, explain, unexpected
+from streams.churn.explain import explain, unexpected
 from streams.churn.features import BY_NAME, PRIOR
 from streams.churn.model import MODEL_NAME, RIVER_VERSION, ChurnModel
 from streams.churn.policy import ChurnPolicy
 from streams.churn.scoring import ChurnScorer
+from streams.churn.terms import GONE, Terms
 
 POLICY = ChurnPolicy(base_rate=0.1)
 MODEL = ChurnModel.prior(POLICY)
@@ -25,13 +26,14 @@ NOW = {"nps": -20.0, "renewal_due": 1.0}
 
 
 def families(features: dict[str, float]) -> dict[str, float]:
-    return by_family(MODEL.contributions(features))
+    terms = Terms(MODEL)
+    return terms.by_family(terms.scaled(features))
 
 
 def compared(
     model: ChurnModel, now: dict[str, float], then: dict[str, float], weights: Weights | None = None
 ) -> Change:
-    return changed(model, now, seen(model, then, weights))
+    return changed(model.policy, now, seen(Terms(model), then, weights))
 
 
 def change_since(scorer: ChurnScorer, now: dict[str, float], day: int, then: dict[str, float]) -> Change | None:
@@ -141,4 +143,4 @@ def test_features_learned_against_expectation_are_named() -> None:
 
 
 def test_a_feature_that_is_gone_from_the_registry_is_in_no_family() -> None:
-    assert explain({"of_old": 2.0}, {"of_old": 1.0}, {"of_old": 1.0}, POLICY).families == {}
+    assert explain({GONE: {"of_old": 2.0}}, {"of_old": 1.0}, {"of_old": 1.0}, POLICY).families == {}

@@ -3,10 +3,11 @@
 import pytest
 
 from schemas.models import ModelChange
-from streams.churn.contest import Contender, Contest, Saved, Score
+from streams.churn.contest import Contest
 from streams.churn.labels import Pending
 from streams.churn.model import ChurnModel
 from streams.churn.policy import ChurnPolicy
+from streams.churn.seats import Contender, Saved, Score
 
 POLICY = ChurnPolicy()
 CONSTANT = 0.05

@@ -5,11 +5,13 @@ import pytest
 
 from schemas.models import ModelSnapshot
 from schemas.scores import Labelled, Observation, ObservationsClosed, Outcome, Snapshot
+from streams.churn.booster_fit import Trees
 from streams.churn.labels import CustomerRecords
+from streams.churn.ledger import TrainerLedger
 from streams.churn.model import MODEL_NAME
 from streams.churn.policy import ChurnPolicy
 from streams.churn.scoring import ChurnScorer
-from streams.churn.trainer import TrainerLedger, TrainerMachine
+from streams.churn.trainer import MODEL_KEY, TrainerMachine
 from streams.metrics.partition import Emitted, MemoryPartition
 
 H = 30
@@ -212,3 +214,19 @@ def test_a_changed_horizon_still_matures_what_is_pending() -> None:
     shorter.part.meta, shorter.part.states, shorter.part.offset = bench.ledger, bench.part.states, 2
     shorter.close(121)
     assert shorter.ledger.evaluation.labelled == 1
+
+
+def test_what_a_booster_keeps_is_not_forgotten() -> None:
+    assert CustomerRecords().forgettable
+    assert not CustomerRecords(kept=Trees(["nps"], "")).forgettable
+
+
+def test_of_a_customer_there_is_nothing_to_send() -> None:
+    bench = Bench().snapshot(100).close(100)
+    bench.part.flush()
+    sent = len(bench.sent)
+    for key in ("a", "", "\x00trees"):
+        bench.machine.render(bench.part, key)
+    assert len(bench.sent) == sent
+    bench.machine.render(bench.part, MODEL_KEY)
+    assert [one.topic for one in bench.sent[sent:]] == ["models.v1"]

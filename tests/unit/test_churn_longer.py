@@ -9,9 +9,10 @@ from streams.backtest.churn.longer import LongerWindows
 from streams.churn.features import features
 from streams.churn.labels import Pending
 from streams.churn.learner import Learner, Learning
+from streams.churn.ledger import TrainerLedger
 from streams.churn.policy import ChurnPolicy
 from streams.churn.publishing import published
-from streams.churn.trainer import TrainerLedger, TrainerMachine
+from streams.churn.trainer import TrainerMachine
 from streams.metrics.partition import MemoryPartition
 
 POLICY = ChurnPolicy(horizons=(30, 60, 90))

@@ -3,6 +3,7 @@
 import math
 import random
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -262,6 +263,32 @@ def test_what_was_not_measured_is_neither_met_nor_missed() -> None:
     found = {target.name: target.met for target in targets(part(ece=None, ratio=0.1, top_decile=0.1), None)}
     assert found == {"ECE": None, "predicted / observed": False, "churners in the riskiest tenth": False}
     assert targets(None, None) == []
+
+
+@pytest.mark.parametrize(
+    "interval,met,beyond_chance",
+    [
+        ((0.95, 0.91, 1.14), True, True),
+        ((0.95, 0.9, 1.15), True, True),  # the bounds are promised too
+        ((0.95, 0.89, 1.0), True, False),
+        ((1.1, 1.0, 1.16), True, False),
+        ((0.8, 0.7, 0.9), False, False),
+        ((0.8, 0.7, 0.89), False, True),
+        ((1.2, 1.15, 1.3), False, False),
+        ((1.2, 1.16, 1.3), False, True),
+        ((1.2, None, None), False, None),
+        ((None, None, None), None, None),
+    ],
+)
+def test_a_target_is_beyond_chance_where_the_whole_interval_says_the_same(
+    interval: tuple[float | None, float | None, float | None], met: bool | None, beyond_chance: bool | None
+) -> None:
+    """Predicted / observed, promised to lie in 0.9 to 1.15."""
+    model = part().models[MODEL]
+    changed = msgspec.structs.replace(model, ratio=Figure(*interval))
+    judged = msgspec.structs.replace(part(), models={MODEL: changed})
+    ratio = next(one for one in targets(judged, None) if one.name == "predicted / observed")
+    assert (ratio.met, ratio.beyond_chance) == (met, beyond_chance)
 
 
 def test_an_opponent_that_is_not_defined_counts_as_equal() -> None:

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from schemas.models import Drift, DriftAlarm, ModelChange, ModelSnapshot, Quality
-from streams.churn.news import News
+from streams.churn.news import News, changed_day
 
 ALARM = DriftAlarm(day=20, direction="more_leave", before=0.0, after=0.1, labels=64)
 CHANGE = ModelChange(day=21, kind="promotion", before="rls", after="adagrad")
+BETTER = ModelChange(day=22, kind="booster_better", before="rls", after="booster")
 
 
 def snapshot(day: int, refused: int = 0, **more: Any) -> ModelSnapshot:
@@ -47,3 +48,14 @@ def test_examples_refused_since_are_counted(after: int, told: list[Any]) -> None
     news = News()
     news.of(snapshot(19, refused=5))
     assert news.of(snapshot(20, refused=after)) == told
+
+
+def test_a_booster_that_is_better_is_told_and_is_no_change_of_what_serves() -> None:
+    news = News()
+    news.of(snapshot(19))
+    assert [name for name, _ in news.of(snapshot(22, changes=[CHANGE, BETTER]))] == [
+        "churn_model_changed",
+        "churn_booster_better",
+    ]
+    assert changed_day([CHANGE, BETTER]) == 21
+    assert changed_day([BETTER]) is None

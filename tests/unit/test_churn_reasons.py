@@ -231,6 +231,13 @@ def test_the_last_use_reads_naturally_today_and_later() -> None:
     }
 
 
+@pytest.mark.parametrize("kind, told", [("percent", "0%"), ("", "0"), ("open_tickets", "0 open tickets")])
+def test_no_zero_has_a_sign_whichever_was_written_before(kind: str, told: str) -> None:
+    """Each currency is met for the first time, so nothing is kept of it."""
+    assert [written(value, kind, "en", "XTS") for value in (-0.0, 0.0)] == [told, told]
+    assert [written(value, kind, "en", "XXX") for value in (0.0, -0.0)] == [told, told]
+
+
 def test_what_another_release_calls_a_reason_is_shown_as_it_is() -> None:
     assert reason_text("moon_full", {"moon": 1.0}, "en") == "moon_full"
     assert reason_text("moon_full", {}, "en") == "moon_full"

@@ -15,6 +15,7 @@ from streams.churn.parameters import ForeignModelError
 from streams.churn.policy import ChurnPolicy
 from streams.churn.rls import RLSLogit
 from streams.churn.scoring import ChurnScorer
+from streams.churn.terms import GONE
 
 POLICY = ChurnPolicy()
 VALUES = CustomerValues(
@@ -132,22 +133,23 @@ def test_a_reason_without_values_still_names_its_feature() -> None:
 
 def test_a_weight_against_the_expert_is_told_without_a_direction_and_reported() -> None:
     weight = -BY_NAME["csat"].weight
-    told = explain({"csat": 0.5}, {"csat": weight}, {"csat": 0.95}, POLICY)
+    told = explain({"feedback": {"csat": 0.5}}, {"csat": weight}, {"csat": 0.95}, POLICY)
     assert told.raising[0].code == UNDIRECTED["feedback"]
     assert told.conflicts == ["csat"]
-    expected = explain({"csat": 0.5}, {"csat": -weight}, {"csat": 0.1}, POLICY)
+    expected = explain({"feedback": {"csat": 0.5}}, {"csat": -weight}, {"csat": 0.1}, POLICY)
     assert expected.raising[0].code == "csat_low"
     assert expected.conflicts == []
 
 
 def test_a_feature_that_is_gone_from_the_registry_is_no_reason() -> None:
-    told = explain({"of_old": 2.0}, {"of_old": 1.0}, {"of_old": 1.0}, POLICY)
+    told = explain({GONE: {"of_old": 2.0}}, {"of_old": 1.0}, {"of_old": 1.0}, POLICY)
     assert (told.raising, told.no_data) == ([], list(FAMILIES))
 
 
 def test_the_familys_member_in_its_direction_names_the_reason() -> None:
     weights = {"tickets_open": 1.0, "first_response_hours": 1.0}
-    told = explain({"tickets_open": -0.2, "first_response_hours": 0.6}, weights, dict.fromkeys(weights, 9.0), POLICY)
+    parts = {"support": {"tickets_open": -0.2, "first_response_hours": 0.6}}
+    told = explain(parts, weights, dict.fromkeys(weights, 9.0), POLICY)
     assert told.raising[0].code == "support_slow"
     assert told.raising[0].contribution == pytest.approx(0.4)
 

@@ -1,7 +1,9 @@
 """A model laid out for scoring gives what the model gives, bit for bit."""
 
+import math
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -9,7 +11,7 @@ from msgspec import structs
 from streams.churn.features import BY_NAME
 from streams.churn.model import ChurnModel
 from streams.churn.policy import ChurnPolicy
-from streams.churn.terms import Terms
+from streams.churn.terms import GONE, Terms, family_of
 
 POLICY = ChurnPolicy()
 NUMBERS = st.floats() | st.integers() | st.none() | st.text(max_size=3) | st.booleans() | st.decimals()
@@ -40,12 +42,32 @@ def test_contributions_are_those_of_the_model_bit_for_bit(
     constants = [(name, kind, typical, scales.get(name, scale)) for name, kind, typical, scale in told.constants]
     foreign = structs.replace(told, constants=constants, clip=told.clip if clip is None else clip)
     model = ChurnModel.published(foreign, POLICY).stretched(*stretch)
-    found, expected = Terms(model).contributions(features), model.contributions(features)
-    assert [(name, part.hex()) for name, part in found.items()] == [(name, p.hex()) for name, p in expected.items()]
+    terms, expected = Terms(model), model.contributions(features)
+    families = terms.contributions(features)
+    found = [(name, part.hex()) for parts in families.values() for name, part in parts.items()]
+    assert sorted(found) == sorted((name, part.hex()) for name, part in expected.items())
+    assert all(family_of(name) == family for family, parts in families.items() for name in parts)
+    assert all(families.values())
+    assert terms.probability_of(families).hex() == model.probability(features).hex()
+    assert terms.by_family(terms.scaled(features)) == {
+        family: math.fsum(parts.values()) for family, parts in families.items() if family != GONE
+    }
 
 
 def test_a_model_that_goes_on_learning_leaves_its_terms_as_they_were() -> None:
     model = ChurnModel.prior(POLICY)
     terms, before = Terms(model), model.contributions({"nps": -20.0})
     model.learn_leaving({"nps": -20.0})
-    assert terms.contributions({"nps": -20.0}) == before != model.contributions({"nps": -20.0})
+    assert terms.contributions({"nps": -20.0})["feedback"] == before != model.contributions({"nps": -20.0})
+
+
+def test_a_feature_that_is_gone_counts_and_belongs_to_no_family() -> None:
+    told = ChurnModel.prior(POLICY).parameters()
+    constants = [("of_old" if name == "nps" else name, *rest) for name, *rest in told.constants]
+    model = ChurnModel.published(structs.replace(told, constants=constants), POLICY)
+    terms, features = Terms(model), {"of_old": -20.0, "csat": 0.55}
+    found = terms.contributions(features)
+    assert found == {"feedback": {"csat": pytest.approx(0.2)}, GONE: {"of_old": 0.25}}
+    assert terms.probability_of(found) == model.probability(features)
+    assert terms.by_family(terms.scaled(features)) == {"feedback": found["feedback"]["csat"]}
+    assert [family_of(name) for name in ("of_old", "csat")] == [GONE, "feedback"]

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from cli_rig import Zelo, clean_environment, command_line
 from crm5_files import write
+from ravenstack_files import read_files
 
 from streams.app import profile_of
 from streams.backtest.churn import baselines
@@ -104,6 +106,19 @@ def test_no_label_is_measured_before_its_window_has_passed(events: str, monkeypa
     assert early.churned[len(sample) :].all()  # who left, and nobody that stays
 
 
+def test_a_boosted_challenger_is_compared_and_changes_no_label(events: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clean_environment(monkeypatch)
+    settings = load_settings()
+    alone, beside = (lived(settings, profile_of(settings), Path(events), boosted) for boosted in (False, True))
+    through = beside.rehearsal.model().trained_through
+    said, same = (history.collected.sample(through) for history in (alone, beside))
+    assert np.array_equal(said.probability, same.probability)
+    assert np.array_equal(said.churned, same.churned)
+    booster = next(one for one in beside.rehearsal.model().challengers if one.kind == "booster")
+    assert booster.labelled > 0
+    assert all(one.kind != "booster" for one in alone.rehearsal.model().challengers)
+
+
 def labels_of(history: History, days: int) -> Booleans:
     through = FIRST + _DAYS
     return (history.collected.sample(through) if days == 30 else history.longer.mature(days, through)).churned
@@ -138,6 +153,7 @@ def test_tables_say_the_sample_size_the_targets_and_how_it_was_measured(zelo: Ze
     assert "model less small LightGBM: ROC AUC" in done.out
     assert "at least -0.01" in done.out
     assert "0.9 to 1.15" in done.out
+    assert "met, within chance" in done.out  # of eight customers that were lost
     assert "Within 60 days, after the first 120 days" in done.out
     assert "model less constant hazard: ROC AUC" in done.out
     assert "Every snapshot was scored before anything of its day was learned" in done.out
@@ -253,6 +269,20 @@ def test_crm5_is_written_as_events_that_can_be_read_again_and_the_same_bytes_eve
     assert [json.loads(line)["type"] for line in lines] == ["account_set", "subscription_set", "feature_used"]
     again = zelo("churn", "evaluate", str(tmp_path / "first" / name))
     assert "expected snapshots whose 30 days have passed" in again.err
+
+
+def test_the_sample_data_are_written_as_events_that_can_be_evaluated(zelo: Zelo, tmp_path: Path) -> None:
+    events, report = read_files(tmp_path)
+    path = tmp_path / "events.jsonl"
+    done = zelo("import", "ravenstack", str(tmp_path), "-o", str(path))
+    assert done.status == 0, done.err
+    assert f"{report.event_count:,} events, 0 bad rows" in done.out
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert [line["type"] for line in lines if line["source"] == "ravenstack"] == [
+        str(event.__struct_config__.tag) for event in events
+    ]
+    evaluated = zelo("churn", "evaluate", str(path))
+    assert "expected snapshots whose 30 days have passed" in evaluated.err  # it was read: one customer, some days
 
 
 def test_crm5_needs_a_share_and_a_place_to_write(zelo: Zelo, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ it leaves lapses; on all other days nobody needs to look.
 Invariant: the labels equal those of `streams.offline.Offline` for the same records, bit for bit, but for `version`.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -19,7 +19,8 @@ from schemas.envelope import CLOCK_CUSTOMER, Event, Heartbeat
 from schemas.metrics import CustomerValues, DayClosed, MetricValues, Movement, RevenueValues, Values
 from schemas.models import ModelSnapshot
 from schemas.scores import Censored, Labelled, Observation, ObservationsClosed, Outcome, Snapshot
-from streams.churn.trainer import TrainerLedger, TrainerMachine
+from streams.churn.ledger import TrainerLedger
+from streams.churn.trainer import TrainerMachine
 from streams.metrics.customer import Customer
 from streams.metrics.days import Days, is_sunday
 from streams.metrics.domain import DomainMachine, TimePolicy
@@ -55,6 +56,7 @@ class Rehearsal:
         days: the company's calendar.
         keep: takes each label, in the order they come: of who leaves at once, else when the window has passed.
         watch: takes each observation, with the values it was made of, before the model learns anything of its day.
+        boosted: the boosted challenger learns beside the models; labels are the same with and without it.
 
     Attributes:
         events: taken in, heartbeats not counted.
@@ -67,10 +69,12 @@ class Rehearsal:
         days: Days,
         keep: Callable[[Labelled], None],
         watch: Watch | None = None,
+        boosted: bool = False,
     ) -> None:
         self.events = 0
         self._keep = keep
-        self._trainer = TrainerMachine(profile.churn, 1, registry.OBSERVATIONS.name, registry.MODELS.name)
+        names = (registry.OBSERVATIONS.name, registry.MODELS.name)
+        self._trainer = TrainerMachine(profile.churn, 1, *names, boosted=boosted)
         self._part: MemoryPartition[Any, TrainerLedger] = MemoryPartition(
             0, TrainerLedger(), self._trainer.render, self._labelled
         )
@@ -98,7 +102,9 @@ class Rehearsal:
         return self._trainer.snapshot(self._part)
 
     def _observed(self, observation: Observation) -> None:
-        self._trainer.step(self._part, self._part.offset + 1, observation)
+        offset = self._part.offset + 1
+        while (pieces := self._trainer.step(self._part, offset, observation)) is not None:
+            deque(pieces, maxlen=0)
 
     def _labelled(self, emitted: Emitted) -> None:
         self._keep(_decode_label(emitted.value))

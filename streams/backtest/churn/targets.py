@@ -1,6 +1,7 @@
 """What the model promises of itself, held against what was measured."""
 
 from collections.abc import Iterator, Mapping
+from math import inf
 
 from msgspec import Struct
 
@@ -11,13 +12,20 @@ MODEL = "model"
 
 
 class Target(Struct, frozen=True):
-    """A promise: `value` must lie in [least, most], where None sets no bound; `met` None where nothing was measured."""
+    """A promise: `measured` must lie in [least, most], where None sets no bound.
+
+    Attributes:
+        met: whether it does; None where nothing was measured.
+        beyond_chance: whether its whole interval says the same; None without an interval. With few customers lost it
+            hardly ever does.
+    """
 
     name: str
     least: float | None
     most: float | None
     measured: Figure
     met: bool | None
+    beyond_chance: bool | None = None
 
 
 def targets(judged: Part | None, start: Part | None) -> list[Target]:
@@ -54,7 +62,12 @@ def _value(figure: Figure) -> float:
 
 
 def _target(name: str, least: float | None, most: float | None, measured: Figure) -> Target:
-    met = None
-    if (value := measured.value) is not None:
-        met = (least is None or value >= least) and (most is None or value <= most)
-    return Target(name, least, most, measured, met)
+    value, low, high = measured.value, measured.low, measured.high
+    if value is None:
+        return Target(name, least, most, measured, None)
+    floor, ceiling = -inf if least is None else least, inf if most is None else most
+    met = floor <= value <= ceiling
+    if low is None or high is None:
+        return Target(name, least, most, measured, met)
+    sure = floor <= low <= high <= ceiling if met else high < floor or low > ceiling
+    return Target(name, least, most, measured, met, sure)

@@ -5,29 +5,27 @@ is kept: counts repeat.
 """
 
 from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 
-from babel import Locale as BabelLocale
-from babel.numbers import parse_pattern
-
 from streams.alerts.amounts import money, number
+from streams.alerts.digits import LOCALES as _BABEL
+from streams.alerts.digits import grouped
 from streams.alerts.texts import Locale
 from streams.churn.reasons.nouns import NOUNS, TODAY, TOMORROW, Noun
 
-_BABEL: dict[Locale, BabelLocale] = {
-    "pt": BabelLocale.parse("pt_BR"),
-    "es": BabelLocale.parse("es"),
-    "en": BabelLocale.parse("en_US"),
-}
 _TELLABLE = 1e12  # larger ones are nonsense in a sentence: told without the number
 _ONE_PLACE_UNDER = 0.1
+_ONE, _TENTH = Decimal(1), Decimal("0.1")
+_PERCENT: Mapping[Locale, str] = {
+    locale: str(one.percent_formats[None].suffix[0]).replace("\xa0", " ") for locale, one in _BABEL.items()
+}
 _HOURS_A_DAY = 24.0
 _DAYS_FROM = 72.0  # hours: longer waits are told in days
 _MONTHS_FROM, _YEARS_FROM = 60.0, 730.0  # days
 _DAYS_A_MONTH, _DAYS_A_YEAR = 30.4375, 365.25
 
 
-@lru_cache(maxsize=16_384)
 def written(value: float, kind: str, locale: Locale, currency: str | None) -> str | None:
     """A number in words; None when there is no telling it: too large, or an amount without currency.
 
@@ -41,6 +39,11 @@ def written(value: float, kind: str, locale: Locale, currency: str | None) -> st
         >>> written(2.0, "open_tickets", "en", None), written(0.421, "percent", "pt", None)
         ('2 open tickets', '42%')
     """
+    return _written(value + 0.0, kind, locale, currency)  # -0.0 is the same key as 0.0, and is written another way
+
+
+@lru_cache(maxsize=16_384)
+def _written(value: float, kind: str, locale: Locale, currency: str | None) -> str | None:
     if not abs(value) < _TELLABLE:
         return None
     if kind == "money":
@@ -56,9 +59,12 @@ def counted(value: float, noun: Noun, locale: Locale) -> str:
         >>> counted(1, NOUNS["days"], "es"), counted(3, NOUNS["days"], "pt")
         ('1 día', '3 dias')
     """
-    rounded = round(value, 1)
-    plural = _BABEL[locale].plural_form(rounded) != "one"  # "many" is for millions, and no noun of ours differs there
-    return f"{number(value, locale)} {noun[locale][plural]}"
+    return f"{number(value, locale)} {noun[locale][_is_plural(round(value, 1), locale)]}"
+
+
+@lru_cache(maxsize=4096)
+def _is_plural(rounded: float, locale: Locale) -> bool:
+    return str(_BABEL[locale].plural_form(rounded)) != "one"  # "many" is for millions: no noun of ours differs there
 
 
 def percent(value: float, locale: Locale) -> str:
@@ -68,10 +74,9 @@ def percent(value: float, locale: Locale) -> str:
         >>> percent(0.421, "en"), percent(0.021, "pt"), percent(1.5, "en")
         ('42%', '2,1%', '150%')
     """
-    usual: str = _BABEL[locale].percent_formats[None].pattern
-    fine = 0 < abs(value) < _ONE_PLACE_UNDER
-    pattern = parse_pattern(usual.replace("#,##0", "#,##0.#") if fine else usual)
-    return str(pattern.apply(value, _BABEL[locale])).replace("\xa0", " ")
+    step = _TENTH if 0 < abs(value) < _ONE_PLACE_UNDER else _ONE
+    rounded = (Decimal(str(value)) * 100).quantize(step, ROUND_HALF_EVEN)  # as babel does, not as floats are rounded
+    return f"{grouped(float(rounded), 1, locale)}{_PERCENT[locale]}"
 
 
 def hours(value: float, locale: Locale) -> str:

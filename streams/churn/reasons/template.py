@@ -37,16 +37,6 @@ class Part(NamedTuple):
     pieces: tuple[str | Gap, ...]
     optional: bool
 
-    def filled(self, fill: Fill) -> str | None:
-        """The text; None when a number is not known."""
-        said: list[str] = []
-        for piece in self.pieces:
-            words = piece if isinstance(piece, str) else fill(piece[0], piece[1])
-            if words is None:
-                return None
-            said.append(words)
-        return "".join(said)
-
 
 Template = tuple[tuple[Part, ...], ...]
 
@@ -68,12 +58,18 @@ def said(template: Template, fill: Fill) -> str:
     """
     for parts in template:
         words: list[str] = []
-        for part in parts:
-            one = part.filled(fill)
-            if one is not None:
+        for pieces, optional in parts:
+            before = len(words)
+            for piece in pieces:
+                one = piece if isinstance(piece, str) else fill(piece[0], piece[1])
+                if one is None:
+                    break
                 words.append(one)
-            elif not part.optional:
+            else:
+                continue
+            if not optional:
                 break
+            del words[before:]
         else:
             return "".join(words)
     return ""

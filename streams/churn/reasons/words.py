@@ -11,6 +11,7 @@ from streams.churn.reasons.figures import written
 from streams.churn.reasons.template import Fill, Template, Words, in_language, said
 
 Values = Mapping[str, float | int | None]
+Said = str | None
 
 TEXTS: Mapping[str, Words] = {**USE, **LIFE, **MONEY, **SUPPORT, **FEEDBACK}
 _TEXTS: Mapping[Locale, Mapping[str, Template]] = {locale: in_language(TEXTS, locale) for locale in LOCALES}
@@ -83,9 +84,11 @@ def _always(text: str) -> Fill:
 
 
 def _writer(values: Values, locale: Locale, currency: str | None) -> Fill:
-    def write(name: str, kind: str) -> str | None:
-        derived = DERIVED.get(name)
-        value = values.get(name) if derived is None else derived(values)
+    value_of, derived_of = values.get, DERIVED.get
+
+    def write(name: str, kind: str) -> Said:
+        derived = derived_of(name)
+        value = value_of(name) if derived is None else derived(values)
         return None if value is None else written(value, kind, locale, currency)
 
     return write

@@ -1,0 +1,45 @@
+"""What the trainer's table holds of the partition: the models, how good they have been, how far the days are taken."""
+
+from msgspec import Struct, field
+
+from streams.alerts.episodes import Episode
+from streams.churn.evaluation import Evaluation
+from streams.churn.labels import CustomerRecords
+from streams.churn.learner import Learning
+from streams.churn.parameters import AnyParameters
+from streams.metrics.partition import Partition
+
+
+class TrainerLedger(Struct):
+    """Partition-level state of the trainer's table.
+
+    Attributes:
+        parameters: the champion's state, None before anything was learned; learning: all else of the models.
+        model_version: rises with every day that changed the model or what is known of it.
+        trained_through: last day taken; records of days up to it are late.
+        closed: last day closed by each scoring partition.
+        waiting: days with buffered records, sorted; pending: days of snapshots without mature label, sorted.
+        own: our own labels met again on the topic; dead: records that could not be read, or not be true.
+        censored: snapshots that will never have a label.
+        told: what people are told of the model, by rule.
+    """
+
+    parameters: AnyParameters | None = None
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    model_version: int = 0
+    trained_through: int | None = None
+    closed: dict[int, int] = {}
+    waiting: list[int] = []
+    pending: list[int] = []
+    read: int = 0
+    applied: int = 0
+    duplicate: int = 0
+    late: int = 0
+    dead: int = 0
+    own: int = 0
+    learning: Learning = field(default_factory=Learning)
+    censored: int = 0
+    told: dict[str, Episode] = {}
+
+
+TrainerPartition = Partition[CustomerRecords, TrainerLedger]
