@@ -12,16 +12,18 @@ of which fewer were kept before a criterion asked for more go on being kept, so 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Annotated, assert_never
 
 from msgspec import Meta, Struct
 
 from schemas.envelope import NO_CONTROL, Name
 from streams.metrics.days import DAY_MS
+from streams.metrics.first_times import Progress, keep_smallest, smallest
 
 _Name = Annotated[Name, Meta(pattern=NO_CONTROL)]  # here the decoder itself looks
-Progress = dict[str, dict[str, int]]  # criterion key -> member -> first time, the n smallest
-Instant = Callable[[Progress, int | None], int | None]
+Former = list[tuple[str, int, str]]  # kind, number and key of facts
+Formula = Callable[[Sequence[int | None]], int | None]
 
 Needed = Annotated[int, Meta(ge=1, le=1000)]
 
@@ -88,56 +90,76 @@ class ActivationPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Criteria:
-    """Several criteria over one customer's `Progress`; those that need the same facts share them.
-
-    Attributes:
-        instants: for each criterion, from the progress and the first use, when it first held; None while it has not.
-    """
+    """Several criteria over one customer's `Progress`; those that need the same facts share them."""
 
     def __init__(self, criteria: Sequence[AnyCriterion]) -> None:
-        leaves = [leaf for criterion in criteria for leaf in _leaves(criterion)]
+        leaves = list(dict.fromkeys(leaf for criterion in criteria for leaf in _leaves(criterion)))
         self._needed = _needed(leaves)
         self._keys = frozenset(map(self._key, leaves))
-        self.instants: tuple[Instant, ...] = tuple(self._compile(criterion) for criterion in criteria)
+        self._facts = tuple(map(self._facts_of, leaves))
+        self._formulas = tuple(_formula(criterion, leaves) for criterion in criteria)
         self._features = {leaf.feature: self._key(leaf) for leaf in leaves if isinstance(leaf, FeatureUse)}
         self._milestones = {leaf.milestone: self._key(leaf) for leaf in leaves if isinstance(leaf, Milestone)}
-        self._distinct = {self._key(leaf): self._most(leaf) for leaf in leaves if isinstance(leaf, DistinctFeatures)}
-        self._days = {self._key(leaf): self._most(leaf) for leaf in leaves if isinstance(leaf, ActiveDays)}
+        self._distinct, self._distinct_n = self._shared(DistinctFeatures, leaves)
+        self._days, self._days_n = self._shared(ActiveDays, leaves)
         self._users = {
             self._key(leaf): (leaf.feature, self._most(leaf)) for leaf in leaves if isinstance(leaf, UsersDid)
         }
+        #: So many kinds of facts stand in the progress of whoever has used a feature.
+        self._always = (self._distinct_n > 0) + (self._days_n > 0)
+        self._day, self._day_name = 0, "0"  # the last one asked for
 
     def used(self, progress: Progress, feature: str | None, user: str | None, day: int, at: int) -> None:
         """Takes in that the product was used at `at`, which lies in `day`."""
-        if feature is not None:
-            key = self._features.get(feature)
-            if key is not None:
-                _keep_smallest(progress, key, feature, at, 1)
-            for key, n in self._distinct.items():
-                _keep_smallest(progress, key, feature, at, n)
-        for key, n in self._days.items():
-            _keep_smallest(progress, key, str(day), at, n)
+        if feature is not None and self._distinct_n:
+            keep_smallest(progress, self._distinct, feature, at, self._distinct_n)
+        if self._days_n:
+            if day != self._day:
+                self._day, self._day_name = day, str(day)
+            keep_smallest(progress, self._days, self._day_name, at, self._days_n)
+        if self._features or self._users:
+            self._used_by(progress, feature, user, at)
+        if (feature is None or len(progress) > self._always) and not self._keys.issuperset(progress):
+            self._used_too(progress, feature, user, day, at)
+
+    def is_settled(self, progress: Progress, day: int, at: int) -> bool:
+        """Whether `used` would change nothing, whatever of the product was used on `day` from `at` on."""
+        if self._features or self._users:
+            return False
+        if self._distinct_n and not _is_full(progress.get(self._distinct), self._distinct_n, at):
+            return False
+        if self._days_n:
+            members = progress.get(self._days)
+            if members is None:
+                return False
+            if day != self._day:
+                self._day, self._day_name = day, str(day)
+            if members.get(self._day_name, at + 1) > at and not _is_full(members, self._days_n, at):
+                return False
+        return len(progress) == self._always or self._keys.issuperset(progress)
+
+    def _used_by(self, progress: Progress, feature: str | None, user: str | None, at: int) -> None:
+        """The same for the criteria that name a feature or ask for users."""
+        if feature is not None and feature in self._features:
+            keep_smallest(progress, self._features[feature], feature, at, 1)
         if user is not None:
             for key, (wanted, n) in self._users.items():
                 if wanted is None or wanted == feature:
-                    _keep_smallest(progress, key, user, at, n)
-        self._used_too(progress, feature, user, day, at)
+                    keep_smallest(progress, key, user, at, n)
 
     def _used_too(self, progress: Progress, feature: str | None, user: str | None, day: int, at: int) -> None:
         """The same for facts that were kept for criteria as they were."""
         for kind, n, key in self._former(progress):
             if kind == "active_days":
-                _keep_smallest(progress, key, str(day), at, n)
+                keep_smallest(progress, key, str(day), at, n)
             elif kind == "distinct_features":
                 if feature is not None:
-                    _keep_smallest(progress, key, feature, at, n)
+                    keep_smallest(progress, key, feature, at, n)
             elif user is not None and kind in ("users_did/any", f"users_did/={feature}"):
-                _keep_smallest(progress, key, user, at, n)
+                keep_smallest(progress, key, user, at, n)
 
-    def _former(self, progress: Progress) -> list[tuple[str, int, str]]:
+    def _former(self, progress: Progress) -> Former:
         """Kind, number and key of the facts that were kept for criteria of today's kinds as they were."""
-        if self._keys.issuperset(progress):
-            return []  # nearly always
         former = [(*_kind_of(key), key) for key in progress if key not in self._keys]
         return [one for one in former if one[0] in self._needed]
 
@@ -145,7 +167,11 @@ class Criteria:
         """Takes in that a milestone was reached."""
         key = self._milestones.get(milestone)
         if key is not None:
-            _keep_smallest(progress, key, milestone, at, 1)
+            keep_smallest(progress, key, milestone, at, 1)
+
+    def _shared(self, kind: type[Leaf], leaves: Iterable[Leaf]) -> tuple[str, int]:
+        """The key of the facts that all criteria of a kind share, and how many are kept; 0 without such criteria."""
+        return next(((self._key(leaf), self._most(leaf)) for leaf in leaves if isinstance(leaf, kind)), ("", 0))
 
     def _most(self, leaf: Leaf) -> int:
         return self._needed[_kind(leaf)]
@@ -163,37 +189,49 @@ class Criteria:
             case _:
                 assert_never(leaf)
 
-    def _compile(self, criterion: AnyCriterion) -> Instant:
-        """The function that finds a criterion's instant."""
-        match criterion:
-            case AllOf():
-                return _last(tuple(map(self._compile, criterion.of)))
-            case AnyOf():
-                return _first(tuple(map(self._compile, criterion.of)))
-            case FeatureUse() | Milestone():
-                return self._nth(criterion, 1, None)
-            case DistinctFeatures() | ActiveDays():
-                return self._nth(criterion, criterion.n, None)
-            case UsersDid():
-                days = criterion.within_days
-                return self._nth(criterion, criterion.n, None if days is None else days * DAY_MS)
-            case _:
-                assert_never(criterion)
+    def instants(self, progress: Progress, first_used_at: int | None) -> list[int | None]:
+        """For each criterion when it first held; None while it has not."""
+        former = [] if self._keys.issuperset(progress) else self._former(progress)
+        held = [one.held(progress, first_used_at, former) for one in self._facts]
+        return [formula(held) for formula in self._formulas]
 
-    def _nth(self, leaf: Leaf, n: int, within_ms: int | None) -> Instant:
-        kind, own = _kind(leaf), self._key(leaf)
+    def _facts_of(self, leaf: Leaf) -> "_Facts":
+        n = 1 if isinstance(leaf, FeatureUse | Milestone) else leaf.n
+        within_days = leaf.within_days if isinstance(leaf, UsersDid) else None
+        return _Facts(_kind(leaf), self._key(leaf), n, None if within_days is None else within_days * DAY_MS)
 
-        def instant(progress: Progress, first_used_at: int | None) -> int | None:
-            at = _smallest(progress.get(own), n)
+
+def _is_full(members: dict[str, int] | None, n: int, at: int) -> bool:
+    """Whether so many first times are kept that nothing from `at` on is among them."""
+    return members is not None and len(members) >= n and at >= max(members.values())
+
+
+class _Facts(Struct, frozen=True):
+    """What a criterion without parts asks: when `n` of the facts of a kind were there, under `key`, and how soon."""
+
+    kind: str
+    key: str
+    n: int
+    within_ms: int | None
+
+    def held(self, progress: Progress, first_used_at: int | None, former: Former) -> int | None:
+        members = progress.get(self.key)
+        at = None if members is None else smallest(members, self.n)
+        for kind, _, key in former:
             # Facts kept since later only miss some, so of several the earliest is the nearest.
-            for its, _, key in self._former(progress):
-                found = _smallest(progress[key], n) if its == kind else None
-                at = found if at is None or (found is not None and found < at) else at
-            if at is None or (within_ms is not None and first_used_at is not None and at >= first_used_at + within_ms):
-                return None
+            found = smallest(progress[key], self.n) if kind == self.kind else None
+            at = found if at is None or (found is not None and found < at) else at
+        if self.within_ms is None or at is None or first_used_at is None:
             return at
+        return at if at < first_used_at + self.within_ms else None
 
-        return instant
+
+def _formula(criterion: AnyCriterion, leaves: Sequence[Leaf]) -> Formula:
+    """The function that finds a criterion's instant from those of all leaves."""
+    if isinstance(criterion, AllOf | AnyOf):
+        parts = tuple(_formula(part, leaves) for part in criterion.of)
+        return _last(parts) if isinstance(criterion, AllOf) else _first(parts)
+    return itemgetter(leaves.index(criterion))
 
 
 def _needed(leaves: Iterable[Leaf]) -> dict[str, int]:
@@ -213,28 +251,6 @@ def _kind_of(key: str) -> tuple[str, int]:
     if rule == "users_did":
         return f"{rule}/{feature}", int(n)
     return (rule, int(n)) if rule in ("distinct_features", "active_days") else (key, 1)
-
-
-def _keep_smallest(progress: Progress, key: str, member: str, at: int, n: int) -> None:
-    """Keeps the first times of the `n` members that were first.
-
-    What is left out is never needed again: the n-th smallest only falls, and an earlier event of a member
-    left out brings it back by itself.
-    """
-    members = progress.get(key)
-    if members is None:
-        members = progress[key] = {}
-    known = members.get(member)
-    if known is not None:
-        if at < known:
-            members[member] = at
-        return
-    if len(members) >= n:
-        last = max(members.values())
-        if at >= last:
-            return
-        del members[next(name for name in members if members[name] == last)]
-    members[member] = at
 
 
 def _leaves(criterion: AnyCriterion) -> Iterator[Leaf]:
@@ -262,11 +278,11 @@ def _kind(leaf: Leaf) -> str:
             assert_never(leaf)
 
 
-def _last(parts: tuple[Instant, ...]) -> Instant:
-    def instant(progress: Progress, first_used_at: int | None) -> int | None:
+def _last(parts: tuple[Formula, ...]) -> Formula:
+    def instant(held: Sequence[int | None]) -> int | None:
         latest = 0
         for part in parts:
-            at = part(progress, first_used_at)
+            at = part(held)
             if at is None:
                 return None
             latest = max(latest, at)
@@ -275,16 +291,9 @@ def _last(parts: tuple[Instant, ...]) -> Instant:
     return instant
 
 
-def _first(parts: tuple[Instant, ...]) -> Instant:
-    def instant(progress: Progress, first_used_at: int | None) -> int | None:
-        instants = (part(progress, first_used_at) for part in parts)
+def _first(parts: tuple[Formula, ...]) -> Formula:
+    def instant(held: Sequence[int | None]) -> int | None:
+        instants = (part(held) for part in parts)
         return min((at for at in instants if at is not None), default=None)
 
     return instant
-
-
-def _smallest(members: dict[str, int] | None, n: int) -> int | None:
-    """The n-th of the first times, None where there are fewer."""
-    if members is None or len(members) < n:
-        return None
-    return max(members.values()) if len(members) == n else sorted(members.values())[n - 1]

@@ -42,10 +42,9 @@ class BesideUse:
 
     def __init__(self, activation: ActivationPolicy, onboarding: OnboardingPolicy, days: Days) -> None:
         self.criteria = Criteria((activation.criterion, *(step.criterion for step in onboarding.steps)))
-        self._activated_at = self.criteria.instants[0]
-        self._checklist = Checklist(onboarding.limit_days, self.criteria.instants[1:], days)
+        self._checklist = Checklist(onboarding.limit_days, days)
         #: So long after the first use the onboarding window has passed, whatever the days' lengths.
-        self._after_onboarding_ms = (onboarding.limit_days + 2) * DAY_MS
+        self.young_ms = (onboarding.limit_days + 2) * DAY_MS
         self._days = days
 
     def apply(self, state: UsageState, event: BesideEvent, at: int) -> None:
@@ -61,15 +60,12 @@ class BesideUse:
             self._resource(state, event, at)
 
     def used(self, state: UsageState, user: str, day: int, at: int) -> None:
-        """Takes in that a person used the product; `first_used_at` knows of it."""
-        if state.first_used_at is not None and at - state.first_used_at >= self._after_onboarding_ms:
-            return  # nearly always
-        beginning = state.beginning
-        if beginning is not None and beginning.users.get(user, day + 1) <= day:
-            return  # most of the others
+        """Takes in that a person used the product; `first_used_at` knows of it.
+
+        It changes nothing `young_ms` after the first use, and where `beginning` has that person by then.
+        """
         if day < self.onboarded_by(state, at):
-            if beginning is None:
-                beginning = state.beginning = Beginning()
+            beginning = state.beginning = state.beginning or Beginning()
             beginning.used(user, day)
 
     def _email(self, state: UsageState, event: EmailSent | EmailOpened, at: int) -> None:
@@ -95,18 +91,17 @@ class BesideUse:
 
     def figures(self, state: UsageState, day: int, as_of: int) -> BesideFigures:
         """The figures of what happened before `as_of`, which lies in `day` or is its end."""
-        progress, first = state.progress, state.first_used_at
+        activated, *steps_done = self.criteria.instants(state.progress, state.first_used_at)
         found: BesideFigures = {}
         if state.milestones:
             found["milestones"] = sum(at < as_of for at in state.milestones.values())
-        activated = self._activated_at(progress, first)
         if activated is not None and activated < as_of:
             found["activated_at"] = activated
         started = started_at(state)
         if started is None or started >= as_of:
             return found
         found["onboarding_started_at"] = started
-        steps = self._checklist.figures(progress, first, started, as_of)
+        steps = self._checklist.figures(steps_done, started, as_of)
         if steps.total is not None:
             found["onboarding_steps_done"] = steps.done
             found["onboarding_steps_total"] = steps.total

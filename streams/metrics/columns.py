@@ -58,9 +58,10 @@ class Column(_Numbers, Packed):
         if type(stored) is not bytes or not stored or not 0 < stored[0] <= _SIZE or (len(stored) - 1) % stored[0]:
             raise ValueError(f"expected a packed column, got {stored!r:.40}")
         length = (len(stored) - 1) // stored[0]
-        raw = bytearray(length * _SIZE)
-        for plane in range(stored[0]):
-            raw[_PLACES[plane] :: _SIZE] = stored[1 + plane * length : 1 + (plane + 1) * length]
+        raw, planes, at = bytearray(length * _SIZE), bytearray(stored), 1  # of one type nothing is copied twice
+        for place in _PLACES[: stored[0]]:
+            raw[place::_SIZE] = planes[at : at + length]
+            at += length
         column = _new(cls, "q", raw)
         return column
 
@@ -70,7 +71,7 @@ class Masks(Packed):
 
     Example:
         >>> masks = Masks([1])
-        >>> masks.add(0, 2)
+        >>> masks.unite(0, 4)
         >>> masks.numbers(0, 1), masks.pack()
         ([5], b'\x01\x00\x05')
     """
@@ -114,12 +115,19 @@ class Masks(Packed):
         """Bits set in the masks from `start` to before `end`, each mask counted on its own."""
         return int.from_bytes(self._bytes[start * self._width : end * self._width], "little").bit_count()
 
-    def add(self, place: int, bit: int) -> None:
-        """Sets a bit of the mask at a place."""
-        byte = bit >> 3
-        if byte >= self._width:
-            self._widen(byte + 1)
-        self._bytes[place * self._width + byte] |= 1 << (bit & 7)
+    def unite(self, place: int, bits: int) -> None:
+        """Sets all bits that are set in a number."""
+        if not bits:
+            return
+        held, width, top = self._bytes, self._width, bits.bit_length() - 1 >> 3
+        if top >= width:
+            self._widen(width := top + 1)
+            held = self._bytes
+        at = place * width
+        if bits & (1 << 8 * top) - 1:
+            held[at : at + width] = (int.from_bytes(held[at : at + width], "little") | bits).to_bytes(width, "little")
+        else:  # all in one byte
+            held[at + top] |= bits >> 8 * top
 
     def insert(self, place: int) -> None:
         """Makes an empty mask at a place."""

@@ -37,6 +37,8 @@ class EngagementPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Attributes:
         features_available: what the product offers, by name or how many; None leaves `adoption` undefined.
+        features_by_plan: what a plan offers of it: `plan_adoption` and what is made of it are against that. Names must
+            be among those of `features_available`, or use of what nobody offers would count.
         recency_half_life_days: days without use that halve the recency.
         active_days_full: active days in 28 that count as full frequency.
         features_full: distinct features in 28 days that count as full breadth.
@@ -48,6 +50,7 @@ class EngagementPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     weights: EngagementWeights = EngagementWeights()
     features_available: FeatureCount | FeatureNames | None = None
+    features_by_plan: dict[str, FeatureCount | FeatureNames] = {}
     recency_half_life_days: Positive = 7.0
     active_days_full: Annotated[float, Meta(gt=0, le=28)] = 16.0
     features_full: Positive = 8.0
@@ -60,6 +63,12 @@ class EngagementPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def __post_init__(self) -> None:
         if not self.good_from < self.excellent_from:
             raise ValueError(f"expected good_from < excellent_from, got {self.good_from:g} and {self.excellent_from:g}")
+        listed = self.features_available if isinstance(self.features_available, tuple) else ()
+        for plan, offered in self.features_by_plan.items():
+            other = set(offered).difference(listed) if isinstance(offered, tuple) else set[str]()
+            if other:
+                wanted = "names in features_available" if listed else "a number, or features_available by name"
+                raise ValueError(f"features_by_plan: expected {wanted}, got {min(other)!r} of plan {plan!r}")
 
 
 class Components(Struct, frozen=True):

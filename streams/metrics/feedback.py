@@ -23,7 +23,7 @@ from bisect import insort
 from collections.abc import Iterable
 from math import fsum
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
@@ -75,6 +75,19 @@ class FeedbackState(Struct, array_like=True):
     invitations: dict[str, Invitation] = {}
 
 
+class _Ratings(NamedTuple):
+    """Satisfaction and effort of 90 days."""
+
+    csat: float | None = None
+    positive: int = 0
+    ratings: int = 0
+    ces_mean: float | None = None
+    ces_top2: float | None = None
+
+
+_NO_RATINGS = _Ratings()
+
+
 class FeedbackFold:
     """Folds survey events into `FeedbackValues`.
 
@@ -122,17 +135,16 @@ class FeedbackFold:
 
     def values(self, state: FeedbackState, day: int, as_of: int) -> FeedbackValues:
         """What was said before `as_of`."""
+        if not (state.nps or state.others or state.invitations):  # all is forgotten
+            return FeedbackValues(last_answer_at=state.last_forgotten_at)
         since = self._start(day - 89)
         nps_answers, others = answers_before(state.nps, as_of), answers_before(state.others, as_of)
         nps_90d = [answer for answer in nps_answers if answer.answered_at >= since]
+        others_90d = [answer for answer in others if answer.answered_at >= since]
         classes = [class_of(answer) for answer in _last_of_each(nps_90d)]
         promoters, detractors = classes.count("promoter"), classes.count("detractor")
         passives = len(classes) - promoters - detractors
-        others_90d = [answer for answer in others if answer.answered_at >= since]
-        recent = [answer.newest for answer in others_90d]
-        ratings = [rating for rating in recent if rating.survey in self._positive_from]
-        positive = sum([rating.score >= self._positive_from[rating.survey] for rating in ratings])
-        efforts = [effort.score for effort in recent if effort.survey == "ces"]
+        rated = self._ratings(others_90d) if others_90d else _NO_RATINGS
         answered_at = [answer.answered_at for answer in nps_answers + others]
         waiting = [a.in_class_since for a in nps_90d if not a.closed and class_of(a) == "detractor"]
         low, high = nps_interval(promoters, passives, detractors) or (None, None)
@@ -145,13 +157,12 @@ class FeedbackFold:
             promoters_90d=promoters,
             passives_90d=passives,
             detractors_90d=detractors,
-            csat=positive / len(ratings) if ratings else None,
-            csat_positive_90d=positive,
-            csat_ratings_90d=len(ratings),
-            # fsum is exact, so the order of the answers cannot move the last digit
-            ces_mean=fsum(efforts) / len(efforts) if efforts else None,
-            ces_top2=sum([effort >= self._ces_top_from for effort in efforts]) / len(efforts) if efforts else None,
-            responses_90d=len(nps_90d) + len(recent),
+            csat=rated.csat,
+            csat_positive_90d=rated.positive,
+            csat_ratings_90d=rated.ratings,
+            ces_mean=rated.ces_mean,
+            ces_top2=rated.ces_top2,
+            responses_90d=len(nps_90d) + len(others_90d),
             invitations_90d=len(invited),
             invited_answered_90d=sum(invited),
             response_rate_90d=sum(invited) / len(invited) if invited else None,
@@ -160,6 +171,21 @@ class FeedbackFold:
             last_answer_at=_newest_of(answered_at, state.last_forgotten_at),
             last_nps=newest_nps(nps_answers),
             recent_nps=news_of_nps(nps_answers, as_of),
+        )
+
+    def _ratings(self, answers: list[Answer]) -> _Ratings:
+        """What other surveys than NPS say."""
+        newest = [answer.newest for answer in answers]
+        ratings = [rating for rating in newest if rating.survey in self._positive_from]
+        positive = sum([rating.score >= self._positive_from[rating.survey] for rating in ratings])
+        efforts = [effort.score for effort in newest if effort.survey == "ces"]
+        return _Ratings(
+            csat=positive / len(ratings) if ratings else None,
+            positive=positive,
+            ratings=len(ratings),
+            # fsum is exact, so the order of the answers cannot move the last digit
+            ces_mean=fsum(efforts) / len(efforts) if efforts else None,
+            ces_top2=sum([effort >= self._ces_top_from for effort in efforts]) / len(efforts) if efforts else None,
         )
 
     def forget(self, state: FeedbackState, before: int) -> None:

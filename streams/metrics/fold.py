@@ -7,6 +7,7 @@ Invariants (METRICS.md section 9, property-tested for every fold):
 Each event is applied once: the machine removes duplicates.
 """
 
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from schemas.envelope import Event
@@ -46,8 +47,31 @@ class Fold(Protocol[S, E]):
 
 
 @runtime_checkable
+class TakesRuns(Protocol):
+    """A fold to which several events of a customer and a day cost less than one after the other."""
+
+    def apply_run(self, state: Any, events: Sequence[Any], times: Sequence[int], day: int) -> None:
+        """Does with the events what `apply` does with each in turn, to the bit.
+
+        Args:
+            state: of one customer.
+            events: in the order of the log.
+            times: of each, epoch ms.
+            day: in which all of them lie.
+        """
+        ...
+
+
+@runtime_checkable
 class MovesWithTime(Protocol):
     """A fold some of whose figures no event changes: time does (MRR long past due), or another policy."""
+
+    def may_move(self, state: Any, event: Any) -> bool:
+        """Whether an event may change movements, or finds the state under another policy.
+
+        Otherwise the methods below, asked around it, would find nothing to tell and nothing to do.
+        """
+        ...
 
     def is_due(self, state: Any, until: int) -> bool:
         """Whether there are movements before `until` that are not told, or the state follows another policy."""

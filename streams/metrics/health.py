@@ -9,6 +9,7 @@ Points and weights are counted in whole micro-points (all weights make 100 point
 Σ missed = 100 − score and Σ change = score − previous score hold exactly; as published floats to 1e-9.
 """
 
+from functools import lru_cache
 from math import ceil
 
 from msgspec import Struct
@@ -26,8 +27,11 @@ _LIFT_STEPS = 10_000  # a lift is said to four places, rounded up
 _RANK: dict[Band, int] = {"red": 0, "yellow": 1, "green": 2}
 
 
-class HealthMemory(Struct, frozen=True, kw_only=True):
-    """What the score of an aligned day leaves for the next: hysteresis and change by factor."""
+class HealthMemory(Struct, frozen=True, kw_only=True, array_like=True):
+    """What the score of an aligned day leaves for the next: hysteresis and change by factor.
+
+    Cards store it without the names of fields, so they are only ever appended.
+    """
 
     day: int
     score: float | None
@@ -83,19 +87,18 @@ class HealthScorer:
             return variant.score(values, as_of, day, previous)
         policy = self._policy
         readings = [read(policy, values, as_of) for _, _, read in self._factors]
-        raw = [weight * self._share(reading) for (_, weight, _), reading in zip(self._factors, readings, strict=True)]
-        coverage = decimal(sum(raw) / self._total)
-        scored = sum(raw) > 0
+        kept = [self._weight(weight, reading) for (_, weight, _), reading in zip(self._factors, readings, strict=True)]
+        scored, coverage, weights = _shares(self._total, tuple(kept))
         before = previous.earned if scored and previous is not None and previous.score is not None else None
         factors = [
             _factor(factor, reading, weight, before)
-            for (factor, _, _), reading, weight in zip(self._factors, readings, whole(raw), strict=True)
+            for (factor, _, _), reading, weight in zip(self._factors, readings, weights, strict=True)
         ]
-        score = decimal(sum(factor.earned for factor in factors)) if scored else None
+        earned: dict[FactorName, float] = {factor.factor: factor.earned for factor in factors}
+        score = decimal(sum(earned.values())) if scored else None
         band: Band = "unknown"
         if score is not None and coverage >= policy.min_coverage:
             band = band_of(policy, score, previous.band if previous is not None else None)
-        earned: dict[FactorName, float] = {factor.factor: factor.earned for factor in factors}
         return Health(
             score=score,
             band=band,
@@ -111,11 +114,18 @@ class HealthScorer:
         stage = stage_of(self._policy.journey, values, started_at(values), as_of)
         return next((self._variants[key] for key in choices(segment, stage) if key in self._variants), None)
 
-    def _share(self, reading: Reading) -> float:
-        """Share of its weight that a reading keeps."""
+    def _weight(self, weight: float, reading: Reading) -> float:
+        """What a reading keeps of its weight."""
         if reading.value is None or reading.freshness < self._policy.min_freshness:
             return 0.0
-        return reading.freshness
+        return weight * reading.freshness
+
+
+@lru_cache(maxsize=1024)  # while nothing ages there is one for every set of factors that have data
+def _shares(total: float, kept: tuple[float, ...]) -> tuple[bool, float, tuple[int, ...]]:
+    """Whether any weight of the total was kept, the share that was, and the weights in micro-points."""
+    known = sum(kept)
+    return known > 0, decimal(known / total), tuple(whole(list(kept)))
 
 
 def _weighed(policy: HealthPolicy) -> list[FactorName]:

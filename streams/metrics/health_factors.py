@@ -5,7 +5,8 @@ and which figures it rests on; it never invents a value for what is unknown.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from schemas.metrics import (
     CustomerValues,
@@ -27,7 +28,7 @@ from streams.metrics.health_policy import (
 Evidence = dict[str, float | int | str | None]
 
 
-class Reading(NamedTuple):
+class Reading(Struct, frozen=True):
     """What a factor says: 0-100 or nothing, the share of its weight age has left, the figures behind it."""
 
     value: float | None

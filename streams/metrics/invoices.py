@@ -107,15 +107,28 @@ class Invoice(Struct, array_like=True):
 
     def arrears(self, allowed_ms: int) -> Iterator[Arrears]:
         """Times in which the subscription it bills was overdue for longer than `allowed_ms`."""
-        for index, bill in enumerate(self.bills):
-            if bill.due is None or bill.subscription_id is None:
-                continue
-            ends = [following.at for following in self.bills[index + 1 : index + 2]]
-            if self.settled_at is not None:
-                ends.append(self.settled_at)
-            since, until = max(bill.at, bill.due + allowed_ms), min(ends, default=None)
-            if until is None or since < until:
-                yield Arrears(bill.subscription_id, since, until, bill.event_id)
+        for index in range(len(self.bills)):
+            late = self.late(index, index + 1, self.settled_at, allowed_ms)
+            if late is not None:
+                yield late
+
+    def late(self, index: int, following: int, settled_at: int | None, allowed_ms: int) -> Arrears | None:
+        """The time in which one of its bills was overdue for longer than `allowed_ms`; None for no time.
+
+        Args:
+            index: which bill.
+            following: the one that took its place; there may be none.
+            settled_at: the settlement that counts.
+            allowed_ms: how long it may be overdue.
+        """
+        bill = self.bills[index]
+        if bill.due is None or bill.subscription_id is None:
+            return None
+        until = self.bills[following].at if following < len(self.bills) else settled_at
+        if settled_at is not None and until is not None:
+            until = min(until, settled_at)
+        since = max(bill.at, bill.due + allowed_ms)
+        return Arrears(bill.subscription_id, since, until, bill.event_id) if until is None or since < until else None
 
 
 class Receipts(Struct, array_like=True):

@@ -6,6 +6,9 @@ an event moves it to its own time less the allowed lateness, a heartbeat to its 
 
 from msgspec import Struct
 
+#: Stands for the book where keys of customers are marked for publication.
+PROGRESS = "\x00progress"
+
 
 class Ledger(Struct, dict=True):
     """Partition-level state of a domain's table.

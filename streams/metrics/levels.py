@@ -19,7 +19,10 @@ from streams.metrics.subscriptions import Mark, Subscription, Terms
 
 _AT = attrgetter("at")
 _ORDER = itemgetter(0, 1, 2)
-_NOTHING = ("", 0)
+NOTHING = ("", 0)
+
+#: A subscription gets long past due (True), or is so no more: time, 1 (behind changes), event id of the bill.
+Turn = tuple[int, int, str, bool]
 
 
 class Standing(NamedTuple):
@@ -48,35 +51,61 @@ class Standing(NamedTuple):
     def amount(self, policy: RevenuePolicy) -> tuple[str, int]:
         """Currency and MRR in minor units; no currency without MRR."""
         if self.paused or self.overdue:
-            return _NOTHING
+            return NOTHING
         leaves = self.requested if policy.churn_date == "cancellation_request" else self.cancelled
         if leaves and policy.churn_date != "end_of_service":
-            return _NOTHING
+            return NOTHING
         return _amount(self.terms, policy)
+
+
+_AT_FIRST = Standing()
 
 
 def _amount(terms: Terms | None, policy: RevenuePolicy) -> tuple[str, int]:
     """What terms amount to; discounts and metered use are the policy's to decide."""
     if terms is None or (terms.metered and policy.metered == "excluded"):
-        return _NOTHING
+        return NOTHING
     listed = terms.list_mrr_minor
     minor = terms.mrr_minor if listed is None or policy.discounts == "net" else listed
-    return (terms.currency, minor) if minor else _NOTHING
+    return (terms.currency, minor) if minor else NOTHING
+
+
+def turns_of(arrears: Iterable[Arrears]) -> list[Turn]:
+    """Where times of being long past due begin and end, in order."""
+    turns: list[Turn] = []
+    for late in arrears:
+        turns.append((late.since, 1, late.event_id, True))
+        if late.until is not None:
+            turns.append((late.until, 1, late.event_id, False))
+    turns.sort()
+    return turns
 
 
 def replay(subscription: Subscription, arrears: Sequence[Arrears] = ()) -> Iterator[tuple[int, str, Standing]]:
     """Time, event id and standing after everything that happened to a subscription, in the order of time."""
+    return read_on(subscription, turns_of(arrears))
+
+
+def read_on(
+    subscription: Subscription, turns: Iterable[Turn], since: int = 0, standing: Standing = _AT_FIRST
+) -> Iterator[tuple[int, str, Standing]]:
+    """The same of what happened from an instant on.
+
+    Args:
+        subscription: it holds everything since.
+        turns: those since.
+        since: epoch ms; 0 for all.
+        standing: how the subscription stood before.
+    """
+    changes, marks = subscription.changes, subscription.marks
+    first, marked = (bisect_left(changes, since, key=_AT), bisect_left(marks, since, key=_AT)) if since else (0, 0)
     happened: list[tuple[int, int, str, int | Mark | bool]] = [
-        (change.at, 0, change.event_id, index) for index, change in enumerate(subscription.changes)
+        (changes[index].at, 0, changes[index].event_id, index) for index in range(first, len(changes))
     ]
-    happened += [(mark.at, 1, mark.event_id, mark) for mark in subscription.marks]
-    for late in arrears:
-        happened.append((late.since, 1, late.event_id, True))
-        if late.until is not None:
-            happened.append((late.until, 1, late.event_id, False))
+    happened += [(mark.at, 1, mark.event_id, mark) for mark in marks[marked:]]
+    happened += turns
     happened.sort(key=_ORDER)
-    standing = Standing()
-    runs = subscription.runs_since is not None
+    runs = (subscription.runs_since if first == 0 else subscription.terms_after(first - 1)) is not None
     for at, _, event_id, what in happened:
         if isinstance(what, bool):
             standing = standing._replace(overdue=standing.overdue + (1 if what else -1))
@@ -141,7 +170,7 @@ def mrr_standing(
     """MRR by currency just before `as_of` by the facts alone; subscriptions must still hold what held then."""
     mrr: dict[str, int] = {}
     for subscription, arrears in subscriptions:
-        currency, minor = _NOTHING
+        currency, minor = NOTHING
         for at, _, amount, _ in _amounts(subscription, arrears, policy, 0):
             if at >= as_of:
                 break
@@ -158,7 +187,7 @@ def _changes(
 
     What is older than `since` may be left out or put together.
     """
-    old = _NOTHING
+    old = NOTHING
     for at, event_id, new, late in _amounts(subscription, arrears, policy, since):
         if new != old:
             yield at, event_id, old[0], -old[1], late

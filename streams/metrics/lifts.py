@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from streams.metrics.activation import Progress
 from streams.metrics.columns import Column, Masks
 from streams.metrics.customer import MARK_BYTES, Customer, Seen
+from streams.metrics.first_times import Progress
 from streams.metrics.fold import Fold
 from streams.metrics.usage_state import UsageState, last_ms_from
 from streams.shape import Lift, Shape

@@ -70,6 +70,11 @@ def steps_before(steps: Sequence[Step], as_of: int) -> Sequence[Step]:
     return steps[: bisect_left(steps, as_of, key=_AT)]
 
 
+def count_before(steps: Sequence[Step], as_of: int) -> int:
+    """How many steps were taken before the instant `as_of`."""
+    return bisect_left(steps, as_of, key=_AT)
+
+
 def mrr_at(steps: Sequence[Step], as_of: int) -> dict[str, int]:
     """MRR by currency just before `as_of`, empty when nothing was paid.
 
@@ -107,7 +112,9 @@ def first_difference(one: Sequence[Step], other: Sequence[Step]) -> int | None:
     return None
 
 
-def name_movements(customer_id: str, steps: Sequence[Step], why: Why = NO_REASON, since: int = 0) -> list[Movement]:
+def name_movements(
+    customer_id: str, steps: Sequence[Step], why: Why = NO_REASON, since: int = 0, until: int | None = None
+) -> list[Movement]:
     """Every step as movements, one per currency that changed, in the order of time and currency.
 
     Args:
@@ -115,11 +122,13 @@ def name_movements(customer_id: str, steps: Sequence[Step], why: Why = NO_REASON
         steps: in the order of time, neighbours different.
         why: reasons that were given; a churn has the newest of its run of paying.
         since: those before it are left out, epoch ms.
+        until: those from it on are left out, too.
     """
     movements: list[Movement] = []
     first = bisect_left(steps, since, key=_AT) if since > 0 else 0
     before = steps[first - 1].mrr if first else {}
-    for index in range(first, len(steps)):
+    end = len(steps) if until is None else count_before(steps, until)
+    for index in range(first, end):
         step = steps[index]
         reason, voluntary = (None, None) if step.mrr else why.of_end(step, _run_start(steps, index))
         exchanged = exchanged_by(before, step.mrr)
@@ -196,7 +205,8 @@ def flows(steps: Sequence[Step], since: int, until: int) -> dict[str, Flows]:
 
 
 def _changes(before: dict[str, int], after: dict[str, int]) -> Iterator[tuple[str, int, int]]:
-    for currency in sorted(before.keys() | after.keys()):
+    currencies = before.keys() | after.keys()
+    for currency in sorted(currencies) if len(currencies) > 1 else currencies:
         old, new = before.get(currency, 0), after.get(currency, 0)
         if old != new:
             yield currency, old, new
@@ -209,6 +219,8 @@ def exchanged_by(before: dict[str, int], after: dict[str, int]) -> frozenset[str
         >>> sorted(exchanged_by({"EUR": 900, "GBP": 5}, {"GBP": 9, "USD": 1000})), sorted(exchanged_by({}, {"USD": 5}))
         (['EUR', 'USD'], [])
     """
+    if not before or not after or before.keys() == after.keys():
+        return NO_CURRENCIES  # nearly always
     left, taken = before.keys() - after.keys(), after.keys() - before.keys()
     return frozenset(left | taken) if left and taken else NO_CURRENCIES
 

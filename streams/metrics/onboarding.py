@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta, Struct
 
 from schemas.envelope import NO_CONTROL, Name
-from streams.metrics.activation import ActiveDays, AnyCriterion, DistinctFeatures, Instant, Progress
+from streams.metrics.activation import ActiveDays, AnyCriterion, DistinctFeatures
 from streams.metrics.days import DAY_MS, Days
 
 
@@ -67,28 +67,25 @@ class OnboardingPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Checklist:
-    """The steps of a policy, each found by its place in the instants of all criteria of the profile.
+    """The steps of a policy and their time limit.
 
     Args:
         limit_days: see `OnboardingPolicy`.
-        instants: of the steps.
         days: the company's calendar.
     """
 
-    def __init__(self, limit_days: int, instants: Sequence[Instant], days: Days) -> None:
+    def __init__(self, limit_days: int, days: Days) -> None:
         self._limit_days = limit_days
-        self._instants = instants
         self._days = days
 
     def end(self, started_at: int) -> int:
         """First day after the onboarding window of a customer that started then."""
         return self._days.of(started_at) + self._limit_days
 
-    def figures(self, progress: Progress, first_used_at: int | None, started_at: int, as_of: int) -> ChecklistFigures:
-        """How far a customer is that started before `as_of`; undefined without steps."""
-        total, done, last = len(self._instants), 0, 0
-        for instant in self._instants:
-            at = instant(progress, first_used_at)
+    def figures(self, instants: Sequence[int | None], started_at: int, as_of: int) -> ChecklistFigures:
+        """How far a customer is that started before `as_of`, by the instants of all steps; undefined without steps."""
+        total, done, last = len(instants), 0, 0
+        for at in instants:
             if at is not None and at < as_of:
                 done += 1
                 last = max(last, at)
@@ -136,7 +133,7 @@ class Beginning(Struct, array_like=True):
             users, emails, opened = self.counted
         else:
             last = min(day, end - 1)
-            users, emails, opened = (_until(first, last) for first in (self.users, self.emails, self.opened))
+            users, emails, opened = _until(self.users, last), _until(self.emails, last), _until(self.opened, last)
         return users or None, emails or None, opened if emails else None
 
     def settle(self, end: int) -> None:

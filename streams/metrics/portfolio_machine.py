@@ -5,83 +5,60 @@ day's page. When every partition has closed the day, its figures go out. A chang
 a day that went out goes out again, conflated. A partition that began later had no customers before. A portfolio whose
 customers are all gone the day after has an empty page there, once: its last figures are not those of today.
 
+What was spent comes on a topic of its own, which may be behind, or empty for ever: no other figure waits for it. It
+enters pages like tallies and changes do, and is told once the day is over for it in every partition that has said of
+any day that it is: then the pages that were waiting go out again. Segments share what campaigns cost by the customers
+they won of all, so a change of either sends all segments of the day out again. What a customer is worth takes the
+churn of five earlier windows, too, so a change of churn also sends the days out again that have that window among
+theirs.
+
 Invariants:
  P1 a page holds Σ tallies + Σ changes of the partitions that closed its day, each once, whatever comes again;
- P2 the last figures of a day depend on the records of each partition alone, not on how partitions interleave;
+ P2 the last figures of a day depend on the records of each partition alone, not on how partitions interleave, nor on
+    when spend comes, if the first of all is behind by less than the horizon;
  P3 read = applied + duplicate + late + dead, after every record.
-Pages are kept for the horizon behind the slowest partition; where one never closes a day, nothing goes out.
+Pages are kept for the horizon behind the slowest partition and its spend, what is needed of them for the churn of later
+days five windows longer; where a partition never closes a day, nothing goes out.
 """
 
 from collections.abc import Iterator
 from typing import assert_never
 
-from msgspec import Struct
-
 from schemas.codec import encode
 from schemas.portfolio import (
+    PORTFOLIO,
     DayChange,
-    PortfolioFigures,
     PortfolioMessage,
+    SpendClosed,
     Tally,
     TallyChanged,
     TallyClosed,
-    segment_of,
+)
+from streams.metrics.acquisition import (
+    EDITION,
+    WINDOW_DAYS,
+    WINDOWS,
+    WITH_CHURN,
+    has_spend,
+    moves_churn,
+    moves_costs,
+    only_churn,
 )
 from streams.metrics.days import Days
-from streams.metrics.partition import Partition
-from streams.metrics.sums import Sums, figures, merge
+from streams.metrics.portfolio_pages import (
+    Page,
+    PortfolioLedger,
+    PortfolioPartition,
+    Waiting,
+    by_day,
+    keep,
+    key_of,
+    place_of,
+)
+from streams.metrics.portfolio_told import company_of, earlier, figures_of, was_told
+from streams.metrics.sums import merge
 
 METRICS_PARTITION = 0
-
-
-class Waiting(Struct, array_like=True):
-    """A tally whose day is not whole yet."""
-
-    sums: Sums
-    restated: int
-
-
-class Page(Struct, array_like=True):
-    """A portfolio on a day.
-
-    Attributes:
-        sums: of the partitions that closed the day.
-        restated: restatements included.
-        waiting: by partition.
-        version: offset of the newest record included.
-        empty: nobody was tallied; the page follows one of the day before, and none follows it.
-    """
-
-    sums: Sums = {}
-    restated: int = 0
-    waiting: dict[int, Waiting] = {}
-    version: int = -1
-    empty: bool = False
-
-
-class PortfolioLedger(Struct):
-    """Partition-level state.
-
-    Attributes:
-        first, closed: first and last day closed, by partition.
-        changed: `version` of the newest change, by partition.
-        waiting: keys of the pages with a waiting tally, by partition.
-        ready: last day that went out.
-    """
-
-    first: dict[int, int] = {}
-    closed: dict[int, int] = {}
-    changed: dict[int, int] = {}
-    waiting: dict[int, list[str]] = {}
-    ready: int | None = None
-    read: int = 0
-    applied: int = 0
-    duplicate: int = 0
-    late: int = 0
-    dead: int = 0
-
-
-PortfolioPartition = Partition[Page, PortfolioLedger]
 
 
 class PortfolioMachine:
@@ -92,13 +69,17 @@ class PortfolioMachine:
         days: calendar of the company.
         horizon_days: how far back days are restated.
         metrics_topic: where figures go.
+        churn_target: the company's own, of a month, told with the figures; a day keeps that which it went out with.
     """
 
-    def __init__(self, partitions: int, days: Days, horizon_days: int, metrics_topic: str) -> None:
+    def __init__(
+        self, partitions: int, days: Days, horizon_days: int, metrics_topic: str, churn_target: float | None = None
+    ) -> None:
         self._partitions = partitions
         self._days = days
         self._kept_days = horizon_days + 2  # a restated day may lie so far behind one that is just closing
         self._topic = metrics_topic
+        self._churn_target = churn_target
 
     def step(self, part: PortfolioPartition, offset: int, message: PortfolioMessage) -> None:
         """Takes the message at `offset` in."""
@@ -115,6 +96,8 @@ class PortfolioMachine:
                 self._close(part, message)
             case TallyChanged():
                 self._change(part, message)
+            case SpendClosed():
+                self._spent(part, message)
             case _:
                 assert_never(message)
 
@@ -125,28 +108,18 @@ class PortfolioMachine:
         part.meta.dead += 1
 
     def render(self, part: PortfolioPartition, key: str) -> None:
-        """Sends a page as it is now."""
-        page = part.get(key)
-        if page is None:
+        """Sends a page as it is now, once its day is out."""
+        page, (day, portfolio) = part.get(key), place_of(key)
+        if page is None or page.faded or not part.meta.is_out(day) or was_told(part, key):
             return
-        day, portfolio = _place(key)
         as_of = self._days.start(day + 1)
-        message = PortfolioFigures(
-            portfolio=portfolio,
-            segment=segment_of(portfolio),
-            as_of=as_of,
-            day=day,
-            values=figures(page.sums),
-            revision=page.restated,
-            reason="restated" if page.restated else "closed",
-            version=page.version,
-        )
-        part.emit(self._topic, portfolio.encode(), encode(message), partition=METRICS_PARTITION, timestamp_ms=as_of)
+        value = encode(figures_of(part, key, page, as_of))
+        part.emit(self._topic, portfolio.encode(), value, partition=METRICS_PARTITION, timestamp_ms=as_of)
 
     def _tally(self, part: PortfolioPartition, tally: Tally) -> None:
         ledger, number = part.meta, tally.partition
-        key = _key(tally.day, tally.portfolio)
-        page = part.get(key) or Page()
+        key = key_of(tally.day, tally.portfolio)
+        page = part.get(key) or self._new_page(ledger, tally.day)
         if tally.day <= ledger.closed.get(number, tally.day - 1) or key in ledger.waiting.get(number, ()):
             ledger.duplicate += 1
             return
@@ -154,9 +127,9 @@ class PortfolioMachine:
         if part.ahead(key, part.offset):
             ledger.waiting.setdefault(number, []).append(key)
             return
-        page.waiting[number] = Waiting(tally.sums, tally.restated)
+        page.waiting[number] = Waiting(tally.sums, tally.restated, tally.edition, tally.churned, tally.costed)
         ledger.waiting.setdefault(number, []).append(key)
-        part.put(key, page)
+        keep(part, key, page)
 
     def _close(self, part: PortfolioPartition, marker: TallyClosed) -> None:
         ledger, number, day = part.meta, marker.partition, marker.day
@@ -177,7 +150,8 @@ class PortfolioMachine:
         page = part.get(key)
         assert page is not None  # it was put with the key
         waiting = page.waiting.pop(number)
-        self._add(part, key, page, waiting.sums, waiting.restated)
+        page.edition = min(page.edition, waiting.edition)
+        self._add(part, key, page, waiting)
 
     def _change(self, part: PortfolioPartition, message: TallyChanged) -> None:
         ledger, number = part.meta, message.partition
@@ -189,62 +163,134 @@ class PortfolioMachine:
         ledger.applied += bool(known)
         ledger.late += not known
         for change in known:
-            key = _key(change.day, change.portfolio)
+            key = key_of(change.day, change.portfolio)
+            churned = change.restated if moves_churn(change.sums) else 0
+            costs = change.portfolio == PORTFOLIO and moves_costs(change.sums)
             if not part.ahead(key, part.offset):
-                self._add(part, key, part.get(key) or Page(), change.sums, change.restated)
-            if ledger.ready is not None and change.day <= ledger.ready:
-                for sent in (key, *self._follow(part, key)):
+                page = part.get(key) or self._new_page(ledger, change.day)
+                page.changed = True
+                costed = change.restated if costs else 0
+                self._add(part, key, page, Waiting(change.sums, change.restated, churned=churned, costed=costed))
+            if ledger.is_out(change.day):
+                others = sorted(by_day(part).get(change.day, ())) if costs else ()
+                for sent in (key, *self._follow(part, key), *others):
                     part.publish(sent)
+            if churned:
+                self._publish_later(part, key)
+
+    def _spent(self, part: PortfolioPartition, marker: SpendClosed) -> None:
+        """Lets the spend of days in that are over for it now, or out of those a partition says it is behind with."""
+        ledger, number, day = part.meta, marker.partition, marker.day
+        if day <= ledger.spent.get(number, day - 1):
+            ledger.duplicate += 1
+            return
+        ledger.applied += 1
+        before = min(ledger.spent.values(), default=None)
+        ledger.spent[number] = day
+        now = min(ledger.spent.values())
+        if now == before:
+            return
+        ledger.spent_version = part.offset
+        first, last = (0, now) if before is None else (min(before, now) + 1, max(before, now))
+        for key in list(part.keys()):
+            found, _ = place_of(key)
+            if first <= found <= last and ledger.is_out(found) and self._has_costs(part, key):
+                part.publish(key)
+
+    def _has_costs(self, part: PortfolioPartition, key: str) -> bool:
+        """Whether something was spent in the window of a page, on its customers or on campaigns."""
+        pages = part.get(key), company_of(part, key)
+        return any(page is not None and has_spend(page.sums) for page in pages)
+
+    def _publish_later(self, part: PortfolioPartition, key: str) -> None:
+        """Sends the days again that have the window of a page among theirs."""
+        day, portfolio = place_of(key)
+        for number in range(1, WINDOWS):
+            later = day + number * WINDOW_DAYS
+            if part.meta.is_out(later):
+                part.publish(key_of(later, portfolio))
 
     def _is_known(self, ledger: PortfolioLedger, number: int, change: DayChange) -> bool:
         """Whether the partition has tallied the day, and its page is still kept."""
         first, closed = ledger.first.get(number), ledger.closed.get(number)
         if first is None or closed is None or not first <= change.day <= closed:
             return False
-        return ledger.ready is None or change.day >= ledger.ready - self._kept_days
+        return change.day >= ledger.kept_since(self._kept_days)
 
-    def _add(self, part: PortfolioPartition, key: str, page: Page, sums: Sums, restated: int) -> None:
-        merge(page.sums, sums)
-        page.restated += restated
+    def _add(self, part: PortfolioPartition, key: str, page: Page, more: Waiting) -> None:
+        merge(page.sums, more.sums)
+        page.restated += more.restated
+        page.churned += more.churned
+        page.costed += more.costed
         page.version = part.offset
         page.empty = False
-        part.put(key, page)
+        keep(part, key, page)
 
     def _publish(self, part: PortfolioPartition, ready: int) -> None:
         """Sends the days up to `ready` that have not gone out, and forgets those no longer restated."""
-        before = part.meta.ready
+        ledger, keys = part.meta, list(part.keys())
+        before = ledger.ready
         if before is not None and ready <= before:
             return
-        part.meta.ready = ready
-        made = {following for key in list(part.keys()) for following in self._follow(part, key)}
-        for key in list(part.keys()):
-            day, _ = _place(key)
-            if key in made or (day <= ready and (before is None or before < day)):
-                self.render(part, key)
-            elif day < ready - self._kept_days:
-                self._forget(part, key)
+        ledger.ready = ready
+        recent = [key for key in keys if before is None or before <= place_of(key)[0]]  # changes see to others
+        made = [following for key in recent for following in self._follow(part, key)]
+        for key in keys:
+            if (before is None or before < place_of(key)[0]) and ledger.is_out(place_of(key)[0]):
+                self._go_out(part, key)
+        for key in made:
+            self.render(part, key)
+        if before is not None:  # what goes out now fades the next time
+            self._forget(part, min(before + 1, ledger.kept_since(self._kept_days)))
+
+    def _forget(self, part: PortfolioPartition, before: int) -> None:
+        """Fades the pages of days before one that have not faded, and deletes those that no window needs any more."""
+        since, part.meta.faded = part.meta.faded, before
+        found = by_day(part)
+        days = sorted(day for day in found if day < before)
+        for day in days:
+            if since is None or since <= day:
+                for key in sorted(found[day], reverse=True):  # segments, which share its costs, before all customers
+                    self._fade(part, key)
+        for day in days:  # not before: the days that fade go out with the churn of these
+            if day < before - (WINDOWS - 1) * WINDOW_DAYS:
+                for key in sorted(found.pop(day)):
+                    part.delete(key)
+
+    def _go_out(self, part: PortfolioPartition, key: str) -> None:
+        """Sends a page for the first time, with the target in force."""
+        page = part.get(key)
+        assert page is not None  # its key is there
+        if page.churn_target != self._churn_target and not part.ahead(key, part.offset):
+            page.churn_target = self._churn_target
+            part.put(key, page)
+        self.render(part, key)
+
+    def _new_page(self, ledger: PortfolioLedger, day: int) -> Page:
+        """A page without customers, of this release; with the target in force if its day is out."""
+        return Page(edition=EDITION, churn_target=self._churn_target if ledger.is_out(day) else None)
 
     def _follow(self, part: PortfolioPartition, key: str) -> Iterator[str]:
         """Makes the empty page of a portfolio that nobody is in on the next day, once that is whole; yields its key."""
-        day, portfolio = _place(key)
-        page, ready, following = part.get(key), part.meta.ready, _key(day + 1, portfolio)
-        if page is None or page.empty or ready is None or day >= ready:
+        page, (day, portfolio) = part.get(key), place_of(key)
+        if page is None or page.empty or page.faded or not part.meta.is_out(day + 1):
             return
+        following = key_of(day + 1, portfolio)
         if part.get(following) is None:
-            part.put(following, Page(version=part.offset, empty=True))
+            made = self._new_page(part.meta, day + 1)
+            made.version, made.empty = part.offset, True
+            keep(part, following, made)
             yield following
 
-    def _forget(self, part: PortfolioPartition, key: str) -> None:
+    def _fade(self, part: PortfolioPartition, key: str) -> None:
+        """Keeps of a page that is no longer restated the churn of its window."""
         page = part.get(key)
-        if page is not None and page.restated:
-            self.render(part, key)  # a change may not have gone out yet
-        part.delete(key)
-
-
-def _key(day: int, portfolio: str) -> str:
-    return f"{day:06d}/{portfolio}"
-
-
-def _place(key: str) -> tuple[int, str]:
-    day, _, portfolio = key.partition("/")
-    return int(day), portfolio
+        if page is None or page.faded:
+            return
+        company = company_of(part, key)
+        churned = any(one is not None and one.churned for one in earlier(part, key))
+        changed = page.changed or (company is not None and company.changed)
+        if changed or page.empty or churned or self._has_costs(part, key):
+            self.render(part, key)  # it, a change of it, or of an earlier one may not have gone out yet
+        left = only_churn(page.sums) if page.edition >= WITH_CHURN else {}
+        part.put(key, Page(left, version=page.version, edition=page.edition, churned=page.churned, faded=True))

@@ -93,8 +93,10 @@ def class_of(answer: Answer) -> NpsClass:
 
 def newest_nps(answers: list[Answer]) -> NpsAnswer | None:
     """The NPS answer given last, whole."""
-    answer = max(answers, key=age, default=None)
-    return None if answer is None else _published(answer, answer.reason)
+    if not answers:
+        return None
+    answer = answers[0] if len(answers) == 1 else max(answers, key=age)
+    return _published(answer, answer.reason)
 
 
 def news_of_nps(answers: list[Answer], as_of: int) -> list[NpsAnswer]:
@@ -105,7 +107,8 @@ def news_of_nps(answers: list[Answer], as_of: int) -> list[NpsAnswer]:
     recent = [answer for answer in answers if as_of - answer.answered_at <= ANSWER_IS_NEWS_MS]
     if len(recent) > MOST_RECENT:
         recent = nlargest(MOST_RECENT, recent, key=lambda answer: (class_of(answer) == "detractor", *age(answer)))
-    recent.sort(key=age)
+    if len(recent) > 1:
+        recent.sort(key=age)
     return [_published(answer, answer.reason and answer.reason[:REASON_LENGTH]) for answer in recent]
 
 

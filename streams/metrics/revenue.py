@@ -40,13 +40,13 @@ from streams.metrics.movements import (
     NO_FLOWS,
     Flows,
     Step,
+    count_before,
     currency_at,
     first_difference,
     flows,
     merge_gaps,
     mrr_at,
     name_movements,
-    steps_before,
 )
 from streams.metrics.receivables import payments, receipts
 from streams.metrics.renewals import days_to_renewal, renewal_period_days
@@ -56,6 +56,7 @@ from streams.metrics.roll import call_roll
 from streams.metrics.subscriptions import Change, terms_of
 
 LONGEST_WINDOW_DAYS = 90
+_PAYMENTS = frozenset({InvoiceIssued, InvoiceSettled, PaymentRefunded})
 
 
 class RevenueFold:
@@ -86,7 +87,7 @@ class RevenueFold:
         """Takes an event in; heartbeats say nothing about revenue."""
         self._take_terms(state)
         if self.note(state, event, at):
-            state.rebuild(self._policy, at)
+            state.take(self._policy, event, at)
             if self._policy.past_due_days:
                 state.known_until = max(state.known_until, at + 1)
 
@@ -122,12 +123,12 @@ class RevenueFold:
 
     def values(self, state: RevenueState, day: int, as_of: int) -> RevenueValues:
         """What the customer paid and owed just before `as_of`."""
-        steps = merge_gaps(steps_before(state.steps, as_of), self._gap_ms(state))
+        steps = state.merged(self._gap_ms(state), as_of)
         mrr = steps[-1].mrr if steps else {}
         month_ago = self._days.start(day - 27)
         first = state.first_set
         currency = currency_at(steps, first[2]) if first is not None and first[0] < as_of else ""
-        roll = call_roll(state.subscriptions, self._days.start(day), as_of)
+        roll = call_roll(state, self._days.start(day), as_of)
         paid = [r for r in roll.running if not r.terms.trial]
         counted = paid or roll.running
         largest = min(counted, key=lambda r: r.size(currency), default=None)
@@ -181,7 +182,7 @@ class RevenueFold:
             currency_change_28d_minor=moved.currency_change,
             renewal_period_days=None if largest is None else renewal_period_days(largest, self._days, day),
             mrr_28d_ago_other_minor={other: amount for other, amount in then.items() if other != currency},
-            moved_other_28d_minor=_spelled(all_moved, currency) if all_moved else {},
+            moved_other_28d_minor=_spelled(all_moved, currency) if len(all_moved) > (currency in all_moved) else {},
         )
 
     def forget(self, state: RevenueState, before: int) -> None:
@@ -192,8 +193,14 @@ class RevenueFold:
 
     def movements(self, customer_id: str, state: RevenueState, since: int = 0) -> list[Movement]:
         """The MRR steps of the customer from `since` on; of those that come with time alone the ones that came."""
-        steps = steps_before(state.steps, state.known_until) if state.known_until else state.steps
-        return name_movements(customer_id, merge_gaps(steps, self._gap_ms(state)), state.why(), since)
+        gap_ms, until = self._gap_ms(state), state.known_until or None
+        if gap_ms:
+            return name_movements(customer_id, state.merged(gap_ms, until), state.why(), since)
+        return name_movements(customer_id, state.steps, state.why(), since, until)
+
+    def may_move(self, state: RevenueState, event: BillingEvent) -> bool:
+        """False for payments, where they end no arrears and the state is of this policy."""
+        return type(event) not in _PAYMENTS or bool(self._policy.past_due_days) or not self._is_current(state)
 
     def first_moved(self, state: RevenueState, at: int) -> int:
         """From when on an event of `at` may change movements: a pause it ends, and what time has brought until it."""
@@ -206,8 +213,9 @@ class RevenueFold:
         """Whether steps before `until` have come with time that are not told, or the steps are another policy's."""
         if not self._is_current(state):
             return True
-        known = self._policy.past_due_days and state.steps and state.known_until < until
-        return bool(known) and len(steps_before(state.steps, until)) > len(steps_before(state.steps, state.known_until))
+        if not self._policy.past_due_days or state.known_until >= until:
+            return False
+        return count_before(state.steps, until) > count_before(state.steps, state.known_until)
 
     def pass_time(self, state: RevenueState, until: int) -> None:
         """Lets the steps before `until` be told."""
@@ -250,7 +258,7 @@ class RevenueFold:
         told = state.steps[-1].at + 1 if state.steps else 0
         state.terms, state.gap_days, state.receipts_by = self._mark, self._policy.allowed_gap_days, self._receipts_by
         state.known_until = (state.known_until or told) if self._policy.past_due_days else 0
-        state.rebuild(self._policy, other=True)
+        state.rebuild(self._policy)
 
     def _tenure_days(self, steps: Sequence[Step], day: int) -> int | None:
         """Days since the first payment, up to the churn of a customer that left."""

@@ -35,6 +35,7 @@ class RevenuePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             the customer is back; 0 allows none.
         gross_margin: share of the revenue that is left after the costs of serving; without it no margin and no lifetime
             value.
+        churn_target: share of the customers that may leave in a month; without it a tenth under the last year's rate.
     """
 
     preset: PresetName = "default"
@@ -47,10 +48,13 @@ class RevenuePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     same_period_joiners: Literal["excluded", "counted"] = "excluded"
     allowed_gap_days: Annotated[int, Meta(ge=0, le=365)] = 0
     gross_margin: Annotated[float, Meta(gt=0, le=1)] | None = None
+    churn_target: Annotated[float, Meta(gt=0, lt=1)] | None = None
 
 
-#: What may differ between two policies, but for the name and the margin, which no count or movement depends on.
-SWITCHES = tuple(name for name in RevenuePolicy.__struct_fields__ if name not in ("preset", "gross_margin"))
+_NO_SWITCHES = ("preset", "gross_margin", "churn_target")
+
+#: What may differ between two policies, but for name, margin and target, which no count or movement depends on.
+SWITCHES = tuple(name for name in RevenuePolicy.__struct_fields__ if name not in _NO_SWITCHES)
 
 
 #: Raised whenever steps are made by other rules, so that those made before are made again.

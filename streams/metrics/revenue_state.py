@@ -1,6 +1,6 @@
 """Facts of billing of one customer, and what is derived from them: steps under a policy, reasons of churn."""
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from operator import attrgetter, itemgetter
 from typing import TypeVar
@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from schemas.envelope import epoch_ms, optional_ms
 from schemas.events import (
+    BillingEvent,
     CancellationScheduled,
     CancellationWithdrawn,
     InvoiceIssued,
@@ -20,11 +21,15 @@ from schemas.events import (
 )
 from streams.metrics.days import DAY_MS
 from streams.metrics.invoices import Arrears, Bill, Invoice, Receipts, Refund
-from streams.metrics.levels import mrr_standing, mrr_steps
+from streams.metrics.levels import Standing, mrr_standing, mrr_steps, standing_at
 from streams.metrics.movements import Step, Why, merge_gaps, steps_before
 from streams.metrics.revenue_policy import RevenuePolicy
 from streams.metrics.subscriptions import Mark, MarkKind, Subscription
+from streams.metrics.timeline import Timeline
 from streams.metrics.told import POLICY_CHANGED
+
+#: Facts of a customer that are read anew with each of them; of more it is remembered what was read.
+FEW = 64
 
 T = TypeVar("T")
 _TIME = itemgetter(0)
@@ -39,8 +44,10 @@ _MARKS: dict[type, MarkKind] = {
 }
 
 
-class RevenueState(Struct, array_like=True):
+class RevenueState(Struct, array_like=True, dict=True):
     """Facts of billing, and the MRR steps they make.
+
+    With many facts it keeps a timeline of them besides, which is not stored (timeline.py).
 
     Attributes:
         first_set: time, event id and currency of the earliest terms.
@@ -79,7 +86,7 @@ class RevenueState(Struct, array_like=True):
         """The subscription of an id, a new one where none is known; one that was forgotten has run before."""
         found = self.subscriptions.get(subscription_id)
         if found is None:
-            ran = subscription_id in self.forgotten
+            ran = self._has_forgotten(subscription_id)
             found = self.subscriptions[subscription_id] = Subscription(set_before=ran)
         return found
 
@@ -102,20 +109,61 @@ class RevenueState(Struct, array_like=True):
         """What churn is explained with."""
         return Why(self.reasons, self.voluntary)
 
-    def rebuild(self, policy: RevenuePolicy, since: int = 0, other: bool = False) -> None:
-        """Makes the steps anew from those that are settled and the facts since.
+    @property
+    def timeline(self) -> Timeline | None:
+        """What is remembered of many facts under the policy that the steps were made under."""
+        found: Timeline | None = vars(self).get("_timeline")
+        return found
+
+    def take(self, policy: RevenuePolicy, event: BillingEvent, at: int) -> None:
+        """Makes the steps anew that an event changes, which was added to the facts.
 
         Args:
-            policy: what counts.
-            since: nothing new is known of what was before, epoch ms: those steps stand.
-            other: the settled steps were made under another policy. They stay, as the facts behind them are forgotten;
-                what MRR comes to under this one is a step where facts begin.
+            policy: what counts, as in all steps.
+            event: the newest fact.
+            at: when it happened, epoch ms: what was before stands.
         """
-        since = max(since, self.settled_before)
-        settled, pairs = steps_before(self.steps, since), _pairs(self, policy, 0 if other else since)
-        if other and self.settled_before:
+        since, timeline = max(at, self.settled_before), self.timeline
+        if timeline is not None and at >= self.settled_before:
+            timeline.write(self.steps, timeline.take(event, at))
+            return
+        known = vars(self)
+        known.pop("_timeline", None)
+        if "_met" in known and _count(self, policy) > FEW:
+            timeline = Timeline(policy, self.subscriptions, self.invoices, self.settled_before)
+            known["_timeline"] = timeline
+            timeline.write(self.steps, since)
+        else:
+            known["_met"] = True
+            self.steps = mrr_steps(_pairs(self, policy, since), policy, steps_before(self.steps, since), since)
+
+    def rebuild(self, policy: RevenuePolicy) -> None:
+        """Makes the steps anew, which were made under another policy.
+
+        Settled ones stay, as the facts behind them are forgotten; what MRR comes to under this one is a step where
+        facts begin.
+        """
+        vars(self).pop("_timeline", None)
+        settled, pairs = steps_before(self.steps, self.settled_before), _pairs(self, policy)
+        if self.settled_before:
             settled = _carried_over(settled, mrr_standing(pairs, policy, self.settled_before), self.settled_before - 1)
-        self.steps = mrr_steps(pairs, policy, settled, since)
+        self.steps = mrr_steps(pairs, policy, settled, self.settled_before)
+
+    def merged(self, allowed_gap_ms: int, until: int | None = None) -> Sequence[Step]:
+        """The steps before `until` (all without one) with pauses of at most `allowed_gap_ms` taken as none.
+
+        Good until the next call, or the next fact.
+        """
+        if allowed_gap_ms and (timeline := self.timeline) is not None:
+            return timeline.merged(self.steps, allowed_gap_ms, until)
+        return merge_gaps(self.steps if until is None else steps_before(self.steps, until), allowed_gap_ms)
+
+    def standing(self, subscription_id: str, as_of: int) -> Standing:
+        """How a subscription stands just before `as_of`; its invoices may be left out."""
+        timeline = self.timeline
+        if timeline is not None:
+            return timeline.standing(subscription_id, as_of)
+        return standing_at(self.subscriptions[subscription_id], as_of)
 
     def receipts_are_partial(self) -> bool:
         """Whether amounts of invoices are missing: an older release kept when an invoice was issued, not on how much.
@@ -124,8 +172,9 @@ class RevenueState(Struct, array_like=True):
         """
         if self.receipts is not None and self.receipts.partial:
             return True
-        if any(len(invoice.bills) < len(invoice.issued) for invoice in self.invoices.values()):
-            return True
+        for invoice in self.invoices.values():
+            if len(invoice.bills) < len(invoice.issued):
+                return True
         if self.receipts is not None or self.invoices_since is None:
             return False
         return all(invoice.first_at() > self.invoices_since for invoice in self.invoices.values())
@@ -137,7 +186,7 @@ class RevenueState(Struct, array_like=True):
             subscription.forget(cutoff)
             if not subscription.changes and not subscription.marks:
                 del self.subscriptions[subscription_id]
-                if subscription.set_before and subscription_id not in self.forgotten:
+                if subscription.set_before and not self._has_forgotten(subscription_id):
                     insort(self.forgotten, subscription_id)
         partial = self.receipts_are_partial()
         for invoice_id, invoice in list(self.invoices.items()):
@@ -146,9 +195,15 @@ class RevenueState(Struct, array_like=True):
                 self.receipts.add(invoice, cutoff)
                 self.receipts.partial = partial
                 del self.invoices[invoice_id]
+        if (timeline := self.timeline) is not None:
+            timeline.forget(self.settled_before)
         ends = [step.at for step in self.steps if not step.mrr and step.at < cutoff]
         self.reasons = _still_said(self.reasons, ends, cutoff)
         self.voluntary = _still_said(self.voluntary, ends, cutoff)
+
+    def _has_forgotten(self, subscription_id: str) -> bool:
+        place = bisect_left(self.forgotten, subscription_id)
+        return self.forgotten[place : place + 1] == [subscription_id]
 
 
 def take_mark(
@@ -219,6 +274,14 @@ def _pairs(state: RevenueState, policy: RevenuePolicy, since: int = 0) -> list[t
             for arrears in invoice.arrears(policy.past_due_days * DAY_MS):
                 late.setdefault(arrears.subscription_id, []).append(arrears)
     return [(one, late.get(subscription_id, ())) for subscription_id, one in state.subscriptions.items()]
+
+
+def _count(state: RevenueState, policy: RevenuePolicy) -> int:
+    """How many facts there are that `_pairs` and `mrr_steps` look at."""
+    count = len(state.invoices) if policy.past_due_days else 0
+    for subscription in state.subscriptions.values():
+        count += len(subscription.changes) + len(subscription.marks)
+    return count
 
 
 def _still_said(said: list[tuple[int, str, T]], ends: Sequence[int], cutoff: int) -> list[tuple[int, str, T]]:

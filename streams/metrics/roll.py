@@ -1,10 +1,9 @@
 """The subscriptions of a customer at an instant: which run, rest, or are announced to end."""
 
-from collections.abc import Mapping
-
 from msgspec import Struct
 
-from streams.metrics.levels import standing_at
+from streams.metrics.days import DAY_MS
+from streams.metrics.revenue_state import RevenueState
 from streams.metrics.subscriptions import Subscription, Terms
 
 
@@ -38,8 +37,10 @@ class Roll(Struct, frozen=True):
     terms_renewed: int  # also where another subscription began around the end and goes on
 
 
-def call_roll(subscriptions: Mapping[str, Subscription], day_start: int, as_of: int) -> Roll:
+def call_roll(state: RevenueState, day_start: int, as_of: int) -> Roll:
     """How the subscriptions stand just before `as_of`, an instant of the day that begins at `day_start`."""
+    subscriptions = state.subscriptions
+    begun: list[Subscription] | None = None  # around terms that are judged on the day
     running: list[Running] = []
     paused = ending = ended = renewed = 0
     ends_at: int | None = None
@@ -47,7 +48,7 @@ def call_roll(subscriptions: Mapping[str, Subscription], day_start: int, as_of: 
         index = subscription.index_at(as_of)
         terms = subscription.terms_after(index)
         if subscription.marks and terms is not None:
-            standing = standing_at(subscription, as_of)
+            standing = state.standing(subscription_id, as_of)
             terms, paused = standing.serving(), paused + standing.paused
             if standing.requested:
                 ending += 1
@@ -57,5 +58,7 @@ def call_roll(subscriptions: Mapping[str, Subscription], day_start: int, as_of: 
             running.append(Running(terms, subscription_id, subscription, index))
         for at, goes_on in subscription.terms_judged(day_start, as_of):
             ended += 1
-            renewed += goes_on or any(other.begun_around(at) for other in subscriptions.values())
+            if not goes_on and begun is None:
+                begun = [one for one in subscriptions.values() if one.was_set_since(day_start - 2 * DAY_MS)]
+            renewed += goes_on or any(one.begun_around(at) for one in begun or ())
     return Roll(running, paused, ending, ends_at, ended, renewed)

@@ -29,11 +29,8 @@ class SessionDays:
         elif not self.counted:
             state.sessions = None
 
-    def used(self, state: UsageState, event: FeatureUsed, day: int, at: int) -> None:
-        """Takes an event of use in, whose day stands in the columns."""
-        sessions = state.sessions
-        if sessions is None:
-            return
+    def used(self, state: UsageState, sessions: Sessions, event: FeatureUsed, day: int, at: int) -> None:
+        """Takes an event of use in, whose day stands in the columns; `sessions` are those of the state."""
         if event.session_id is not None:
             begun, gone = join_named(sessions, event.session_id, day)
         else:

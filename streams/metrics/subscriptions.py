@@ -15,10 +15,11 @@ by rule:
   runs, it says nothing; an end, and so a new run, clears them all.
 """
 
-from bisect import insort
+from bisect import bisect_left, insort
 from calendar import monthrange
 from datetime import date
 from fractions import Fraction
+from itertools import islice
 from operator import attrgetter
 from typing import Literal
 
@@ -35,6 +36,7 @@ _MONTHS: dict[Interval, tuple[int, int]] = {
     "month": (1, 1),
     "year": (12, 1),
 }
+_AT = attrgetter("at")
 _ORDER = attrgetter("at", "event_id")
 
 
@@ -104,10 +106,9 @@ class Subscription(Struct, array_like=True):
 
     def index_at(self, as_of: int) -> int:
         """Position of the newest change before `as_of`, -1 when there is none."""
-        index = len(self.changes) - 1
-        while index >= 0 and self.changes[index].at >= as_of:
-            index -= 1
-        return index
+        if self.changes and self.changes[-1].at < as_of:  # nearly always
+            return len(self.changes) - 1
+        return bisect_left(self.changes, as_of, key=_AT) - 1
 
     def terms_after(self, index: int) -> Terms | None:
         """Terms that hold after the change at `index`; None when none do, or for -1."""
@@ -116,7 +117,7 @@ class Subscription(Struct, array_like=True):
         terms = self.changes[index].terms
         # Zero length: ends came first, and these are the first terms ever.
         if terms is not None and self.changes[0].terms is None and not self.set_before:
-            return None if all(change.terms is None for change in self.changes[:index]) else terms
+            return None if all(change.terms is None for change in islice(self.changes, index)) else terms
         return terms
 
     def run_start(self, index: int) -> int:
@@ -134,8 +135,12 @@ class Subscription(Struct, array_like=True):
         """
         ends = [at for at in self.terms_due if start <= at + DAY_MS < end and self._outlives(at, 0)]
         for index, change in enumerate(self.changes):
-            if change.terms is not None and change.terms.term_ends_at is not None:
-                at = self._term_end(index, change.terms.term_ends_at)
+            if change.terms is not None and (agreed := change.terms.term_ends_at) is not None:
+                following = self.changes[index + 1] if index + 1 < len(self.changes) else change
+                left = following.at if following.terms is None else agreed
+                if not (start <= agreed + DAY_MS < end or start <= left + DAY_MS < end):
+                    continue  # nearly always: it can have ended at these two only
+                at = self._term_end(index, agreed)
                 if at is not None and start <= at + DAY_MS < end:
                     ends.append(at)
         return [(at, self.terms_after(self.index_at(at + DAY_MS)) is not None) for at in ends]
@@ -144,7 +149,17 @@ class Subscription(Struct, array_like=True):
         """Whether paid service began within a day of an instant and ran on a day later."""
         index = self.index_at(at + DAY_MS)
         terms = self.terms_after(index)
-        return terms is not None and not terms.trial and self.run_start(index) >= at - DAY_MS
+        if terms is None or terms.trial:
+            return False
+        while self.changes[index].at >= at - DAY_MS:
+            index -= 1
+            if self.terms_after(index) is None:
+                return index >= 0 or self.runs_since is None or self.runs_since >= at - DAY_MS
+        return False
+
+    def was_set_since(self, at: int) -> bool:
+        """Whether terms were set at an instant or later."""
+        return any(one.terms is not None for one in self.changes[self.index_at(at) + 1 :])
 
     def _term_end(self, index: int, agreed: int) -> int | None:
         """When the term of a change ended; None for one that never was a contract's."""
@@ -162,7 +177,8 @@ class Subscription(Struct, array_like=True):
 
     def _outlives(self, agreed: int, first: int) -> bool:
         """Whether all changes from `first` to a day before the end that was agreed on go on beyond it."""
-        for change in self.changes[first : self.index_at(agreed - DAY_MS + 1) + 1]:
+        for index in range(first, self.index_at(agreed - DAY_MS + 1) + 1):
+            change = self.changes[index]
             if change.terms is None or (change.terms.term_ends_at or agreed + 1) <= agreed:
                 return False
         return True
@@ -171,7 +187,8 @@ class Subscription(Struct, array_like=True):
         """Drops what was superseded before `cutoff`; the terms that hold there stay."""
         base = self.index_at(cutoff)
         if base < 0:
-            self.marks = [mark for mark in self.marks if mark.at >= cutoff]
+            needed = cutoff if self.runs_since is None else min(cutoff, self.runs_since)
+            self.marks = [mark for mark in self.marks if mark.at >= needed]
             return
         running = self.terms_after(base) is not None
         runs_since = self.run_start(base) if running else None

@@ -6,13 +6,16 @@ values less that of the old ones. Money stands under `NAME:CURRENCY`, points of 
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from msgspec.structs import replace
 
-from schemas.metrics import FeedbackValues, RevenueValues, SupportValues, UsageValues, Values
+from schemas.metrics import FeedbackValues, RevenueValues, SpendValues, SupportValues, UsageValues, Values
 from schemas.portfolio import PortfolioValues
 from schemas.scores import Band
+from streams.metrics.acquisition import add_payer, add_spend
+from streams.metrics.currency_sums import by_currency, ratios, together
 from streams.metrics.nps import nps, nps_interval
 from streams.metrics.points import MICRO
 
@@ -28,7 +31,7 @@ def new_sums() -> Sums:
 
 
 def add_values(sums: Sums, values: Values) -> None:
-    """Adds a customer's part of one domain; a profile and what was spent on it add nothing.
+    """Adds a customer's part of one domain; a profile adds nothing.
 
     Args:
         sums: made by `new_sums`.
@@ -40,7 +43,7 @@ def add_values(sums: Sums, values: Values) -> None:
         >>> dict(sums)
         {'support': 1, 'tickets_open': 2, 'escalations_28d': 0, 'reopenings_28d': 0}
     """
-    add = _ADDERS.get(type(values))
+    add = _adder(type(values))
     if add is not None:
         add(sums, values)
 
@@ -103,13 +106,13 @@ def figures(sums: Mapping[str, int]) -> PortfolioValues:
     def of(name: str) -> int:
         return sums.get(name, 0)
 
-    money = {name: _by_currency(sums, name) for name in _MONEY}
+    money = {name: by_currency(sums, name) for name in _MONEY}
     kept, capped, paying, moved_away, red = (
-        _by_currency(sums, name) for name in ("mrr_kept", "mrr_capped", "paying", "mrr_moved_away", "mrr_red")
+        by_currency(sums, name) for name in ("mrr_kept", "mrr_capped", "paying", "mrr_moved_away", "mrr_red")
     )
     before = money["mrr_before"]
     stayed = {currency: amount - moved_away.get(currency, 0) for currency, amount in before.items()}
-    up = _total(money["new"], money["expansion"], money["reactivation"])
+    up = together(money["new"], money["expansion"], money["reactivation"])
     answers = of("promoters"), of("passives"), of("detractors")
     low, high = nps_interval(*answers) or (None, None)
     return PortfolioValues(
@@ -137,10 +140,10 @@ def figures(sums: Mapping[str, int]) -> PortfolioValues:
         contraction_28d_minor=money["contraction"],
         churn_28d_minor=money["churn"],
         reactivation_28d_minor=money["reactivation"],
-        nrr_28d=_ratios(kept, stayed),
-        grr_28d=_ratios(capped, stayed),
-        quick_ratio_28d=_ratios(up, _total(money["contraction"], money["churn"])),
-        arpa_minor=_ratios(money["mrr_own"], paying),
+        nrr_28d=ratios(kept, stayed),
+        grr_28d=ratios(capped, stayed),
+        quick_ratio_28d=ratios(up, together(money["contraction"], money["churn"])),
+        arpa_minor=ratios(money["mrr_own"], paying),
         paying_customers_28d_ago=of("paying_before"),
         lost_customers_28d=of("lost"),
         customer_churn_28d=_ratio(of("lost"), of("paying_before")),
@@ -214,6 +217,7 @@ def _revenue(sums: Sums, values: RevenueValues) -> None:
         exchanged = values.currency_change_28d_minor if own else moved.get(f"currency_change:{currency}", 0)
         if exchanged < 0 and not now and values.paying:
             sums[f"mrr_moved_away:{currency}"] += before
+    add_payer(sums, values, mrr, then)
     for name, amount in moved.items():
         sums[name] += amount
     for name in _MOVED:
@@ -245,12 +249,20 @@ def _feedback(sums: Sums, values: FeedbackValues) -> None:
     sums["follow_ups_overdue"] += values.follow_ups_overdue
 
 
-_ADDERS: Mapping[type, Callable[[Sums, Any], None]] = {
+_Add = Callable[[Sums, Any], None]
+_ADDERS: Mapping[type, _Add] = {
     UsageValues: _usage,
     SupportValues: _support,
     RevenueValues: _revenue,
     FeedbackValues: _feedback,
+    SpendValues: add_spend,
 }
+
+
+@cache
+def _adder(kind: type) -> _Add | None:
+    """What adds values of a type, or of one that is a domain's values with another coding."""
+    return next((add for values, add in _ADDERS.items() if issubclass(kind, values)), None)
 
 
 def _mrr(values: RevenueValues) -> dict[str, int]:
@@ -272,26 +284,8 @@ def _money(sums: Sums, name: str, amounts: Mapping[str, int]) -> None:
         sums[f"{name}:{currency}"] += amount
 
 
-def _by_currency(sums: Mapping[str, int], name: str) -> dict[str, int]:
-    start = f"{name}:"
-    return {key.removeprefix(start): amount for key, amount in sorted(sums.items()) if key.startswith(start) and amount}
-
-
-def _total(*parts: Mapping[str, int]) -> dict[str, int]:
-    sums = new_sums()
-    for part in parts:
-        for currency, amount in part.items():
-            sums[currency] += amount
-    return dict(sums)
-
-
 def _ratio(dividend: int, divisor: int) -> float | None:
     return dividend / divisor if divisor else None
-
-
-def _ratios(dividends: Mapping[str, int], divisors: Mapping[str, int]) -> dict[str, float]:
-    """By currency, where there is something to divide by."""
-    return {currency: dividends.get(currency, 0) / divisor for currency, divisor in divisors.items() if divisor}
 
 
 def _mean(points: int, count: int) -> float | None:

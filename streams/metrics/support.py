@@ -10,7 +10,6 @@ for goes into running totals. A later fact about it finds no ticket and waits, l
 """
 
 from bisect import insort
-from collections.abc import Sequence
 from operator import itemgetter
 
 from msgspec import Struct, field
@@ -27,8 +26,9 @@ from schemas.events import (
     TicketSolved,
 )
 from schemas.metrics import Domain, Movement, SupportValues
-from streams.metrics.days import HOUR_MS, MINUTE_MS, Days
+from streams.metrics.days import HOUR_MS, Days
 from streams.metrics.support_clocks import Fact, Reading, What, read_ticket
+from streams.metrics.support_figures import counts, medians
 from streams.metrics.support_policy import SupportPolicy
 from streams.metrics.support_terms import Terms
 
@@ -115,12 +115,13 @@ class SupportFold:
         tickets, gone = self._readings(state, as_of), state.gone
         if not tickets:
             return self._without_tickets(gone)
-        month, quarter = self._start(day - 27), self._start(day - 89)
-        week = self._start(day - 6)
+        week, month, quarter = self._start(day - 6), self._start(day - 27), self._start(day - 89)
         opened_90d = [t for t in tickets if t.opened_at >= quarter]
         opened_28d = [t for t in opened_90d if t.opened_at >= month]
         still_open = [t for t in tickets if t.open]
         contacts = [t.first_contact for t in tickets if _reviewed(t, quarter, as_of)]
+        medians_90d = medians(opened_90d)
+        medians_28d = medians_90d if len(opened_28d) == len(opened_90d) else medians(opened_28d)
         return SupportValues(
             tickets_total=gone.total + len(tickets),
             tickets_open=len(still_open),
@@ -131,20 +132,20 @@ class SupportFold:
             escalations_28d=sum([at >= month for t in tickets for at in t.escalated_at]),
             reopenings_28d=sum([at >= month for t in tickets for at in t.reopened_at]),
             tickets_impossible=gone.impossible + sum([t.impossible for t in tickets]),
-            first_response_minutes_28d=_median([t.first_response_ms for t in opened_28d], MINUTE_MS),
-            first_response_minutes_90d=_median([t.first_response_ms for t in opened_90d], MINUTE_MS),
-            first_resolution_hours_28d=_median([t.first_resolution_ms for t in opened_28d], HOUR_MS),
-            first_resolution_hours_90d=_median([t.first_resolution_ms for t in opened_90d], HOUR_MS),
+            first_response_minutes_28d=medians_28d.response_minutes,
+            first_response_minutes_90d=medians_90d.response_minutes,
+            first_resolution_hours_28d=medians_28d.resolution_hours,
+            first_resolution_hours_90d=medians_90d.resolution_hours,
             first_ticket_resolution_hours=_first_ticket_hours(gone, tickets),
             oldest_open_hours=_oldest_hours(still_open, as_of),
             last_ticket_at=_last_at(gone, tickets),
-            tickets_opened_28d_by_kind=_counts([t.kind for t in opened_28d]),
-            tickets_opened_28d_by_priority=_counts([t.priority for t in opened_28d]),
-            tickets_open_by_priority=_counts([t.priority for t in still_open]),
-            first_response_business_minutes_28d=_median([t.first_response_business_ms for t in opened_28d], MINUTE_MS),
-            first_response_business_minutes_90d=_median([t.first_response_business_ms for t in opened_90d], MINUTE_MS),
-            full_resolution_hours_28d=_median([t.full_resolution_ms for t in opened_28d], HOUR_MS),
-            full_resolution_hours_90d=_median([t.full_resolution_ms for t in opened_90d], HOUR_MS),
+            tickets_opened_28d_by_kind=counts([t.kind for t in opened_28d]),
+            tickets_opened_28d_by_priority=counts([t.priority for t in opened_28d]),
+            tickets_open_by_priority=counts([t.priority for t in still_open]),
+            first_response_business_minutes_28d=medians_28d.business_minutes,
+            first_response_business_minutes_90d=medians_90d.business_minutes,
+            full_resolution_hours_28d=medians_28d.full_hours,
+            full_resolution_hours_90d=medians_90d.full_hours,
             fcr_solved_90d=len(contacts),
             fcr_first_contact_90d=sum(contacts),
             fcr_rate_90d=sum(contacts) / len(contacts) if contacts else None,
@@ -238,23 +239,16 @@ def _last_at(gone: Gone, tickets: list[Reading]) -> int | None:
 
 def _first_ticket_hours(gone: Gone, tickets: list[Reading]) -> float | None:
     """Opened to first solved of the customer's first ticket ever."""
-    first = [] if gone.first is None else [gone.first]
-    first += [(t.opened_at, t.opened_by, t.first_resolution_ms) for t in tickets]
-    resolution_ms = min(first, key=_ORDER)[2] if first else None
-    return None if resolution_ms is None else resolution_ms / HOUR_MS
+    first = gone.first
+    for ticket in tickets:
+        if first is None or (ticket.opened_at, ticket.opened_by) < first[:2]:
+            first = ticket.opened_at, ticket.opened_by, ticket.first_resolution_ms
+    return None if first is None or first[2] is None else first[2] / HOUR_MS
 
 
 def _oldest_hours(still_open: list[Reading], as_of: int) -> float | None:
     opened = [ticket.opened_at for ticket in still_open if not ticket.impossible]
     return (as_of - min(opened)) / HOUR_MS if opened else None
-
-
-def _counts(labels: Sequence[str | None]) -> dict[str, int]:
-    """How many of each, in the order of the names."""
-    if not labels:
-        return {}
-    named = [label or "unknown" for label in labels]
-    return {label: named.count(label) for label in sorted(set(named))}
 
 
 def _reviewed(ticket: Reading, since: int, as_of: int) -> bool:
@@ -265,16 +259,3 @@ def _reviewed(ticket: Reading, since: int, as_of: int) -> bool:
 
 def _breaches(tickets: list[Reading], as_of: int) -> int:
     return sum([t.breached_at is not None and t.breached_at < as_of for t in tickets])
-
-
-def _median(lengths_ms: list[int | None], unit_ms: int) -> float | None:
-    """The middle one, or the mean of the middle two, of those that are defined."""
-    if not lengths_ms:
-        return None
-    defined = sorted([length for length in lengths_ms if length is not None])
-    if not defined:
-        return None
-    middle = len(defined) // 2
-    if len(defined) % 2:
-        return defined[middle] / unit_ms
-    return (defined[middle - 1] + defined[middle]) / 2 / unit_ms

@@ -103,8 +103,9 @@ def read_ticket(facts: Sequence[Fact], terms: Terms) -> Reading | None:
         >>> read_ticket(facts, Terms(SupportPolicy(), "UTC")).first_response_ms
         60000
     """
-    opening = next((fact for fact in facts if fact[2] in ("opened", "opened_by_agent")), None)
-    if opening is None or any(fact[2] == "removed" for fact in facts):
+    happened = [fact[2] for fact in facts]
+    opening = _opening(facts)
+    if opening is None or "removed" in happened:
         return None
     solved_at, reopened_at = _status(facts)
     priority, kind = _labels(facts)
@@ -116,9 +117,17 @@ def read_ticket(facts: Sequence[Fact], terms: Terms) -> Reading | None:
         priority=priority,
         kind=kind,
         reopened_at=reopened_at,
-        escalated_at=tuple([fact[0] for fact in facts if fact[2] == "escalated"]),
+        escalated_at=tuple([fact[0] for fact in facts if fact[2] == "escalated"]) if "escalated" in happened else (),
     )
     return reading if reading.impossible else _timed(reading, facts, opening, solved_at, terms)
+
+
+def _opening(facts: Sequence[Fact]) -> Fact | None:
+    """The earliest of a ticket's openings."""
+    for fact in facts:
+        if fact[2] in ("opened", "opened_by_agent"):
+            return fact
+    return None
 
 
 def _timed(reading: Reading, facts: Sequence[Fact], opening: Fact, solved_at: Sequence[int], terms: Terms) -> Reading:

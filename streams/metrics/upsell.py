@@ -10,6 +10,8 @@ from collections.abc import Callable
 from itertools import product
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from schemas.metrics import CustomerValues
 from schemas.scores import ComponentName, UpsellComponent, UpsellGate
 from streams.metrics.derived import license_utilization
@@ -18,7 +20,7 @@ from streams.metrics.points import MICRO, WHOLE, decimal, whole
 from streams.metrics.upsell_policy import UpsellPolicy
 
 
-class Component(NamedTuple):
+class Component(Struct, frozen=True):
     """What a component says, 0-100 or nothing, and the figures behind it."""
 
     value: float | None

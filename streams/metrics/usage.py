@@ -11,10 +11,12 @@ Use is `feature_used` alone: milestones, e-mails and educational resources move 
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 
-from schemas.envelope import Heartbeat
+from schemas.envelope import LATEST_MS, Heartbeat
 from schemas.events import UsageEvent
 from schemas.metrics import Domain, Movement, UsageValues
 from schemas.usage_events import FeatureUsed
@@ -26,7 +28,7 @@ from streams.metrics.engagement import HALF_WINDOW_DAYS, WINDOW_DAYS, Components
 from streams.metrics.onboarding import OnboardingPolicy
 from streams.metrics.session_days import SessionDays, begun_between, begun_onboarding
 from streams.metrics.sessions import SessionPolicy
-from streams.metrics.usage_state import UsageState, bit_of, column_of, drop_days, last_ms_from, last_use
+from streams.metrics.usage_state import UsageState, column_of, drop_days, last_ms_from, last_use
 
 WEEK_DAYS = 7
 
@@ -65,31 +67,59 @@ class UsageFold:
     def apply(self, state: UsageState, event: UsageEvent, at: int) -> None:
         """Takes an event in; heartbeats change nothing."""
         if type(event) is FeatureUsed:
-            self._use(state, event, at)
+            if state.first_used_at is None or at < state.first_used_at:
+                state.first_used_at = at
+            self._use(state, (event,), (at,), self._days.of(at))
         elif not isinstance(event, FeatureUsed | Heartbeat):
             self._beside.apply(state, event, at)
 
-    def _use(self, state: UsageState, event: FeatureUsed, at: int) -> None:
-        day, user = self._days.of(at), event.user_id
-        sessions = self._sessions if self._sessions.counted or state.sessions is not None else None
-        if sessions is not None:
-            sessions.begin(state)
+    def apply_run(self, state: UsageState, events: Sequence[Any], times: Sequence[int], day: int) -> None:
+        """Takes events of one day in, in order."""
+        first = state.first_used_at
+        for event in events:
+            if type(event) is not FeatureUsed:
+                first = None
+        if first is not None and first <= min(times):  # nearly always
+            self._use(state, events, times, day)
+        else:
+            for event, at in zip(events, times, strict=True):
+                self.apply(state, event, at)
+
+    def _use(self, state: UsageState, events: Sequence[FeatureUsed], times: Sequence[int], day: int) -> None:
+        """Takes uses of one day in; `first_used_at` knows of all of them."""
+        if self._sessions.counted or state.sessions is not None:
+            self._sessions.begin(state)
         i = column_of(state, day)
-        _count(state, event, i)
-        state.last_ms[i] = max(state.last_ms[i], at - last_ms_from(day))
-        if state.first_used_at is None or at < state.first_used_at:
-            state.first_used_at = at
-        feature = event.feature
-        if feature is not None:
-            state.features.add(i, bit_of(state.feature_bits, feature))
-        if user is not None:
-            state.users.add(i, bit_of(state.user_bits, user))
+        _count(state, events, i)
+        if (last := max(times) - last_ms_from(day)) > state.last_ms[i]:
+            state.last_ms[i] = last
+        self._used_by(state, events, times, day, i)
+        settled_at = LATEST_MS + 1
+        for event, at in zip(events, times):  # noqa: B905 - of one length
+            if at < settled_at:
+                if self._criteria.is_settled(state.progress, day, at):
+                    settled_at = at
+                else:
+                    self._criteria.used(state.progress, event.feature, event.user_id, day, at)
+        if (sessions := state.sessions) is not None:
+            for event, at in zip(events, times, strict=True):
+                self._sessions.used(state, sessions, event, day, at)
+
+    def _used_by(
+        self, state: UsageState, events: Sequence[FeatureUsed], times: Sequence[int], day: int, i: int
+    ) -> None:
+        """Takes in who used the product on the day at place `i`."""
+        first, bits, found = state.first_used_at or 0, state.user_bits, 0
+        for event, at in zip(events, times):  # noqa: B905 - of one length
+            user, beginning = event.user_id, state.beginning
+            if user is None:
+                continue
+            found |= 1 << bits.setdefault(user, len(bits))
             if state.first_named_user_at is None or at < state.first_named_user_at:
                 state.first_named_user_at = at
-            self._beside.used(state, user, day, at)
-        self._criteria.used(state.progress, feature, user, day, at)
-        if sessions is not None:
-            sessions.used(state, event, day, at)
+            if at - first < self._beside.young_ms and (beginning is None or beginning.users.get(user, day + 1) > day):
+                self._beside.used(state, user, day, at)
+        state.users.unite(i, found)
 
     def values(self, state: UsageState, day: int, as_of: int) -> UsageValues:
         """Figures of the 28 days that end with `day`, and of the history before `as_of`."""
@@ -176,15 +206,20 @@ class UsageFold:
         return []
 
 
-def _count(state: UsageState, event: FeatureUsed, i: int) -> None:
-    """Adds an event to the sums of its day; a column to which it would add nothing is not even touched."""
-    state.events[i] += 1
-    if event.quantity != 1:
-        state.more[i] += event.quantity - 1
-    if event.duration_seconds is not None:
-        state.duration_ms[i] += round(event.duration_seconds * 1000)
-    if event.errors:
-        state.errors[i] += event.errors
+def _count(state: UsageState, events: Sequence[FeatureUsed], i: int) -> None:
+    """Adds events to the figures of their day; a column to which they would add nothing is not even touched."""
+    state.events[i] += len(events)
+    bits, found = state.feature_bits, 0
+    for event in events:
+        if event.feature is not None:
+            found |= 1 << bits.setdefault(event.feature, len(bits))
+        if event.quantity != 1:
+            state.more[i] += event.quantity - 1
+        if event.duration_seconds is not None:
+            state.duration_ms[i] += round(event.duration_seconds * 1000)
+        if event.errors:
+            state.errors[i] += event.errors
+    state.features.unite(i, found)
 
 
 def usage_trend(recent: int, before: int, tenure_days: int) -> float | None:

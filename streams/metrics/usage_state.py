@@ -9,9 +9,9 @@ from bisect import bisect_left
 
 from msgspec import Struct, field
 
-from streams.metrics.activation import Progress
 from streams.metrics.columns import Column, Masks
 from streams.metrics.days import DAY_MS
+from streams.metrics.first_times import Progress
 from streams.metrics.onboarding import Beginning
 from streams.metrics.resources import Resources
 from streams.metrics.sessions import Sessions
@@ -70,12 +70,6 @@ def column_of(state: UsageState, day: int) -> int:
         if state.sessions is not None:
             state.sessions.begun.insert(i, 1)
     return i
-
-
-def bit_of(bits: dict[str, int], name: str) -> int:
-    """The bit that stands for a name."""
-    bit = bits.get(name)
-    return bits.setdefault(name, len(bits)) if bit is None else bit
 
 
 def last_use(state: UsageState, end: int) -> int:

@@ -4,16 +4,18 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
+from itertools import takewhile
 
 import pytest
 from offline_rig import folded, interleaved, one_topic_after_the_other, some_records
 
 from schemas import registry
-from schemas.metrics import AccountValues, MetricValues, RevenueValues, Values
-from schemas.portfolio import PORTFOLIO, PortfolioFigures, PortfolioValues, TallyClosed, segment_key
+from schemas.metrics import AccountValues, MetricValues, RevenueValues, SpendValues, Values
+from schemas.portfolio import PORTFOLIO, PortfolioFigures, PortfolioValues, SpendClosed, TallyClosed, segment_key
 from schemas.scores import HealthScore, UpsellScore
 from streams.intake.ordering import Record
-from streams.metrics.sums import CUSTOMERS, Sums, add_health, add_upsell, add_values, figures, new_sums
+from streams.metrics.acquisition import WINDOW_DAYS, WINDOWS, acquired, campaigns
+from streams.metrics.sums import CUSTOMERS, Sums, add_health, add_upsell, add_values, figures, merge, new_sums
 from streams.offline import Offline
 
 Found = dict[tuple[str, int], PortfolioFigures]
@@ -21,11 +23,11 @@ Found = dict[tuple[str, int], PortfolioFigures]
 
 @cache
 def with_late_ones() -> tuple[Record, ...]:
-    """The records of some customers, one in twenty of them up to 40 days late."""
+    """The records of some customers, one in twenty of them up to 40 days late, and one of spend."""
     turns = random.Random(7)
 
     def arrives(record: Record) -> int:
-        late = record.key != b"_clock" and turns.random() < 0.05
+        late = record.key != b"_clock" and (turns.random() < 0.05 or b"spend-11" in record.value)
         return record.timestamp_ms + (turns.randrange(40 * 86_400_000) if late else 0)
 
     timed = [(arrives(record), record) for record in some_records(8, 60)]
@@ -50,25 +52,61 @@ def said(found: Found) -> dict[tuple[str, int], tuple[int, str, PortfolioValues]
 
 def added_up(offline: Offline) -> dict[tuple[str, int], PortfolioValues]:
     """The same from the newest values of every customer and day, in one go."""
+    newest = _newest(offline)
+    scores = {(m.customer_id, m.day): m for m in offline.messages(registry.HEALTH) if m.kind == "day"}
+    ready = {(m.customer_id, m.day): m for m in offline.messages(registry.UPSELL)}
+    days, first = sorted({day for _, day in scores}), began(offline)
+    by_customer: defaultdict[tuple[str, int], list[Values]] = defaultdict(list)
+    accounts: defaultdict[str, dict[int, AccountValues]] = defaultdict(dict)
+    spent: list[tuple[int, SpendValues]] = []
+    for (customer, _, day), message in newest.items():
+        if isinstance(message.values, AccountValues):
+            accounts[customer][day] = message.values
+        elif first[customer] <= day <= days[-1]:
+            if isinstance(message.values, SpendValues):
+                spent.append((day, message.values))
+            else:
+                by_customer[customer, day].append(message.values)
+    found = _summed(by_customer, accounts, scores, ready, days)
+    for day, values in spent:
+        add_values(found[PORTFOLIO, day], values)  # all of it campaigns
+        own = new_sums()
+        add_values(own, values)
+        merge(found[PORTFOLIO, day], campaigns(own))
+    left = {(name, day + 1) for name, day in found if (name, day + 1) not in found and day < days[-1]}
+    return _worked_out(found | {key: new_sums() for key in left}, _over(offline))  # nobody is in these any more
+
+
+def _newest(offline: Offline) -> dict[tuple[str, str, int], MetricValues]:
     newest: dict[tuple[str, str, int], MetricValues] = {}
     for message in offline.messages(registry.METRICS):
         if isinstance(message, MetricValues) and message.kind == "day":
             key = message.customer_id, str(message.values.__struct_config__.tag), message.day
             if key not in newest or message.revision >= newest[key].revision:
                 newest[key] = message
-    scores = {(m.customer_id, m.day): m for m in offline.messages(registry.HEALTH) if m.kind == "day"}
-    ready = {(m.customer_id, m.day): m for m in offline.messages(registry.UPSELL)}
-    days, first = sorted({day for _, day in scores}), began(offline)
-    by_customer: defaultdict[tuple[str, int], list[Values]] = defaultdict(list)
-    accounts: defaultdict[str, dict[int, AccountValues]] = defaultdict(dict)
-    for (customer, domain, day), message in newest.items():
-        if isinstance(message.values, AccountValues):
-            accounts[customer][day] = message.values
-        elif domain != "spend" and first[customer] <= day <= days[-1]:
-            by_customer[customer, day].append(message.values)
-    found = {key: figures(sums) for key, sums in _summed(by_customer, accounts, scores, ready, days).items()}
-    left = {(name, day + 1) for name, day in found if (name, day + 1) not in found and day < days[-1]}
-    return found | dict.fromkeys(left, PortfolioValues())  # nobody is in it any more
+    return newest
+
+
+def _over(offline: Offline) -> int:
+    """The last day that is over for spend everywhere."""
+    last: dict[int, int] = {}
+    for marker in offline.messages(registry.PORTFOLIO):
+        if isinstance(marker, SpendClosed):
+            last[marker.partition] = max(marker.day, last.get(marker.partition, 0))
+    return min(last.values())
+
+
+def _worked_out(found: dict[tuple[str, int], Sums], over: int) -> dict[tuple[str, int], PortfolioValues]:
+    """The figures, with those that take the windows of earlier days."""
+
+    def of(name: str, day: int) -> PortfolioValues:
+        places = [(name, day - number * WINDOW_DAYS) for number in range(WINDOWS)]
+        windows = [found[place] for place in takewhile(found.__contains__, places)]
+        return acquired(
+            figures(found[name, day]), windows, day <= over, None if name == PORTFOLIO else found[PORTFOLIO, day]
+        )
+
+    return {(name, day): of(name, day) for name, day in found}
 
 
 def began(offline: Offline) -> dict[str, int]:
@@ -123,6 +161,17 @@ def test_figures_are_the_sum_of_the_newest_values(in_order: Offline) -> None:
     expected = added_up(in_order)
     assert [key for key in expected if found.get(key) != expected[key]] == []
     assert found.keys() == expected.keys()
+
+
+def test_spend_is_in_the_figures_of_all_customers_and_restated(in_order: Offline) -> None:
+    found = {day: one for (name, day), one in published(in_order).items() if name == PORTFOLIO}
+    assert sum(one.values.spend_28d_minor.keys() == {"BRL", "USD"} for one in found.values()) > 30
+    late = [one for one in in_order.messages(registry.METRICS) if isinstance(one, MetricValues) and one.revision]
+    assert any(isinstance(one.values, SpendValues) for one in late)
+    parts = [one for one in published(in_order).values() if one.segment is not None and one.values.cac_28d_minor]
+    assert len(parts) > 10
+    for one in parts:  # all of it is for campaigns, which cost the same for each they win
+        assert {*one.values.cac_28d_minor.items()} <= {*found[one.day].values.cac_28d_minor.items()}
 
 
 def test_late_events_restate_figures(in_order: Offline) -> None:

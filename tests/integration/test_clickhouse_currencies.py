@@ -76,8 +76,66 @@ def test_rates_hold_until_the_next_and_the_newest_of_a_day_holds(put: Put, days:
         rate("BRL", "USD", 9.0, 6),  # that day is not closed yet
         rate("BRL", "EUR", 0.5, 3),
     )
-    assert days("v_exchange_rates", "rate") == {2: 0.2, 3: 0.2, 4: 0.3, 5: 0.3}
-    assert days("v_exchange_rates", "rate", to="EUR") == {3: 0.5, 4: 0.5, 5: 0.5}
+    given = "(SELECT * FROM v_exchange_rates WHERE through IS NULL)"
+    assert days(given, "rate") == {2: 0.2, 3: 0.2, 4: 0.3, 5: 0.3}
+    assert days(given, "rate", to="EUR") == {3: 0.5, 4: 0.5, 5: 0.5}
+
+
+def test_a_rate_that_nobody_gave_is_turned_round_or_goes_over_a_third_currency(put: Put, client: Client) -> None:
+    """Reais and pesos have one in dollars, pounds in euros: they meet once dollars have one in euros."""
+    put(
+        closed(3),
+        rate("BRL", "USD", 0.2, 1),
+        rate("MXN", "USD", 0.05, 1),
+        rate("GBP", "EUR", 1.25, 1),
+        rate("USD", "EUR", 0.8, 2),
+        rate("USD", "BRL", 4.0, 3),  # given for both directions now: neither is turned round
+    )
+    sql = "SELECT day, currency, to, rate, through FROM v_exchange_rates ORDER BY day, to, currency"
+    found = {(row[0].day, *row[1:3]): row[3:] for row in client.query(sql).result_rows}
+    close = pytest.approx
+    assert {key[1:]: value for key, value in found.items() if key[0] == 1} == {
+        ("BRL", "USD"): (0.2, None),
+        ("MXN", "USD"): (0.05, None),
+        ("GBP", "EUR"): (1.25, None),
+        ("USD", "BRL"): (close(5.0), "BRL"),  # somebody gives rates into reais, if only later
+        ("MXN", "BRL"): (close(0.25), "USD"),
+    }
+    assert {key[1:]: value for key, value in found.items() if key[0] == 2 and key[2] != "BRL"} == {
+        ("BRL", "EUR"): (close(0.16), "USD"),
+        ("GBP", "EUR"): (1.25, None),
+        ("MXN", "EUR"): (close(0.04), "USD"),
+        ("USD", "EUR"): (0.8, None),
+        ("BRL", "USD"): (0.2, None),
+        ("EUR", "USD"): (close(1.25), "USD"),
+        ("GBP", "USD"): (close(1.5625), "EUR"),  # 1.25 / 0.8
+        ("MXN", "USD"): (0.05, None),
+    }
+    assert found[3, "USD", "BRL"] == (4.0, None)
+    assert found[3, "BRL", "USD"] == (0.2, None)
+    assert found[3, "MXN", "BRL"] == (close(0.2), "USD")  # 0.05 x 4
+    assert (3, "EUR", "MXN") not in found  # nobody gave any rate into pesos
+
+
+def test_rates_over_a_third_currency_take_little_memory(put: Put, client: Client) -> None:
+    """Thirty currencies into three, two years long: pairs are found by a join, not by lists of lists of each day."""
+    currencies = sorted(code for code in list_currencies() if len(code) == 3)[:30]
+    bases = ("BRL", "EUR", "USD")
+    assert not {*currencies} & {*bases}
+    put(
+        values(RevenueValues(mrr_minor=0), day=from_date(date(2025, 12, 31)), customer="a"),
+        *(rate(code, to, 2.0 + place, 1) for place, to in enumerate(bases) for code in currencies),
+    )
+    sql = "SELECT uniqExact(day), count(), countIf(through IS NULL) FROM v_exchange_rates"
+    limits = {"max_memory_usage": 300_000_000, "max_threads": 2}
+    # Into each base thirty given rates, and two of the other bases over the first of the thirty.
+    assert client.query(sql, settings=limits).result_rows == [(731, 731 * 3 * 32, 731 * 90)]
+
+
+def test_money_without_a_rate_of_its_own_is_converted_over_a_third_currency(put: Put, days: Days) -> None:
+    put(*BOOK, rate("BRL", "USD", 0.2, 1), rate("EUR", "USD", 1.25, 1), rate("GBP", "EUR", 1.2, 1))
+    assert days("v_mrr_converted_daily", "mrr_minor", to="EUR")[2] == 5_000 + 1_600  # 100.00 x 0.2 / 1.25
+    assert set(days("v_mrr_converted_daily", "unconverted_customers", to="EUR").values()) == {0}
 
 
 def test_a_rate_that_comes_late_holds_from_its_own_instant_and_a_repeated_event_counts_once(

@@ -19,13 +19,12 @@ from streams.metrics.days import Days
 from streams.metrics.domain import TimePolicy
 from streams.metrics.profile import load_profile
 from streams.offline import Input, Offline
-from streams.sinks.clickhouse import ClickHouse, connect
+from streams.sinks.clickhouse import connect
 from streams.sinks.migrate import migrate
-from streams.sinks.rows import RowMapper
 
 sys.path.append(str(Path(__file__).parents[1] / "flow"))
 from offline_rig import NOW, PARTITIONS
-from system_oracle import as_read, as_sent
+from system_oracle import store
 
 pytestmark = [
     pytest.mark.integration,
@@ -86,13 +85,7 @@ def client(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     offline = Offline(load_profile("demo"), PARTITIONS, TimePolicy(), days, NOW)
     offline.feed(Input(*record[:4]) for record in inputs)
     offline.flush()
-    found: dict[Any, list[tuple[object, ...]]] = defaultdict(list)
-    for row in RowMapper("", days).rows([*as_read(inputs), *as_sent(offline)], NOW).rows:
-        found[row.table].append(row.values)
-    backend = ClickHouse(server)
-    for table, rows in found.items():
-        backend.insert(table, rows, "")
-    backend.close()
+    store(server, inputs, offline, days)
     with connect(server) as client:
         yield client
 

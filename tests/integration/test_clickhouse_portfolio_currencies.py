@@ -4,7 +4,6 @@ February 2023 has 28 days: what is streamed for its last day speaks of the very 
 """
 
 import sys
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,12 +21,10 @@ from streams.metrics.days import Days
 from streams.metrics.domain import TimePolicy
 from streams.metrics.profile import load_profile
 from streams.offline import Input, Offline
-from streams.sinks.clickhouse import ClickHouse
-from streams.sinks.rows import RowMapper
 
 sys.path.append(str(Path(__file__).parents[1] / "flow"))
 from offline_rig import NOW, PARTITIONS
-from system_oracle import as_read, as_sent
+from system_oracle import store
 
 pytestmark = [
     pytest.mark.integration,
@@ -86,13 +83,7 @@ def filled(archive: Settings, client: Client, tmp_path: Path) -> Client:
     offline = Offline(load_profile("demo"), PARTITIONS, TimePolicy(), days, NOW)
     offline.feed(Input(*record[:4]) for record in inputs)
     offline.flush()
-    found: dict[Any, list[tuple[object, ...]]] = defaultdict(list)
-    for row in RowMapper("", days).rows([*as_read(inputs), *as_sent(offline)], NOW).rows:
-        found[row.table].append(row.values)
-    backend = ClickHouse(archive)
-    for table, rows in found.items():
-        backend.insert(table, rows, "")
-    backend.close()
+    store(archive, inputs, offline, days)
     return client
 
 

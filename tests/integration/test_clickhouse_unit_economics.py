@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from archive_rig import Put, View
-from sink_samples import Rec, movement, values
+from sink_samples import Rec, movement, record, values
 
+from schemas import registry
 from schemas.metrics import RevenueValues, SpendValues
-from streams.metrics.days import from_date
+from schemas.portfolio import PORTFOLIO, PortfolioFigures, PortfolioValues
+from streams.metrics.days import DAY_MS, from_date
 
 pytestmark = [pytest.mark.integration, pytest.mark.any_broker("speaks to ClickHouse alone")]
 
@@ -215,6 +217,58 @@ def test_who_left_before_its_margin_covered_its_cost(put: Put, view: View) -> No
         "unknown": (50_000, None, None),
     }
     assert (found["gone"]["ltv_minor"], found["stays"]["ltv_minor"]) == (40_000, None)  # no six months of churn
+
+
+def test_what_was_spent_on_a_customer_by_name_is_its_own_cost_beside_its_share_of_the_campaigns(
+    put: Put, view: View
+) -> None:
+    """Campaigns of 1,000.00 won two; 300.00 more were spent on one of them, and 70.00 on one that never came."""
+    put(
+        *(movement("new", 10_000, 0, on(1), name) for name in ("named", "other")),
+        values(SpendValues(spend_1d_minor={"USD": 100_000}), day=day(1), customer="_company"),
+        values(
+            SpendValues(spend_1d_minor={"USD": 20_000}, spend_total_minor={"USD": 20_000}), day=day(1), customer="named"
+        ),
+        values(
+            SpendValues(spend_1d_minor={"USD": 10_000}, spend_total_minor={"USD": 30_000, "BRL": 9}),
+            day=day(2),
+            customer="named",
+        ),
+        values(
+            SpendValues(spend_1d_minor={"USD": 7_000}, spend_total_minor={"USD": 7_000}), day=day(1), customer="lead"
+        ),
+        paying("named", 10_000, 1),
+        paying("other", 10_000, 1),
+        paying("named", 0, 3, margin_to_date_minor=70_000, gross_margin=0.8),
+        paying("other", 0, 3, margin_to_date_minor=70_000, gross_margin=0.8),
+    )
+    found = {row["customer_id"]: row for row in view("v_payback")}
+    assert {name: (row["cac_minor"], row["own_cac_minor"]) for name, row in found.items()} == {
+        "named": (63_500, 80_000),  # (1,000.00 + 200.00 + 70.00) / 2; 1,000.00 / 2 + 300.00
+        "other": (63_500, 50_000),
+    }
+    assert {name: (row["paid_back"], row["lost_before_payback"]) for name, row in found.items()} == {
+        "named": (False, True),
+        "other": (True, False),
+    }
+
+
+def test_the_target_of_the_profile_holds_where_it_sets_one(put: Put, view: View) -> None:
+    put(*FEBRUARY, _target(day(2, 1), 0.03), _target(day(2, 28), 0.02))
+    rows = {row["month"].month: row for row in view("v_churn_targets")}
+    assert (rows[2]["churn_target"], rows[2]["churn_target_gap"]) == (0.02, pytest.approx(1 / 3 - 0.02))
+    assert rows[1]["churn_target"] is None
+
+
+def _target(of_day: int, target: float) -> Rec:
+    message = PortfolioFigures(
+        portfolio=PORTFOLIO,
+        segment=None,
+        as_of=(of_day + 1) * DAY_MS,
+        day=of_day,
+        values=PortfolioValues(churn_target=target),
+    )
+    return record(registry.METRICS, message, key=PORTFOLIO.encode())
 
 
 def test_a_customer_is_won_in_the_month_of_the_companys_calendar(put: Put, view: View) -> None:

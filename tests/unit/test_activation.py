@@ -2,6 +2,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.metrics.activation import (
     ActivationPolicy,
@@ -13,10 +15,10 @@ from streams.metrics.activation import (
     DistinctFeatures,
     FeatureUse,
     Milestone,
-    Progress,
     UsersDid,
 )
 from streams.metrics.days import DAY_MS
+from streams.metrics.first_times import Progress
 
 Use = tuple[str | None, str | None, int]  # feature, user, day
 
@@ -27,7 +29,7 @@ def activated_on(criterion: AnyCriterion, uses: list[Use]) -> int | None:
     progress: Progress = {}
     for feature, user, day in uses:
         criteria.used(progress, feature, user, day, day * DAY_MS)
-    at = criteria.instants[0](progress, min(day for _, _, day in uses) * DAY_MS)
+    at = criteria.instants(progress, min(day for _, _, day in uses) * DAY_MS)[0]
     return None if at is None else at // DAY_MS
 
 
@@ -69,18 +71,18 @@ def test_the_time_limit_counts_from_the_first_use() -> None:
     progress: Progress = {}
     criteria.used(progress, None, "ana", 10, 10 * DAY_MS)
     criteria.used(progress, None, "bia", 17, 17 * DAY_MS - 1)
-    assert criteria.instants[0](progress, 10 * DAY_MS) == 17 * DAY_MS - 1
-    assert criteria.instants[0](progress, 10 * DAY_MS - 1) is None
+    assert criteria.instants(progress, 10 * DAY_MS)[0] == 17 * DAY_MS - 1
+    assert criteria.instants(progress, 10 * DAY_MS - 1)[0] is None
 
 
 def test_a_milestone_activates_without_any_use() -> None:
     criteria = Criteria((Milestone(milestone="live"),))
     progress: Progress = {}
     criteria.reached(progress, "won", 5)
-    assert criteria.instants[0](progress, None) is None
+    assert criteria.instants(progress, None)[0] is None
     criteria.reached(progress, "live", 9)
     criteria.reached(progress, "live", 7)
-    assert criteria.instants[0](progress, None) == 7
+    assert criteria.instants(progress, None)[0] == 7
 
 
 def test_only_facts_of_the_policys_criteria_are_kept_and_no_more_than_needed() -> None:
@@ -104,7 +106,7 @@ def test_criteria_that_look_alike_keep_their_facts_apart() -> None:
 def _told(criteria: Criteria, progress: Progress, days: range) -> list[int | None]:
     for day in days:
         criteria.used(progress, f"feature {day}", f"user {day}", day, day * DAY_MS)
-    return [instant and instant // DAY_MS for instant in (one(progress, 0) for one in criteria.instants)]
+    return [instant and instant // DAY_MS for instant in criteria.instants(progress, 0)]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_a_criterion_that_comes_to_ask_for_more_takes_nothing_from_the_others(ki
     raised.used(progress, None, None, 17, 17 * DAY_MS)
     assert _told(again, progress, range(20, 21)) == [12, None, 20]
     again.used(progress, "feature 9", "user 9", 9, 9 * DAY_MS)  # it comes late
-    assert again.instants[0](progress, 0) == 11 * DAY_MS
+    assert again.instants(progress, 0)[0] == 11 * DAY_MS
 
 
 def test_facts_for_a_criterion_that_is_gone_are_kept_no_more() -> None:
@@ -135,7 +137,7 @@ def test_criteria_about_the_same_facts_share_them_and_each_has_its_own_instant()
     progress: Progress = {}
     for day in (14, 10, 12, 11):
         criteria.used(progress, f"feature {day}", None, day, day * DAY_MS)
-    assert [instant(progress, 0) for instant in criteria.instants] == [12 * DAY_MS, 10 * DAY_MS, 11 * DAY_MS]
+    assert criteria.instants(progress, 0) == [12 * DAY_MS, 10 * DAY_MS, 11 * DAY_MS]
     assert {key: len(members) for key, members in progress.items()} == {"active_days/3": 3, "distinct_features/2": 2}
 
 
@@ -143,3 +145,43 @@ def test_criteria_are_read_from_plain_data() -> None:
     written = {"rule": "any", "of": [{"rule": "users_did", "n": 2, "feature": "x", "within_days": 7}]}
     policy = msgspec.convert({"criterion": written}, ActivationPolicy)
     assert policy.criterion == AnyOf(of=(UsersDid(n=2, feature="x", within_days=7),))
+
+
+SETTLING = (
+    (),
+    (ActiveDays(n=2),),
+    (DistinctFeatures(n=2),),
+    (ActiveDays(n=2), DistinctFeatures(n=2)),
+    (ActiveDays(n=1), FeatureUse(feature="f1")),
+    (DistinctFeatures(n=1), UsersDid(n=1)),
+)
+USED = st.lists(st.tuples(st.sampled_from((None, "f1", "f2", "f3")), st.integers(0, 4 * DAY_MS)), max_size=12)
+
+
+@given(st.sampled_from(SETTLING), st.sampled_from(SETTLING), USED, USED)
+def test_where_nothing_can_change_any_more_nothing_does(
+    formerly: Any, now: Any, before: list[tuple[str | None, int]], uses: list[tuple[str | None, int]]
+) -> None:
+    """Also with facts kept for criteria of before."""
+    progress: Progress = {}
+    for criteria, history in ((Criteria(formerly), before), (Criteria(now), before), (Criteria(now), uses)):
+        for feature, at in history:
+            settled = criteria.is_settled(progress, at // DAY_MS, at)
+            held = {key: dict(members) for key, members in progress.items()}
+            criteria.used(progress, feature, "ana", at // DAY_MS, at)
+            assert not settled or progress == held
+
+
+def test_facts_settle_once_there_are_enough_and_nothing_earlier_can_come() -> None:
+    criteria = Criteria((AllOf(of=(DistinctFeatures(n=2), ActiveDays(n=2))),))
+    progress: Progress = {}
+    criteria.used(progress, "f1", None, 1, DAY_MS)
+    assert not criteria.is_settled(progress, 1, DAY_MS)
+    criteria.used(progress, "f2", None, 1, DAY_MS + 1)
+    assert criteria.is_settled(progress, 1, DAY_MS + 1)
+    assert not criteria.is_settled(progress, 1, DAY_MS)  # f2 may have come sooner
+    assert not criteria.is_settled(progress, 2, 2 * DAY_MS)  # the second day
+    criteria.used(progress, None, None, 2, 2 * DAY_MS)
+    assert criteria.is_settled(progress, 3, 3 * DAY_MS)
+    assert Criteria((ActiveDays(n=1), FeatureUse(feature="f1"))).is_settled({}, 1, 0) is False
+    assert Criteria(()).is_settled({}, 1, 0)

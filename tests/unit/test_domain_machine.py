@@ -114,6 +114,26 @@ def test_live_values_describe_at_least_the_last_closed_day(rig: Rig) -> None:
     assert rig.values("c1", "live")[-1].as_of == (START + 5) * DAY
 
 
+def test_values_of_a_day_that_are_also_the_newest_stand_for_the_live_ones(rig: Rig) -> None:
+    rig.feed(used("a", START), used("b", START, customer="c2"), used("later", START + 1, minute=30, customer="c2"))
+    rig.feed(beat(START + 1))
+    rig.part.flush()
+    assert rig.values("c1", "live") == []
+    assert [m.as_of for m in rig.values("c2", "live")] == [at(START + 1, minute=30) + 1]
+    rig.feed(used("late", START, minute=1), used("d", START, minute=2, customer="c2"))
+    rig.part.flush()
+    assert [m.as_of for m in rig.values("c1", "live")] == [at(START + 1)]
+    assert [m.values.events_28d for m in rig.values("c2", "live")] == [2, 3]
+
+
+def test_live_values_of_a_domain_that_is_not_daily_follow_its_day() -> None:
+    """ClickHouse keeps the newest of them, live ones alone."""
+    rig = Rig(daily=False)
+    rig.feed(used("a", START), beat(START + 1))
+    rig.part.flush()
+    assert len(rig.values("c1", "day")) == len(rig.values("c1", "live")) == 1
+
+
 def test_old_ids_and_facts_are_forgotten_weekly() -> None:
     rig = Rig(horizon_days=10, dedup_days=10)
     rig.feed(used("a", START), *(used(f"e{n}", START + n) for n in range(1, 40)))
@@ -132,6 +152,18 @@ def test_keys_ahead_of_the_log_are_neither_folded_nor_closed_again(rig: Rig) -> 
     rig.part.ahead = lambda key, offset: True  # type: ignore[method-assign]
     rig.feed(used("b", START), beat(START + 1))
     assert rig.values("c1", "day") == []
+    assert rig.counts() == (3, 3, 0, 0, 0)
+
+
+@pytest.mark.parametrize("daily", [True, False])
+def test_what_is_ahead_of_the_log_closes_the_day_of_its_change_all_the_same(daily: bool) -> None:
+    """A state recovered with an event that the log gives again: only changed customers close in a domain not daily."""
+    rig = Rig(daily=daily)
+    rig.feed(used("a", START))
+    rig.part.meta.keep([])  # as it stood before the event that the state has
+    rig.part.ahead = lambda key, offset: offset == 1  # type: ignore[method-assign]
+    rig.feed(used("a", START), beat(START + 1))
+    assert [m.day for m in rig.values("c1", "day")] == [START]
     assert rig.counts() == (3, 3, 0, 0, 0)
 
 

@@ -3,10 +3,15 @@
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.billing_history import HISTORIES, history
 from schemas.events import (
+    CancellationReported,
+    InvoiceSettled,
     SubscriptionEnded,
     SubscriptionSet,
     TicketEvent,
@@ -16,9 +21,9 @@ from schemas.events import (
     TicketReplied,
     TicketSolved,
 )
-from streams.metrics import support
+from streams.metrics import movements, revenue_state, support, timeline
 from streams.metrics.days import DAY_MS, Days
-from streams.metrics.levels import replay
+from streams.metrics.levels import Standing, replay
 from streams.metrics.revenue import RevenueFold
 from streams.metrics.revenue_policy import RevenuePolicy
 from streams.metrics.revenue_state import policy_steps
@@ -30,7 +35,7 @@ from streams.metrics.support_policy import SupportPolicy
 START = 19_700
 DAYS = Days()
 SUPPORT = SupportFold(SupportPolicy(), DAYS)
-MANY = 2_000
+MANY, LAST = 2_500, 240
 
 
 def ticket_event(number: int, kind: int, ticket: str, at: int) -> TicketEvent:
@@ -110,6 +115,123 @@ def test_an_event_of_billing_looks_at_what_it_may_change_alone() -> None:
             assert (len(before), len(fold.movements("c", state, at))) == (0, 1)
         assert looks.call_count < 3 * MANY
     assert state.steps == policy_steps(state, RevenuePolicy())
+
+
+@pytest.mark.parametrize("policy", [RevenuePolicy(), RevenuePolicy(past_due_days=9)])
+def test_the_first_event_after_a_state_was_displaced_reads_what_it_may_change_alone(policy: RevenuePolicy) -> None:
+    """Only who is met again has all facts read, to remember them: once."""
+    fold, many = RevenueFold(policy, DAYS), 2 * revenue_state.FEW
+
+    def add(state: Any, n: int) -> int:
+        at = START * DAY_MS + n
+        terms: dict[str, Any] = {"subscription_id": f"s{n % many}", "amount_minor": 500 + n, "currency": "EUR"}
+        with patch.object(timeline.Timeline, "_read", autospec=True, side_effect=timeline.Timeline._read) as reads:
+            fold.apply(state, SubscriptionSet(event_id=f"e{n:05}", customer_id="c", occurred_at=at, **terms), at)
+        return int(reads.call_count)
+
+    state = fold.new()
+    for n in range(many):
+        add(state, n)
+    for n in range(many, many + 9):
+        state = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=type(state))
+        assert add(state, n) == 0
+    assert [add(state, n) for n in range(many + 9, many + 12)] == [many, 1, 1]
+    assert state.steps == policy_steps(state, policy)
+
+
+def _work(name: str, events: int) -> int:
+    """How many standings, instants and movements were looked at while the last events of a history were told."""
+    turn, policy = HISTORIES[name]
+    fold = RevenueFold(policy, DAYS)
+    state, told = fold.new(), list(history(turn, events))
+    for event in told[:-LAST]:
+        fold.apply(state, event, int(event.occurred_at))  # type: ignore[arg-type]
+    with (
+        patch.object(Standing, "amount", autospec=True, side_effect=Standing.amount) as standings,
+        patch.object(timeline.Instant, "after", autospec=True, side_effect=timeline.Instant.after) as instants,
+        patch.object(movements, "movement_name", wraps=movements.movement_name) as named,
+    ):
+        for event in told[-LAST:]:
+            at = int(event.occurred_at)  # type: ignore[arg-type]
+            since = fold.first_moved(state, at)
+            fold.movements("c", state, since)
+            fold.apply(state, event, at)  # type: ignore[arg-type]
+            fold.movements("c", state, since)
+    return standings.call_count + instants.call_count + named.call_count
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_an_event_of_billing_costs_the_same_however_many_came_before(name: str) -> None:
+    """Pauses, announced ends, arrears, subscriptions: what a new one looks at does not grow with what is past."""
+    few, many = _work(name, MANY), _work(name, 2 * MANY)
+    assert few > LAST
+    assert many < 1.2 * few
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_a_long_history_ends_where_reading_all_of_it_does(name: str) -> None:
+    turn, policy = HISTORIES[name]
+    fold, one_by_one = RevenueFold(policy, DAYS), RevenueFold(policy, DAYS).new()
+    events = list(history(turn, 600))
+    for event in events:
+        fold.apply(one_by_one, event, int(event.occurred_at))  # type: ignore[arg-type]
+    assert one_by_one.timeline is not None
+    assert list(one_by_one.merged(policy.allowed_gap_days * DAY_MS)) == [*policy_steps(one_by_one, policy)]
+    with patch.object(revenue_state, "FEW", len(events) * 2):
+        other = fold.new()
+        for event in events:
+            fold.apply(other, event, int(event.occurred_at))  # type: ignore[arg-type]
+    assert other.timeline is None
+    assert msgspec.msgpack.encode(one_by_one) == msgspec.msgpack.encode(other)
+
+
+def _looks(subscriptions: int, **of_each: Any) -> int:
+    """How often terms are looked at for the values of a day on which the terms of all subscriptions are judged."""
+    fold = RevenueFold(RevenuePolicy(), DAYS)
+    state = fold.new()
+    for number in range(subscriptions):
+        head: dict[str, Any] = {"customer_id": "c", "subscription_id": f"s{number:04}"}
+        begun, ended = START * DAY_MS + number, (START + 40) * DAY_MS + number
+        terms: dict[str, Any] = {"amount_minor": 5, "currency": "EUR", "term_ends_at": ended, **of_each}
+        fold.apply(state, SubscriptionSet(event_id=f"a{number}", occurred_at=begun, **head, **terms), begun)
+        fold.apply(state, SubscriptionEnded(event_id=f"b{number}", occurred_at=ended, **head), ended)
+    with patch.object(Subscription, "terms_after", autospec=True, side_effect=Subscription.terms_after) as looks:
+        values = fold.values(state, START + 41, DAYS.start(START + 42))
+    assert (values.terms_ended_1d, values.terms_renewed_1d) == (subscriptions, 0)
+    return looks.call_count
+
+
+def test_thousands_of_terms_that_end_on_one_day_are_not_held_against_each_other() -> None:
+    assert _looks(400) < 2.1 * _looks(200)
+
+
+def test_many_terms_of_one_subscription_are_not_held_against_each_other() -> None:
+    """Each replaces one that was to end later than the day that is asked for."""
+
+    def looked(changes: int) -> int:
+        fold = RevenueFold(RevenuePolicy(), DAYS)
+        state = fold.new()
+        for number in range(changes):
+            at = START * DAY_MS + number
+            terms: dict[str, Any] = {"subscription_id": "s", "amount_minor": number, "currency": "EUR"}
+            ends = (START + 400) * DAY_MS + number
+            event = SubscriptionSet(event_id=f"e{number}", customer_id="c", occurred_at=at, term_ends_at=ends, **terms)
+            fold.apply(state, event, at)
+        with patch.object(Subscription, "_outlives", autospec=True, side_effect=Subscription._outlives) as compared:
+            fold.values(state, START + 1, DAYS.start(START + 2))
+        return compared.call_count
+
+    assert looked(300) == 0
+
+
+def test_a_payment_moves_nothing_unless_arrears_end_mrr_or_the_policy_is_another() -> None:
+    fold, late = RevenueFold(RevenuePolicy(), DAYS), RevenueFold(RevenuePolicy(past_due_days=30), DAYS)
+    head: dict[str, Any] = {"event_id": "e", "customer_id": "c", "occurred_at": 5}
+    paid = InvoiceSettled(**head, invoice_id="i", how="paid")
+    assert not fold.may_move(fold.new(), paid)
+    assert fold.may_move(fold.new(), CancellationReported(**head))  # its reason may explain a churn
+    assert late.may_move(late.new(), paid)
+    assert fold.may_move(late.new(), paid)
 
 
 def test_an_end_that_comes_late_is_seen_by_all_that_follows() -> None:

@@ -104,6 +104,20 @@ class TestForgetting:
         assert FOLD.movements("c", state)[:2] == movements
         assert [m.amount_minor for m in FOLD.movements("c", state)] == [1_000, 1_000, 1_000]
 
+    def test_an_earlier_day_than_the_last_one_drops_nothing_more(self):
+        state = folded(
+            terms("a", DAY - 200),
+            event(SubscriptionPaused, "b", DAY - 150, subscription_id="s"),
+            terms("c", DAY - 100, amount=2_000),
+        )
+        FOLD.forget(state, DAY)
+        kept = state.subscriptions["s"]
+        assert [(change.event_id, kept.runs_since) for change in kept.changes] == [("c", (DAY - 200) * DAY_MS)]
+        for earlier in (DAY - 30, DAY - 150):
+            FOLD.forget(state, earlier)
+            assert [mark.event_id for mark in kept.marks] == ["b"]
+        assert values(state).mrr_minor == 0  # it pauses
+
     def test_an_end_before_its_terms_keeps_them_at_zero_length(self):
         state = folded(ended("a", DAY - 300), terms("b", DAY - 10))
         FOLD.forget(state, DAY)

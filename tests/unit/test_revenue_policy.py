@@ -38,9 +38,9 @@ def test_what_the_vendors_document_differs_where_they_document_it():
 
 
 def test_a_profile_takes_a_preset_and_overrides_it():
-    found = revenue('preset = "baremetrics"\npast_due_days = 14\ngross_margin = 0.8')
+    found = revenue('preset = "baremetrics"\npast_due_days = 14\ngross_margin = 0.8\nchurn_target = 0.02')
     assert (found.preset, found.past_due_days, found.same_period_joiners) == ("baremetrics", 14, "counted")
-    assert found.gross_margin == 0.8
+    assert (found.gross_margin, found.churn_target) == (0.8, 0.02)
     assert revenue('discounts = "gross"') == RevenuePolicy(discounts="gross")
 
 
@@ -52,6 +52,8 @@ def test_a_profile_takes_a_preset_and_overrides_it():
         ('churn_date = "never"', "revenue.churn_date: "),
         ('preset = "profitwell"\npast_due_days = -1', "revenue.past_due_days: "),
         ("gross_margin = 1.5", "revenue.gross_margin: "),
+        ("churn_target = 1.0", "revenue.churn_target: "),
+        ("churn_target = 0.0", "revenue.churn_target: "),
         ("refund = 1", "unknown field `refund`"),
     ],
 )

@@ -149,8 +149,9 @@ def test_nobody_has_no_figures() -> None:
     assert figures({}) == PortfolioValues()
 
 
-def test_profiles_and_spend_add_nothing() -> None:
-    assert added(AccountValues(name="Acme"), SpendValues(spend_1d_minor={"BRL": 1})) == {}
+def test_profiles_add_nothing_and_spend_that_of_its_window() -> None:
+    spent = SpendValues(spend_1d_minor={"BRL": 1}, spend_28d_minor={"BRL": 3}, spend_total_minor={"USD": 9})
+    assert added(AccountValues(name="Acme"), spent, spent) == {"spend_28d:BRL": 6}
 
 
 def test_keys_of_portfolios() -> None:
