@@ -7,6 +7,7 @@ never mixes usage of December with billing of March, however the topics were int
 from msgspec import Struct
 
 from schemas.metrics import DOMAINS, Domain
+from streams.metrics.acquisition import EDITION, WITH_CHURN
 
 
 class Alignment(Struct):
@@ -16,11 +17,28 @@ class Alignment(Struct):
         first: first day closed, by domain.
         closed: last day closed, by domain.
         aligned: last day that all domains have closed, None before the first that is scored.
+        older: last day a release that tallied less had closed in any domain, so that it took restatements of it in by
+            its own rules; None while that is not known, under every day where there was no such release.
+        uncosted: the same of a release that tallied no campaigns and no margins of those that left.
     """
 
     first: dict[str, int] = {}
     closed: dict[str, int] = {}
     aligned: int | None = None
+    older: int | None = None
+    uncosted: int | None = None
+
+    def begin(self) -> None:
+        """Finds out how far older releases were; before anything else of this one."""
+        if self.uncosted is None:
+            self.uncosted = max(self.closed.values(), default=-1)
+            self.older = self.uncosted if self.older is None else self.older
+
+    def edition(self, day: int) -> int:
+        """Which names the sums of a day have, that may hold what an older release took in; known once it began."""
+        if self.older is not None and day <= self.older:
+            return 0
+        return WITH_CHURN if self.uncosted is not None and day <= self.uncosted else EDITION
 
     @property
     def got_to(self) -> int | None:

@@ -38,7 +38,10 @@ class Figures:
         self._journey = (journey or Journey()) if any(rule.stages for rule in rules) else None
 
     def of(self, view: View, health: Health, upsell: UpsellScore) -> dict[str, Figure]:
-        """By the names rules have for them; None where a figure is not defined."""
+        """By the names rules have for them; None where a figure is not defined.
+
+        Those of a domain are what it told, so what stands in its table of the day.
+        """
         scored = _Scored(view, health, upsell)
         found: dict[str, Figure] = {name: read(scored) for name, read in self._reads.items()}
         if self._journey is not None:
@@ -62,7 +65,7 @@ def _whole(rule: OwnRule) -> _Read:
     metric = rule.figure
     domain, field, part = metric.domain, metric.id, metric.part
     if domain in DOMAINS:
-        return lambda one: getattr(getattr(one.view.values, domain), field, None)
+        return lambda one: getattr(getattr(one.view.told, domain), field, None)
     if part is not None and domain == "health":
         return lambda scored: next((one.value for one in scored.health.factors if one.factor == part), None)
     if part is not None:

@@ -10,7 +10,7 @@ way (tallying.py).
 
 At the end of a day most customers have no newer values than those of the day. Such a customer is settled: its daily
 score is its newest one, too, and says so; until a value changes no live score repeats it. Its churn score goes out with
-it, unless the model has yet to tell what it is compared with.
+it, unless the model has yet to tell what it is compared with, or a backlog will make it again: more days, a new model.
 
 Invariants:
  S1 aligned scores, snapshots and outcomes do not depend on how topics, batches and workers interleave;
@@ -18,8 +18,8 @@ Invariants:
     aligned day, its last weekly snapshots and the newest model.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal, NamedTuple
 
 from schemas.codec import encode
 from schemas.envelope import CLOCK_CUSTOMER
@@ -33,9 +33,10 @@ from streams.metrics.derived import license_utilization, tickets_per_active_user
 from streams.metrics.health import Health, HealthScorer
 from streams.metrics.health_factors import seats, started_at
 from streams.metrics.partition import Partition
+from streams.metrics.plan_features import PlanFeatures
 from streams.metrics.upsell import UpsellScorer
 from streams.scoring.alignment import Alignment
-from streams.scoring.card import Card, Held, Observed, as_of, together, trigger
+from streams.scoring.card import Card, Held, as_of, together, trigger
 from streams.scoring.figures import Figure, Figures
 from streams.scoring.observing import at_risk, observe
 from streams.scoring.risk import View, churn_score, is_told
@@ -44,17 +45,14 @@ from streams.scoring.tallying import DayTally, Tallying
 OBSERVATIONS_PARTITION = 0
 
 
-class Outputs:
+class Outputs(NamedTuple):
     """Names of the topics the machine writes to."""
 
-    def __init__(
-        self, health: str, churn: str, upsell: str, observations: str, portfolio: str = PORTFOLIO.name
-    ) -> None:
-        self.health = health
-        self.churn = churn
-        self.upsell = upsell
-        self.observations = observations
-        self.portfolio = portfolio
+    health: str
+    churn: str
+    upsell: str
+    observations: str
+    portfolio: str = PORTFOLIO.name
 
 
 class ScoringMachine:
@@ -63,6 +61,8 @@ class ScoringMachine:
     Attributes:
         model: the churn model in force; replaced when a newer one is published.
         figures: what goes to the profile's own alert rules with a daily score; nothing unless set.
+        plans: what the plans of the profile offer; nothing unless set.
+        conflates: whether the worker is late, so that what is newest may wait; never unless set.
 
     Args:
         locale: language of the churn reasons of customers that have none.
@@ -88,6 +88,8 @@ class ScoringMachine:
         self._tallying = Tallying(outputs.portfolio, horizon_days)
         self._locale: Locale = locale
         self.figures = Figures()
+        self.plans = PlanFeatures()
+        self.conflates: Callable[[], bool] = bool
 
     def step(self, part: Partition[Card, Alignment], offset: int, message: MetricsMessage) -> Iterator[None] | None:
         """Takes the message at `offset` in.
@@ -97,9 +99,12 @@ class ScoringMachine:
             them and call again.
         """
         part.offset = offset
+        part.meta.begin()
         match message:
-            case MetricValues(values=SpendValues()) | DayClosed(domain="spend"):
-                pass  # what a customer cost says nothing of its health or risk
+            case MetricValues(values=SpendValues()):
+                self._take_spent(part, message)
+            case DayClosed(domain="spend"):
+                self._tallying.close_spend(part, message.day, self._days.start(message.day + 1))
             case MetricValues():
                 self._take(part, message)
             case DayClosed():
@@ -121,8 +126,9 @@ class ScoringMachine:
             self._send_health(part, key, card, view, self._health_of(card, view), "live")
         self._send_churn(part, key, card, view)
 
-    def _view(self, held: dict[str, Held], at: int) -> View:
-        return View(together(held), at, self._days.of(at - 1), trigger(held))
+    def _view(self, held: dict[int, Held], at: int) -> View:
+        told = together(held)
+        return View(self.plans.fit(told), at, self._days.of(at - 1), trigger(held), told)
 
     def _health_of(self, card: Card, view: View) -> Health:
         return self._health.score(view.values, view.as_of, view.day, card.memory)
@@ -132,12 +138,22 @@ class ScoringMachine:
         if part.ahead(key, part.offset):
             return
         card = part.get(key) or Card()
-        card.take(message, part.meta.aligned)
+        news = card.take(message, part.meta.aligned)
         card.version = part.offset
         if message.kind == "day" and message.revision > 0:
             self._tallying.restate(part, card.past, message, part.meta.aligned)
         part.put(key, card)
-        part.publish(key)
+        if news:
+            part.publish(key)
+
+    def _take_spent(self, part: Partition[Card, Alignment], message: MetricValues) -> None:
+        """What a customer cost says nothing of its health or risk: it is for the sums alone."""
+        key = message.customer_id
+        if message.kind == "live" or part.ahead(key, part.offset):
+            return
+        card = part.get(key) or Card()
+        if self._tallying.spend(part, card.past, message, part.meta.aligned):
+            part.put(key, card)
 
     def _score_days(self, part: Partition[Card, Alignment], days: Iterable[int]) -> Iterator[None]:
         """Scores aligned days; stops behind every piece but the last."""
@@ -151,7 +167,7 @@ class ScoringMachine:
                     yield
                 self._score_customer(part, key, tally, end)
                 done += 1
-            self._tallying.close(part, tally, end)
+            self._tallying.close(part, tally, end, part.meta.edition(day))
             part.meta.score(day)
             marker = ObservationsClosed(partition=part.number, day=day, version=part.offset)
             self._send_observation(part, CLOCK_CUSTOMER, marker, end)
@@ -161,12 +177,12 @@ class ScoringMachine:
         if card is None or part.ahead(key, part.offset):
             return
         if not card.align(day):
-            if self._tallying.add_restated(tally, card.past):
+            if self._tallying.add_unscored(tally, card.past, key):
                 part.put(key, card)
             return
         if card.memory is not None and card.memory.day >= day:
             # A worker that died between two pieces has saved it, after its scores went out; the tally did not.
-            values = together(card.aligned)
+            values = self.plans.fit(together(card.aligned))
             self._tallying.add(tally, card.past, values, card.memory, self._upsell.score(values).ready)
             return
         view, settled = self._view(card.aligned, end), card.is_settled(end)
@@ -178,7 +194,7 @@ class ScoringMachine:
         self._tallying.add(tally, card.past, view.values, card.memory, upsell.upsell_ready)
         self._observe(part, key, card, view)
         part.put(key, card)
-        if settled and is_told(self.model, card, day):
+        if settled and not self.conflates() and is_told(self.model, card, day):
             self._send_churn(part, key, card, view)
             part.withdraw(key)
         else:
@@ -188,13 +204,13 @@ class ScoringMachine:
         revenue = view.values.revenue
         paying = revenue is not None and revenue.paying
         was_at_risk = card.paying if card.at_risk is None else card.at_risk
-        snapshot: Observed | None = None
+        features: dict[str, float] | None = None
         for observation in observe(key, was_at_risk, view.values, view.day, part.offset):
             self._send_observation(part, key, observation, view.as_of)
             if isinstance(observation, Snapshot):
-                snapshot = Observed(view.day, observation.features)
+                features = observation.features
         if is_sunday(view.day):
-            card.observe(snapshot)
+            card.observe(view.day, features)
         if card.paying and not paying:
             part.emit(self._outputs.churn, key.encode(), None, timestamp_ms=view.as_of)  # nothing left to score
         card.paying, card.at_risk = paying, at_risk(view.values, was_at_risk)
@@ -266,6 +282,7 @@ class ScoringMachine:
             profile=self._health.name,
             components=upsell.components,
             license_utilization=license_utilization(users, seats(view.values)),
+            plan_adoption=usage.adoption if usage else None,
             tickets_per_active_user_28d=tickets_per_active_user(support.tickets_opened_28d if support else None, users),
             time_to_activate_days=time_to_activate_days(started_at(view.values), usage.activated_at if usage else None),
             trigger_event_id=view.trigger,

@@ -2,12 +2,11 @@
 
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from schemas.metrics import CustomerValues
-from schemas.scores import ChurnScore, Reason
+from schemas.scores import ChurnScore
 from streams.alerts.texts import Locale
 from streams.churn.changes import Before
+from streams.churn.explain import Numbers
 from streams.churn.features import features
 from streams.churn.reasons.words import reason_text
 from streams.churn.scoring import ChurnScorer
@@ -20,14 +19,17 @@ class View(NamedTuple):
     """A customer at an instant.
 
     Attributes:
+        values: as scores take them, with adoption of what the plan offers.
         as_of, day: the instant, epoch ms, and its day.
         trigger: the newest event among the values.
+        told: the values as their domains told them.
     """
 
     values: CustomerValues
     as_of: int
     day: int
     trigger: str | None
+    told: CustomerValues
 
 
 class _Compared(NamedTuple):
@@ -67,25 +69,29 @@ def churn_score(scorer: ChurnScorer, key: str, view: View, card: Card, default: 
     revenue, account = values.revenue, values.account
     if revenue is None or not revenue.paying:
         return None
-    risk = scorer.score(features(values), values)
+    locale, currency = (account.locale if account else None) or default, revenue.currency
+
+    def say(code: str, numbers: Numbers) -> str:
+        return reason_text(code, numbers, locale, currency)
+
+    risk = scorer.score(features(values), values, say)
     then = _compared(scorer, card, view.day)
     change = None if then.before is None else scorer.changed(risk.families, then.before)
-    locale = (account.locale if account else None) or default
     return ChurnScore(
         customer_id=key,
         as_of=view.as_of,
         horizon_days=scorer.horizon_days,
         probability=risk.probability,
         band=risk.band,
-        raising=_told(risk.raising, locale, revenue.currency),
-        protecting=_told(risk.protecting, locale, revenue.currency),
+        raising=risk.raising,
+        protecting=risk.protecting,
         no_data=risk.no_data,
         model=scorer.model,
         model_version=scorer.model_version,
         is_prior=scorer.is_prior,
         quality=scorer.quality,
         mrr_minor=revenue.mrr_minor,
-        currency=revenue.currency,
+        currency=currency,
         name=account.name if account else None,
         trigger_event_id=view.trigger,
         version=card.version,
@@ -125,8 +131,3 @@ def _compared(scorer: ChurnScorer, card: Card, day: int) -> _Compared:
         found = _Compared(card.weekly, scorer.serving, then.day + 1, last, then.day, before)
     card.notes["compared"] = found
     return found
-
-
-def _told(reasons: list[Reason], locale: Locale, currency: str | None) -> list[Reason]:
-    """Reasons with their texts."""
-    return [replace(one, text=reason_text(one.code, one.values, locale, currency)) for one in reasons]

@@ -5,6 +5,9 @@ from (revision 0). A restatement brings the values it replaces, so what it chang
 day: of a day that is tallied it goes out as a change, of a day still open it waits with the customer and enters the
 day's own tally. A customer counts in the segment it was in on that day, as its profile of the aligned day said.
 
+What was spent is told by a domain that no score waits for. So the values of its days go the same two ways, a first one
+counted as no restatement; and it makes nobody a customer: money is spent on many that never come, and on nobody.
+
 Invariants:
  Y1 tally + changes of a day = the parts of its customers' newest values, however the topics interleave;
  Y2 every restatement that changes a sum is counted once, in the tally or in a change.
@@ -17,8 +20,19 @@ from typing import Any
 from msgspec import Struct, field
 
 from schemas.codec import encode
+from schemas.envelope import COMPANY_CUSTOMER
 from schemas.metrics import CustomerValues, MetricValues
-from schemas.portfolio import PORTFOLIO, DayChange, Tally, TallyChanged, TallyClosed, segment_key
+from schemas.portfolio import (
+    PORTFOLIO,
+    DayChange,
+    PortfolioMessage,
+    SpendClosed,
+    Tally,
+    TallyChanged,
+    TallyClosed,
+    segment_key,
+)
+from streams.metrics.acquisition import EDITION, campaigns, moves_churn, moves_costs
 from streams.metrics.health import HealthMemory
 from streams.metrics.partition import Partition
 from streams.metrics.sums import CUSTOMERS, Sums, add_health, add_upsell, add_values, change, merge, new_sums
@@ -27,10 +41,19 @@ PORTFOLIO_PARTITION = 0
 
 
 class Restated(Struct, array_like=True):
-    """What restatements of a day that is not tallied yet will add: how many, and the sums."""
+    """What restatements of a day that is not tallied yet will add: how many, sums, how many changed churn, or costs."""
 
     count: int = 0
     sums: Sums = {}
+    churned: int = 0
+    costed: int = 0
+
+    def take(self, sums: Sums, restated: int) -> None:
+        """Adds values of the day."""
+        self.count += restated
+        self.churned += restated if moves_churn(sums) else 0
+        self.costed += restated if moves_costs(sums) else 0
+        merge(self.sums, sums)
 
 
 class Past(Struct, array_like=True):
@@ -42,6 +65,7 @@ class Past(Struct, array_like=True):
         marks: by domain the version and day of the newest restatement taken in.
         waiting: restatements of days not tallied yet, by day.
         exact_since: first day the sums hold the customer of in every currency; None where an older release tallied it.
+        spent: what was spent on it by the end of days not tallied yet, by day.
     """
 
     known_since: int | None = None
@@ -49,6 +73,7 @@ class Past(Struct, array_like=True):
     marks: dict[str, tuple[int, int]] = {}
     waiting: dict[int, Restated] = field(default_factory=dict[int, Restated])
     exact_since: int | None = None
+    spent: dict[int, Restated] = field(default_factory=dict[int, Restated])
 
     def begin(self, day: int) -> None:
         """Notes that a day is tallied in every currency; of a customer in no sums yet, all days will be."""
@@ -87,6 +112,15 @@ class DayTally:
         self.day = day
         self.sums: defaultdict[str | None, Sums] = defaultdict(new_sums)
         self.restated: defaultdict[str | None, int] = defaultdict(int)
+        self.churned: defaultdict[str | None, int] = defaultdict(int)
+        self.costed = 0
+
+    def add(self, segment: str | None, waited: Restated) -> None:
+        """Adds what waited for the day."""
+        merge(self.sums[segment], waited.sums)
+        self.restated[segment] += waited.count
+        self.churned[segment] += waited.churned
+        self.costed += waited.costed
 
 
 class Tallying:
@@ -115,24 +149,40 @@ class Tallying:
         add_health(sums, memory.score, memory.band, values.revenue)
         add_upsell(sums, ready)
         self._count(tally, past, segment)
+        self._add_spent(tally, past)
 
-    def add_restated(self, tally: DayTally, past: Past) -> bool:
-        """Adds a customer that had no values before a restatement gave it some; False when none did."""
+    def add_unscored(self, tally: DayTally, past: Past, key: str) -> bool:
+        """Adds one that has no values but those restatements gave it, or what was spent on it; False for neither.
+
+        `key`: its id, or that of the company, whose spend is for campaigns.
+        """
+        if key == COMPANY_CUSTOMER and (waited := past.spent.get(tally.day)) is not None:
+            merge(tally.sums[None], campaigns(waited.sums))
+            tally.costed += waited.count
         since = [*past.waiting] if past.known_since is None else [*past.waiting, past.known_since]
-        if tally.day < min(since, default=tally.day + 1):
-            return False
-        self._count(tally, past, past.segment(tally.day))
-        return True
+        counts = tally.day >= min(since, default=tally.day + 1)
+        if counts:
+            self._count(tally, past, past.segment(tally.day))
+        return self._add_spent(tally, past) or counts
 
-    def close(self, part: Partition[Any, Any], tally: DayTally, at: int) -> None:
-        """Sends the sums of a day, then the marker; `at` is its end."""
-        everybody, restated = new_sums(), sum(tally.restated.values())
+    def _add_spent(self, tally: DayTally, past: Past) -> bool:
+        """Adds what was spent on a customer, or on nobody; forgotten as in `_count`. False when nothing waited."""
+        waited = past.spent.get(tally.day)
+        gone = _forget(past.spent, tally.day)
+        if waited is not None:
+            tally.add(past.segment(tally.day), waited)
+        return gone or waited is not None
+
+    def close(self, part: Partition[Any, Any], tally: DayTally, at: int, edition: int = EDITION) -> None:
+        """Sends the sums of a day, then the marker; `at` is its end, `edition` that of the release that began it."""
+        everybody = new_sums()
+        restated, churned = sum(tally.restated.values()), sum(tally.churned.values())
         for sums in tally.sums.values():
             merge(everybody, sums)
-        found = [(PORTFOLIO, everybody, restated)] if tally.sums else []
+        found = [(PORTFOLIO, everybody, restated, churned, tally.costed)] if tally.sums else []
         named = sorted((name, sums) for name, sums in tally.sums.items() if name is not None)
-        found += [(segment_key(name), sums, tally.restated[name]) for name, sums in named]
-        for portfolio, sums, count in found:
+        found += [(segment_key(name), sums, tally.restated[name], tally.churned[name], 0) for name, sums in named]
+        for portfolio, sums, count, moved, costed in found:
             message = Tally(
                 partition=part.number,
                 day=tally.day,
@@ -140,6 +190,9 @@ class Tallying:
                 sums={name: amount for name, amount in sums.items() if amount},
                 restated=count,
                 version=part.offset,
+                edition=edition,
+                churned=moved,
+                costed=costed,
             )
             self._send(part, message, at)
         self._send(part, TallyClosed(partition=part.number, day=tally.day, version=part.offset), at)
@@ -154,12 +207,29 @@ class Tallying:
         if not sums:
             return
         if tallied is None or day > tallied:
-            waiting = past.waiting.setdefault(day, Restated())
-            waiting.count += 1
-            merge(waiting.sums, sums)
+            past.waiting.setdefault(day, Restated()).take(sums, 1)
             return
         changes = [*self._newly_known(past, day, tallied), *_in_both(day, past.segment(day), sums, 1)]
         self._send(part, TallyChanged(partition=part.number, version=part.offset, changes=changes), message.as_of)
+
+    def spend(self, part: Partition[Any, Any], past: Past, message: MetricValues, tallied: int | None) -> bool:
+        """Takes in what was spent by the end of a day; False where that changes nothing."""
+        day, restated = message.day, int(message.revision > 0)
+        sums = change(message.before, message.values)
+        if not sums or past.is_repeated(message):
+            return False
+        if tallied is None or day > tallied:
+            past.spent.setdefault(day, Restated()).take(sums, restated)
+        else:
+            if message.customer_id == COMPANY_CUSTOMER:
+                sums |= campaigns(sums)
+            changes = list(_in_both(day, past.segment(day), sums, restated))
+            self._send(part, TallyChanged(partition=part.number, version=part.offset, changes=changes), message.as_of)
+        return True
+
+    def close_spend(self, part: Partition[Any, Any], day: int, at: int) -> None:
+        """Says that all that was spent by the end of a day has been taken in; `at` is its end."""
+        self._send(part, SpendClosed(partition=part.number, day=day, version=part.offset), at)
 
     def _count(self, tally: DayTally, past: Past, segment: str | None) -> None:
         """Counts the customer, and adds the restatements that waited for the day.
@@ -171,12 +241,10 @@ class Tallying:
         past.begin(day)
         if past.known_since is None:
             past.known_since = day
-        for gone in [waited for waited in past.waiting if waited < day]:
-            del past.waiting[gone]
+        _forget(past.waiting, day)
         restated = past.waiting.get(day)
         if restated is not None:
-            merge(sums, restated.sums)
-            tally.restated[segment] += restated.count
+            tally.add(segment, restated)
 
     def _newly_known(self, past: Past, day: int, tallied: int) -> Iterator[DayChange]:
         """Days that were tallied without the customer, which it counts on now."""
@@ -187,9 +255,17 @@ class Tallying:
             yield from _in_both(known, past.segment(known), {CUSTOMERS: 1}, 0)
         past.known_since = min(day, until)
 
-    def _send(self, part: Partition[Any, Any], message: Tally | TallyClosed | TallyChanged, at: int) -> None:
+    def _send(self, part: Partition[Any, Any], message: PortfolioMessage, at: int) -> None:
         key = str(part.number).encode()
         part.emit(self._topic, key, encode(message), partition=PORTFOLIO_PARTITION, timestamp_ms=at)
+
+
+def _forget(waiting: dict[int, Restated], before: int) -> bool:
+    """Forgets what waited for days before one; False when nothing did."""
+    gone = [day for day in waiting if day < before]
+    for day in gone:
+        del waiting[day]
+    return bool(gone)
 
 
 def _in_both(day: int, segment: str | None, sums: Mapping[str, int], restated: int) -> Iterator[DayChange]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.codec import MessageDecoder
 from schemas.metrics import (
@@ -16,6 +17,7 @@ from schemas.metrics import (
     MetricsMessage,
     MetricValues,
     RevenueValues,
+    SpendValues,
     SupportValues,
     UsageValues,
 )
@@ -26,7 +28,8 @@ from streams.metrics.days import DAY_MS, Days
 from streams.metrics.health import HealthScorer
 from streams.metrics.health_policy import HealthPolicy
 from streams.metrics.partition import Emitted, MemoryPartition
-from streams.metrics.portfolio_machine import Page, PortfolioLedger, PortfolioMachine
+from streams.metrics.portfolio_machine import PortfolioMachine
+from streams.metrics.portfolio_pages import Page, PortfolioLedger
 from streams.metrics.upsell import UpsellScorer
 from streams.metrics.upsell_policy import UpsellPolicy
 from streams.scoring.alignment import Alignment
@@ -77,7 +80,8 @@ KINDS: dict[Domain, Any] = {
     "support": lambda n: SupportValues(tickets_open=n, tickets_opened_28d=n),
     "revenue": lambda n: RevenueValues(mrr_minor=n, paying=n % 3 > 0, currency="EUR"),
     "feedback": lambda n: FeedbackValues(detractors_90d=n % 4, responses_90d=n % 4),
-    "account": lambda n: AccountValues(name=f"n{n}"),
+    "account": lambda n: AccountValues(name=f"n{n}", segment="smb" if n % 2 else None),
+    "spend": lambda n: SpendValues(spend_28d_minor={"EUR": n}),
 }
 
 
@@ -96,7 +100,28 @@ def histories(draw: Any) -> Streams:
             if draw(st.booleans()):
                 out.append(said(domain, "b", "live", day + 1, draw(st.integers(0, 30)), 0))
         streams[domain] = out
+    streams["spend"] = draw(spends())
     return streams
+
+
+@st.composite
+def spends(draw: Any) -> list[MetricsMessage]:
+    """What was spent on one of the customers, on one that never comes and on nobody, over days that may lag behind."""
+    out: list[MetricsMessage] = []
+    first, last = draw(st.tuples(st.integers(0, 3), st.integers(2, 7)))
+    for day in range(START + first, START + last + 1):
+        keys = draw(st.sets(st.sampled_from(["a", "lead", "_company"])))
+        out += [spent(key, day, draw(st.integers(0, 9)), 0, len(out)) for key in sorted(keys)]
+        out.append(DayClosed(domain="spend", day=day))
+        if draw(st.booleans()):
+            late = draw(st.integers(START + first, day))
+            out.append(spent("a", late, draw(st.integers(0, 9)), 1, len(out)))
+    return out
+
+
+def spent(key: str, day: int, amount: int, revision: int, version: int) -> MetricValues:
+    known = said("spend", key, "day", day, amount, revision)
+    return replace(known, version=version, before=SpendValues(spend_28d_minor={"EUR": 4}) if revision else None)
 
 
 def said(domain: Domain, customer: str, kind: Any, day: int, number: int, revision: int) -> MetricValues:

@@ -1,6 +1,6 @@
 """The agent of a topic, when a record asks for work in pieces before it is taken in."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_engine_checkpoint import OUT, Broker, Customer, Worker, event_of, source, step
 
-from streams.messages import _Server
+from streams.messages import Runs, _Server
+from streams.metrics.domain import MOST_ALONE
 
 PIECES = 3
 CLOSES = "c9"
@@ -58,20 +59,30 @@ def read(record: Any) -> Any:
     return record
 
 
-def serve(worker: Worker, turn: Callable[[], None] = lambda: None) -> _Server:
+def closings(part: Any, offsets: Sequence[int], records: Sequence[Any]) -> tuple[int, Iterator[None]] | None:
+    """The same machine over a run."""
+    for taken, (offset, record) in enumerate(zip(offsets, records, strict=True)):
+        if (pieces := closing(part, offset, record)) is not None:
+            return taken, pieces
+    return None
+
+
+def serve(worker: Worker, turn: Callable[[], None] = lambda: None, in_runs: bool = False) -> _Server:
     async def take_turn() -> None:
         turn()
 
     worker.table.app.engine.pace = SimpleNamespace(turn=take_turn)
     dead = lambda part, offset: part.outputs  # noqa: E731
-    return _Server(worker.table, read, closing, dead, lambda *_: None, worker.counters, "letters", 10_000)
+    runs = Runs(lambda run: [read(one) for one in run], closings) if in_runs else None
+    return _Server(worker.table, read, closing, dead, lambda *_: None, worker.counters, "letters", 10_000, runs)
 
 
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=40))
-async def test_every_record_is_taken_in_once_behind_the_pieces(keys: list[int]) -> None:
+@pytest.mark.parametrize("in_runs", [False, True])
+@given(keys=st.lists(st.integers(0, 9), min_size=1, max_size=40))
+async def test_every_record_is_taken_in_once_behind_the_pieces(in_runs: bool, keys: list[int]) -> None:
     worker = Worker(Broker())
     stream = Stream(event_of(source(keys)))
-    await serve(worker).agent(stream)
+    await serve(worker, in_runs=in_runs).agent(stream)
     outputs = worker.part.outputs
     said = [output.value for output in outputs if output.topic == OUT]
     pieces = [b"piece %d" % number for number in range(PIECES)]
@@ -181,8 +192,9 @@ async def test_a_worker_that_dies_between_two_pieces_goes_on_behind_the_last_one
     assert sorted(set(told)) == [b"piece %d" % number for number in range(PIECES)]
 
 
+@pytest.mark.parametrize("in_runs", [False, True])
 @pytest.mark.parametrize("turns", range(1, 4))
-async def test_a_partition_that_goes_in_between_takes_nothing_more_in(turns: int) -> None:
+async def test_a_partition_that_goes_in_between_takes_nothing_more_in(turns: int, in_runs: bool) -> None:
     worker = Worker(Broker())
     event = event_of(source([1, 2, 9, 3]))
     left = [turns]
@@ -193,7 +205,22 @@ async def test_a_partition_that_goes_in_between_takes_nothing_more_in(turns: int
             worker.stale.add(id(event.message))
 
     stream = Stream(event)
-    await serve(worker, go).agent(stream)
+    await serve(worker, go, in_runs).agent(stream)
     assert stream.acked == 1  # the consumer forgets it: its positions are gone
     assert worker.part.applied == (-1 if turns == 1 else 1)
     assert worker.part.get(CLOSES) is None
+
+
+@pytest.mark.parametrize("in_runs", [False, True])
+def test_records_taken_one_by_one_give_others_their_turn_on_the_way(in_runs: bool) -> None:
+    """One of thousands that cannot be read would else keep the worker for as long as all of them take."""
+    worker = Worker(Broker())
+    records = [read_later(offset, b"c8" if offset == 7 else b"c1") for offset in range(2 * MOST_ALONE)]
+    stopped = serve(worker, in_runs=in_runs)._step_through(worker.part, records)
+    assert stopped is not None
+    taken, pieces = stopped
+    assert (taken, list(pieces), worker.part.meta.read) == (MOST_ALONE, [], MOST_ALONE - 1)
+
+
+def read_later(offset: int, key: bytes) -> Any:
+    return SimpleNamespace(offset=offset, key=key)

@@ -3,6 +3,7 @@
 import pytest
 
 from schemas.metrics import DOMAINS, Domain
+from streams.metrics.acquisition import EDITION, WITH_CHURN
 from streams.scoring.alignment import Alignment
 
 DAY = 19_700
@@ -26,6 +27,30 @@ def closed(until: int, *domains: Domain, start: int = DAY) -> Alignment:
 
 
 FAST = [domain for domain in DOMAINS if domain != SLOW]
+
+
+def test_days_an_older_release_had_closed_in_any_domain_may_hold_what_it_took_in() -> None:
+    upgraded = closed(DAY, *DOMAINS)
+    close(upgraded, "revenue", DAY + 2)
+    close(upgraded, "usage", DAY + 1)
+    for _ in range(2):
+        upgraded.begin()
+        close(upgraded, "usage", DAY + 9)
+    assert [upgraded.edition(day) for day in (DAY, DAY + 2, DAY + 3)] == [0, 0, EDITION]
+    fresh = Alignment()
+    fresh.begin()
+    close(fresh, "usage", DAY)
+    fresh.begin()
+    assert fresh.edition(0) == EDITION
+
+
+def test_days_that_two_older_releases_took_in_tell_what_each_of_them_did() -> None:
+    """The first tallied less than the second, which had noted where it began and tallied no costs of campaigns."""
+    upgraded = closed(DAY + 2, *DOMAINS)
+    upgraded.older = DAY
+    upgraded.begin()
+    assert [upgraded.edition(DAY + place) for place in range(4)] == [0, WITH_CHURN, WITH_CHURN, EDITION]
+    assert (upgraded.older, upgraded.uncosted) == (DAY, DAY + 2)
 
 
 def test_nothing_is_ready_before_the_last_domain_has_closed_its_first_day() -> None:

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import pytest
-from msgspec import Struct, field, msgpack
+from msgspec import msgpack
 
 from schemas.metrics import (
     AccountValues,
@@ -16,34 +16,14 @@ from schemas.metrics import (
 )
 from streams.engine.states import ShapeCodec
 from streams.metrics.days import DAY_MS
-from streams.metrics.health import HealthMemory
-from streams.scoring.card import Card, Observed, as_of, together, trigger
-from streams.scoring.tallying import Past
+from streams.scoring.card import Card, as_of, together, trigger
+from streams.scoring.lifts import CARD
+from streams.scoring.stored import NUMBERS, pack
+from streams.scoring.weekly import Observed
 
 DAY = 19_700
-
-
-class PlainHeld(Struct):
-    """`Held` as its bytes read: what a table stored before values stayed packed."""
-
-    values: Values
-    as_of: int
-    event_at: int | None
-    event_id: str | None
-
-
-class PlainCard(Struct):
-    """`Card` likewise."""
-
-    newest: dict[str, PlainHeld] = {}
-    waiting: dict[int, dict[str, PlainHeld]] = {}
-    aligned: dict[str, PlainHeld] = {}
-    memory: HealthMemory | None = None
-    paying: bool = False
-    version: int = -1
-    past: Past = field(default_factory=Past)
-    at_risk: bool | None = None
-    observed: list[tuple[int, dict[str, float]]] = []
+USAGE, ACCOUNT = NUMBERS["usage"], NUMBERS["account"]
+CODEC = ShapeCodec[Card](CARD, "a card")
 
 
 def message(
@@ -82,12 +62,19 @@ def aligned(card: Card) -> int:
     return usage.events_28d
 
 
+def account(card: Card) -> str:
+    profile = together(card.aligned).account
+    assert profile is not None
+    return profile.name
+
+
 def test_of_values_of_one_instant_the_later_message_stands_and_older_ones_change_nothing() -> None:
     card = Card()
-    card.take(message(used(1)), None)
-    card.take(message(used(2), revision=1), None)
+    assert card.take(message(used(1)), None)
+    assert not card.take(message(used(1)), None)
+    assert card.take(message(used(2), revision=1), None)
     assert newest(card) == 2
-    card.take(message(used(3), day=DAY - 1, revision=1), None)
+    assert not card.take(message(used(3), day=DAY - 1, revision=1), None)
     assert newest(card) == 2
 
 
@@ -137,7 +124,7 @@ def test_a_day_that_was_undone_is_made_good_by_the_next() -> None:
             assert one.align(DAY + 1)
         one.take(message(used(3), day=DAY + 2), DAY + 1)
         assert one.align(DAY + 2)
-        assert together(one.aligned).account == AccountValues(name="n")
+        assert account(one) == "n"
     assert undone == card
 
 
@@ -183,50 +170,105 @@ def test_without_an_event_there_is_no_trigger() -> None:
     assert trigger(card.newest) is None
 
 
-def test_values_that_stay_packed_are_stored_as_they_always_were() -> None:
+def test_what_a_day_and_the_newest_values_have_in_common_is_stored_once() -> None:
     card = Card()
-    for day in (DAY, DAY + 1):
-        card.take(message(used(day), day=day, event=(5, "usage")), None)
-        card.take(message(AccountValues(name="n"), day=day), None)
+    card.take(message(used(1)), None)
+    card.take(message(AccountValues(name="n")), None)
+    assert card.waiting == {DAY: {USAGE: None, ACCOUNT: None}}
     card.align(DAY)
-    card.observe(Observed(DAY, {"nps": -3.0}))
-    packed, plain = ShapeCodec[Card](Card, "a card"), ShapeCodec[PlainCard](PlainCard, "a card")
-    stored = packed.encode(card)
-    known = plain.decode(stored)
-    assert known.aligned["usage"].values == used(DAY)
-    assert known.observed == [(DAY, {"nps": -3.0})]
-    assert known.waiting[DAY + 1]["usage"].values == known.newest["usage"].values == used(DAY + 1)
-    assert plain.encode(known) == stored
-    assert packed.encode(packed.decode(stored)) == stored
-    assert packed.encode(Card()) == plain.encode(PlainCard())
+    assert card.last == {USAGE: None, ACCOUNT: None}
+    before = card.newest[USAGE]
+    card.take(message(used(2), day=DAY + 1), DAY)
+    assert card.last == {USAGE: before, ACCOUNT: None}
+    waited = card.newest[USAGE]
+    card.take(message(used(3), kind="live", at=(DAY + 2) * DAY_MS + 1), DAY)
+    assert card.waiting == {DAY + 1: {USAGE: waited}}
+    assert (aligned(card), newest(card)) == (1, 3)
+    card.align(DAY + 1)
+    assert card.last == {USAGE: waited, ACCOUNT: None}
+
+
+def test_a_day_that_comes_behind_newer_values_waits_by_itself() -> None:
+    card = Card()
+    card.take(message(used(2), kind="live", at=(DAY + 1) * DAY_MS + 1), None)
+    card.take(message(used(1)), None)
+    card.align(DAY)
+    assert (aligned(card), newest(card)) == (1, 2)
+
+
+def test_what_is_told_again_changes_nothing() -> None:
+    card = Card()
+    card.take(message(used(1)), None)
+    card.align(DAY)
+    card.take(message(used(1)), DAY)
+    assert card.last == {USAGE: None}
+
+
+def test_a_card_is_settled_until_something_newer_is_known() -> None:
+    card, end = Card(), (DAY + 1) * DAY_MS
+    card.take(message(used(1), event=(5, "e")), None)
+    card.align(DAY)
+    assert card.is_settled(end)
+    assert not card.is_settled(end - 1)
+    card.take(message(used(1), kind="live", event=(5, "e"), at=end + 5), DAY)
+    assert card.is_settled(end + 5)  # the same, of another instant
+    card.take(message(used(1), kind="live", event=(6, "f"), at=end + 6), DAY)
+    assert not card.is_settled(end + 6)
+
+
+def test_a_card_with_restated_values_is_not_settled() -> None:
+    card, end = Card(), (DAY + 1) * DAY_MS
+    card.take(message(used(1)), None)
+    card.take(message(used(2)), None)  # of an instant that was told
+    card.align(DAY)
+    assert card.last == {USAGE: None}
+    assert not card.is_settled(end)
+
+
+def test_a_card_with_a_domain_that_no_day_has_told_is_not_settled() -> None:
+    card, end = Card(), (DAY + 1) * DAY_MS
+    card.take(message(used(1)), None)
+    card.align(DAY)
+    card.take(message(AccountValues(name="n"), kind="live", at=end), DAY)
+    assert not card.is_settled(end)
+
+
+def test_how_a_card_is_stored() -> None:
+    """What this release writes; fields that are appended stand behind these."""
+    card = Card()
+    card.take(message(AccountValues(name="n", seats=3), event=(5, "e")), None)
+    card.align(DAY)
+    card.observe(DAY, {"usage_trend": 0.5, "nps": -3.0})
+    profile = [pack(AccountValues(name="n", seats=3)), (DAY + 1) * DAY_MS, 5, "e", False]
+    snapshot = [DAY, [[None, None, 0.5, *[None] * 34, -3], {}]]  # by place, up to the last that is known
+    fields = [{4: profile}, {}, {4: None}, None, False, -1, [None, [], {}, {}, None, {}], None]
+    assert CODEC.encode(card) == b"\xc1\x02" + msgpack.encode([*fields, msgpack.encode([snapshot])])
 
 
 def test_the_two_newest_snapshots_are_kept_until_none_is_taken() -> None:
     card = Card()
     assert card.observed == []
     for day in (DAY, DAY + 7, DAY + 14):
-        card.observe(Observed(day, {"mrr": float(day)}))
+        card.observe(day, {"mrr": float(day)})
     assert card.observed == [Observed(day, {"mrr": float(day)}) for day in (DAY + 14, DAY + 7)]
-    card.observe(None)
+    card.observe(DAY + 21, None)
     assert (card.observed, card) == ([], Card())
 
 
 def test_what_is_read_of_a_stored_card_is_decoded_once() -> None:
-    codec = ShapeCodec[Card](Card, "a card")
     card = Card()
     card.take(message(used(1)), None)
     card.align(DAY)
-    again = codec.decode(codec.encode(card))
+    again = CODEC.decode(CODEC.encode(card))
     assert aligned(again) == newest(again) == 1
-    assert again.aligned is again.aligned
-    assert again.newest["usage"].values is again.newest["usage"].values
+    assert again.aligned[USAGE] is again.newest[USAGE]
+    assert again.newest[USAGE].values is again.newest[USAGE].values
 
 
 def test_a_day_without_values_leaves_a_stored_card_as_it_is() -> None:
-    codec = ShapeCodec[Card](Card, "a card")
     card = Card()
     card.take(message(used(1)), None)
     card.align(DAY)
-    again = codec.decode(codec.encode(card))
+    again = CODEC.decode(CODEC.encode(card))
     assert again.align(DAY + 1)
-    assert codec.encode(again) == codec.encode(card)
+    assert CODEC.encode(again) == CODEC.encode(card)

@@ -52,7 +52,7 @@ def seen(found: list[OwnRule], values: CustomerValues = VALUES, journey: Journey
         components=upsell.components,
         license_utilization=1.2,
     )
-    return Figures(found, journey).of(View(values, AT, 19_999, None), health, told)
+    return Figures(found, journey).of(View(values, AT, 19_999, None, values), health, told)
 
 
 def test_figures_of_the_domains_are_those_of_their_values() -> None:

@@ -24,8 +24,9 @@ from schemas.metrics import (
     UsageValues,
     Values,
 )
-from schemas.models import ModelSnapshot, Quality, Served
+from schemas.models import ModelFigures, ModelSnapshot, ModelValues, Quality, Served
 from schemas.scores import ChurnScore, HealthScore, Observation, ObservationsClosed, Outcome, Snapshot, UpsellScore
+from streams.alerts.own_policy import OwnRule
 from streams.churn.model import MODEL_NAME, RIVER_VERSION, ChurnModel
 from streams.churn.policy import ChurnPolicy
 from streams.churn.scoring import ChurnScorer
@@ -33,10 +34,12 @@ from streams.metrics.days import DAY_MS, Days, is_sunday
 from streams.metrics.health import HealthScorer
 from streams.metrics.health_policy import HealthPolicy
 from streams.metrics.partition import Emitted, MemoryPartition
+from streams.metrics.plan_features import PlanFeatures
 from streams.metrics.upsell import UpsellScorer
 from streams.metrics.upsell_policy import UpsellPolicy
 from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card
+from streams.scoring.figures import Figures
 from streams.scoring.machine import OBSERVATIONS_PARTITION, Outputs, ScoringMachine
 
 SUNDAY = 19_701
@@ -123,7 +126,7 @@ def test_what_was_spent_on_a_customer_is_no_value_of_its_own(rig: Rig) -> None:
     spent = SpendValues(spend_1d_minor={"EUR": 5})
     rig.step(live(spent, 10, "s"), daily(spent, MONDAY), DayClosed(domain="spend", day=MONDAY + 9))
     rig.part.flush()
-    assert (rig.sent, rig.part.states) == ([], {})
+    assert ({one.topic for one in rig.sent}, rig.part.states) == ({"portfolio.v1"}, {})  # that its day is over
     rig.day(MONDAY, PAYING)
     assert [score.as_of for score in rig.health("day")] == [(MONDAY + 1) * DAY_MS]
 
@@ -234,13 +237,39 @@ def test_the_score_of_a_day_that_is_also_the_newest_stands_for_the_live_ones(rig
     rig.part.flush()
     assert (len(rig.health("live")), len(rig.churn())) == (0, 1)
 
-    rig.step(live(PAYING, 5, "late"))  # of the past
-    rig.part.flush()
-    assert (len(rig.health("live")), len(rig.churn())) == (0, 2)
-
     rig.step(live(PAYING, (MONDAY + 1) * DAY_MS + 9, "e"))
     rig.part.flush()
     assert [score.trigger_event_id for score in rig.health("live")] == ["e"]
+
+
+def test_values_that_say_nothing_new_give_no_score(rig: Rig) -> None:
+    end = (MONDAY + 1) * DAY_MS
+    account = live(AccountValues(name="Ana"), end, "a")
+    rig.step(live(PAYING, end, "p"), account)
+    rig.part.flush()
+    rig.step(account, live(PAYING, end - 1, "before"), daily(PAYING, MONDAY - 1, revision=1))
+    rig.part.flush()
+    assert (len(rig.health("live")), len(rig.churn())) == (1, 1)
+    other = replace(account, values=AccountValues(name="Eva"))
+    for told, message in enumerate((other, account, account), start=2):  # restated, so it is not known which is right
+        rig.step(message)
+        rig.part.flush()
+        assert len(rig.churn()) == told
+
+
+def test_in_a_backlog_the_risk_of_many_days_goes_out_once(rig: Rig) -> None:
+    late = True
+    rig.machine.conflates = lambda: late
+    rig.day(MONDAY, PAYING)
+    rig.day(MONDAY + 1, PAYING)
+    assert ([score.newest for score in rig.health("day")], rig.churn()) == ([True, True], [])
+    rig.part.flush()
+    assert rig.health("live") == []
+    (risk,) = rig.churn()
+    assert risk.as_of == (MONDAY + 2) * DAY_MS
+    late = False
+    rig.day(MONDAY + 2, PAYING)
+    assert len(rig.churn()) == 2
 
 
 @pytest.mark.parametrize(
@@ -411,10 +440,31 @@ def test_a_customer_of_whom_nothing_is_aligned_yet_is_left_out_of_the_day(rig: R
             mrr_before_minor=0,
             mrr_after_minor=1,
         ),
+        ModelFigures(
+            model="churn",
+            as_of=1,
+            day=1,
+            values=ModelValues(
+                labelled=1,
+                positives=0,
+                customers_churned=0,
+                week_labelled=1,
+                week_positives=0,
+                week_log_loss=0.1,
+                week_log_loss_constant=0.1,
+                week_mean_predicted=0.1,
+                week_mean_observed=0.0,
+                is_prior=True,
+                model_version=1,
+                champion="rls",
+                calibrated=False,
+                drift_alarms=0,
+            ),
+        ),
     ],
     ids=lambda message: type(message).__name__,
 )
-def test_movements_and_accounting_are_nothing_to_score(rig: Rig, message: MetricsMessage) -> None:
+def test_movements_accounting_and_the_models_quality_are_nothing_to_score(rig: Rig, message: MetricsMessage) -> None:
     rig.step(message)
     rig.part.flush()
     assert rig.sent == []
@@ -498,3 +548,40 @@ def test_a_risk_is_the_sum_of_its_parts(rig: Rig) -> None:
     log_odds = log(score.probability / (1.0 - score.probability))
     assert (score.baseline or 0.0) + sum(score.contributions.values()) == pytest.approx(log_odds)
     assert score.no_data == ["lifecycle", "support", "feedback"]
+
+
+def test_scores_take_adoption_of_what_the_plan_offers(rig: Rig) -> None:
+    rig.machine.plans = PlanFeatures({"pro": 4, "basic": ("a", "b", "a")})
+    used = UsageValues(features_used_28d=3, adoption=0.3, first_used_at=1)
+    rig.step(daily(RevenueValues(plan="pro", paying=True, mrr_minor=5, currency="EUR"), MONDAY))
+    rig.step(daily(AccountValues(name="B", plan="basic"), MONDAY, "b"), daily(AccountValues(name="O"), MONDAY, "o"))
+    rig.step(*(daily(used, MONDAY, name) for name in ("c", "b", "o")))
+    rig.day(MONDAY, UsageValues(), customer="never")
+    assert {one.customer_id: one.plan_adoption for one in rig.upsell()} == {
+        "c": 0.75,
+        "b": 1.0,
+        "o": 0.3,
+        "never": None,
+    }
+    evidence = {
+        one.customer_id: next(factor.evidence["adoption"] for factor in one.factors if factor.factor == "adoption")
+        for one in rig.health("day")
+    }
+    assert evidence == {"c": 0.75, "b": 1.0, "o": 0.3, "never": None}
+
+
+def test_a_rule_sees_adoption_as_it_is_told_and_that_of_the_plan_by_its_own_name(rig: Rig) -> None:
+    rig.machine.plans = PlanFeatures({"pro": 4})
+    rig.machine.figures = Figures(
+        [
+            OwnRule(name=name, metric=metric, when="below", limit=0.2)
+            for name, metric in (("used", "usage.adoption"), ("of_plan", "upsell.plan_adoption"))
+        ]
+    )
+    used = UsageValues(features_used_28d=3, adoption=3 / 40, first_used_at=1)
+    rig.step(*(daily(used, MONDAY, name) for name in ("c", "o")))
+    rig.day(MONDAY, RevenueValues(plan="pro", paying=True, mrr_minor=5, currency="EUR"))
+    assert {one.customer_id: one.figures for one in rig.health("day")} == {
+        "c": {"usage.adoption": 3 / 40, "upsell.plan_adoption": 0.75},
+        "o": {"usage.adoption": 3 / 40, "upsell.plan_adoption": 3 / 40},
+    }

@@ -7,11 +7,21 @@ import pytest
 from test_scoring_machine import Rig, daily, live
 
 from schemas.codec import encode
-from schemas.metrics import AccountValues, MetricValues, RevenueValues, SupportValues, UsageValues
-from schemas.portfolio import DayChange, PortfolioMessage, Tally, TallyChanged, TallyClosed
+from schemas.metrics import (
+    AccountValues,
+    DayClosed,
+    MetricValues,
+    RevenueValues,
+    SpendValues,
+    SupportValues,
+    UsageValues,
+)
+from schemas.portfolio import DayChange, PortfolioMessage, SpendClosed, Tally, TallyChanged, TallyClosed
 from streams.metrics.days import DAY_MS
 from streams.metrics.sums import figures, merge, new_sums
-from streams.scoring.tallying import PORTFOLIO_PARTITION, Past
+from streams.scoring.alignment import Alignment
+from streams.scoring.card import Card
+from streams.scoring.tallying import PORTFOLIO_PARTITION, Past, Restated
 
 DAY = 19_701
 ONE, TWO = SupportValues(tickets_open=1), SupportValues(tickets_open=2)
@@ -153,7 +163,7 @@ def test_a_day_an_older_release_tallied_is_changed_by_its_rules(rig: Rig) -> Non
     rig.day(DAY, _AND_DOLLARS)
     card = rig.part.get("c")
     assert card is not None
-    fields = msgspec.json.decode(encode(card.past))[:-1]  # as that release left it
+    fields = msgspec.json.decode(encode(card.past))[:-2]  # as that release left it
     card.past = msgspec.convert(fields, Past, strict=False)
     rig.day(DAY + 1, _AND_DOLLARS)
     assert card.past.exact_since == DAY + 1
@@ -185,3 +195,100 @@ def test_live_values_change_no_sum(rig: Rig) -> None:
     rig.day(DAY, ONE)
     rig.step(live(TWO, DAY * DAY_MS + 5, "e"))
     assert changes(rig) == []
+
+
+def spent(amount: int, day: int, version: int, key: str = "_company", before: int | None = None) -> MetricValues:
+    """What was spent on `key` in the 28 days that end with a day; restated where `before` says what it was."""
+    values = SpendValues(spend_28d_minor={"BRL": amount} if amount else {})
+    was = None if before is None else SpendValues(spend_28d_minor={"BRL": before})
+    return restated(was, values, day, version, key, revision=0 if before is None else 1)
+
+
+def spend_tallied(rig: Rig) -> list[tuple[int, str, int, int, int]]:
+    """Day, portfolio, customers, spend and restatements of tallies."""
+    return [
+        (one.day, one.portfolio, one.sums.get("customers", 0), one.sums.get("spend_28d:BRL", 0), one.restated)
+        for one in sent(rig, Tally)
+    ]
+
+
+def test_spend_that_comes_before_a_day_is_tallied_is_in_its_tally_and_makes_nobody_a_customer(rig: Rig) -> None:
+    rig.step(spent(500, DAY, 3), spent(40, DAY, 3, "c"), spent(45, DAY, 4, "c", before=40), spent(7, DAY, 3, "lead"))
+    rig.day(DAY, AccountValues(name="A", segment="smb"))
+    rig.day(DAY + 1)
+    assert spend_tallied(rig) == [
+        (DAY, "_portfolio", 1, 552, 1),
+        (DAY, "_segment:smb", 1, 45, 1),
+        (DAY + 1, "_portfolio", 1, 0, 0),
+        (DAY + 1, "_segment:smb", 1, 0, 0),
+    ]
+    assert changes(rig) == []
+    cards = [rig.part.get(key) for key in ("_company", "c", "lead")]
+    assert [card.past.spent for card in cards if card is not None] == [{}, {}, {}]
+    rig.part.flush()
+    assert {score.customer_id for score in rig.health("day")} == {"c"}
+
+
+def test_spend_that_comes_later_is_a_change_and_a_restatement_only_if_it_is_one(rig: Rig) -> None:
+    rig.day(DAY, AccountValues(name="A", segment="smb"))
+    late = spent(60, DAY, 9, "c", before=40)
+    rig.step(spent(500, DAY, 3), spent(40, DAY, 3, "c"), late, late, spent(0, DAY, 10, "lead"))
+    found = [(one.portfolio, one.sums, one.restated) for one in changes(rig)]
+    assert found == [
+        ("_portfolio", {"spend_28d:BRL": 500, "campaigns_28d:BRL": 500}, 0),
+        ("_portfolio", {"spend_28d:BRL": 40}, 0),
+        ("_segment:smb", {"spend_28d:BRL": 40}, 0),
+        ("_portfolio", {"spend_28d:BRL": 20}, 1),
+        ("_segment:smb", {"spend_28d:BRL": 20}, 1),
+    ]
+    assert rig.part.get("lead") is None
+
+
+def test_that_a_day_is_over_for_spend_is_said(rig: Rig) -> None:
+    rig.step(DayClosed(domain="spend", day=DAY))
+    assert sent(rig, SpendClosed) == [SpendClosed(partition=3, day=DAY, version=0)]
+
+
+def test_a_tally_says_how_many_restatements_changed_churn(rig: Rig) -> None:
+    paid = RevenueValues(currency="EUR", mrr_minor=5, mrr_28d_ago_minor=5, paying=True)
+    left = RevenueValues(currency="EUR", mrr_28d_ago_minor=5)
+    rig.step(daily(paid, DAY), daily(ONE, DAY), restated(paid, left, DAY, 7), restated(ONE, TWO, DAY, 7))
+    rig.day(DAY, AccountValues(name="A", segment="smb"))
+    assert [(one.restated, one.churned, one.edition) for one in sent(rig, Tally)] == [(2, 1, 2), (2, 1, 2)]
+
+
+def test_a_day_that_was_open_at_the_upgrade_does_not_say_that_it_has_all_sums(rig: Rig) -> None:
+    """The release before took in that a customer left, by fewer names, and passed over what was spent by then."""
+    paid = RevenueValues(currency="EUR", mrr_minor=5, mrr_28d_ago_minor=5, paying=True, first_paid_at=1)
+    rig.part.meta = Alignment(first={"revenue": DAY}, closed={"revenue": DAY})
+    older = Restated(1, {"paying": -1, "mrr:EUR": -5, "paying:EUR": -1, "mrr_own:EUR": -5, "lost": 1})
+    rig.part.put("c", Card(past=Past(waiting={DAY: older})))
+    rig.step(daily(paid, DAY), spent(105_000, DAY, 9, before=100_000))
+    rig.day(DAY)
+    rig.day(DAY + 1, paid)
+    assert [(one.day, one.edition) for one in sent(rig, Tally)] == [(DAY, 0), (DAY + 1, 2)]
+
+
+def test_a_day_that_was_open_at_the_upgrade_tells_nobody_lost_before_payback(rig: Rig) -> None:
+    """The release before took in that a customer pays on, and not that what it had earned counts no more."""
+    left = RevenueValues(currency="BRL", mrr_28d_ago_minor=5, margin_to_date_minor=100)
+    rig.part.meta = Alignment(first={"revenue": DAY}, closed={"revenue": DAY}, older=-1)
+    pays_on = Restated(1, {"paying": 1, "mrr:BRL": 5, "paying:BRL": 1, "mrr_own:BRL": 5, "lost": -1, "lost:BRL": -1})
+    rig.part.put("c", Card(past=Past(waiting={DAY: pays_on})))
+    rig.step(daily(left, DAY))
+    rig.day(DAY)
+    rig.day(DAY + 1, left)
+    found = [(one.day, one.edition, one.sums.get("lost_at:BRL:100")) for one in sent(rig, Tally)]
+    assert found == [(DAY, 1, 1), (DAY + 1, 2, 1)]
+
+
+def test_a_tally_says_how_many_restatements_changed_what_winning_one_costs(rig: Rig) -> None:
+    """One of a customer won, two of campaigns; none of what was spent by name, or of one that pays on."""
+    lead = RevenueValues(currency="EUR")
+    won = RevenueValues(currency="EUR", mrr_minor=5, new_28d_minor=5, paying=True)
+    rig.step(daily(lead, DAY), daily(ONE, DAY), restated(lead, won, DAY, 7), restated(ONE, TWO, DAY, 7))
+    rig.step(spent(500, DAY, 3), spent(600, DAY, 4, before=500), spent(650, DAY, 5, before=600))
+    rig.step(spent(40, DAY, 3, "c"), spent(60, DAY, 9, "c", before=40))
+    rig.day(DAY, AccountValues(name="A", segment="smb"))
+    found = [(one.portfolio, one.costed, one.sums.get("campaigns_28d:BRL")) for one in sent(rig, Tally)]
+    assert found == [("_portfolio", 3, 650), ("_segment:smb", 0, None)]
