@@ -19,7 +19,8 @@ from streams.config import Settings, load_settings
 from streams.errors import ConfigurationError
 from streams.reconcile.comparing import Difference
 from streams.reconcile.reconciler import FIRST_DAY, LAST_DAY, Behind, Outcome, Reconciler, Scope
-from streams.reconcile.recounts import LEFT_OUT, NO_FIGURES, RECOUNTS, Recount
+from streams.reconcile.recount import Recount
+from streams.reconcile.recounts import LEFT_OUT, NO_FIGURES, RECOUNTS
 from streams.sinks.clickhouse import connect, translated
 
 _SOME_DAY = 100_000
@@ -37,8 +38,9 @@ def command(
     """Recount figures from the raw events by SQL, and compare; exit 1 where they differ."""
     settings = load_settings()
     recounts = _chosen(domain or [])
-    if customer is not None and any(not one.topic for one in recounts) and domain:
-        raise ConfigurationError("--domain portfolio is of all customers: leave it or --customer out")
+    of_all = [one.domain for one in recounts if one.is_of_all]
+    if customer is not None and domain and of_all:
+        raise ConfigurationError(f"--domain {of_all[0]} is of all customers: leave it or --customer out")
     scope = Scope(
         since=FIRST_DAY if since is None else since.date(),
         until=LAST_DAY if until is None else until.date(),
@@ -81,7 +83,7 @@ def _run(settings: Settings, recounts: Sequence[Recount], scope: Scope, limit: i
         with connect(settings) as client:
             reconciler = Reconciler(client, policy_of(settings), limit)
             reconciler.check()
-            asked = [one for one in recounts if one.topic or scope.customer_id is None]
+            asked = [one for one in recounts if not one.is_of_all or scope.customer_id is None]
             outcomes = [reconciler.run(one, scope, _behind(one)) for one in asked]
     except ClickHouseError as error:
         raise translated(error) from error
@@ -105,6 +107,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "shown": [_plain_difference(one) for one in outcome.shown],
         "recounted": outcome.recounted,
         "not_recounted": outcome.not_recounted,
+        "taken": outcome.taken,
         "late": outcome.late,
         "late_untold": outcome.late_untold,
     }
@@ -158,12 +161,18 @@ def _print_left_out(console: Console, one: Outcome) -> None:
             f"{one.recount.topic}: {one.late_untold} more records were counted late than the archive can tell: they "
             "came again, or heartbeats had moved the time; differences may be theirs",
         )
+    if one.taken:
+        _say(
+            console,
+            f"{one.recount.table}: {one.taken:,} rows rest in part on figures that were restated since, of which the "
+            "archive keeps the newest alone; what those decide was taken as published, the rest was recounted",
+        )
     if one.not_recounted:
         _say(console, f"not recounted, {one.recount.domain}: {', '.join(one.not_recounted)}")
 
 
 def _print_tables_left_out(console: Console) -> None:
-    for why, tables in groupby(LEFT_OUT.items(), key=itemgetter(1)):
+    for why, tables in groupby(sorted(LEFT_OUT.items(), key=itemgetter(1)), key=itemgetter(1)):
         if why != NO_FIGURES:
             _say(console, f"not recounted, {', '.join(name for name, _ in tables)}: {why}")
 

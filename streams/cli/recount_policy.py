@@ -5,6 +5,7 @@ from typing import get_args
 
 from schemas.events import Priority
 from streams.app import profile_of
+from streams.cli.recount_scores import scores_of
 from streams.config import Settings
 from streams.metrics.activation import (
     ActiveDays,
@@ -47,6 +48,7 @@ def policy_of(settings: Settings) -> Policy:
         past_due_days=revenue.past_due_days,
         allowed_gap_days=revenue.allowed_gap_days,
         gross_margin=revenue.gross_margin,
+        churn_target=revenue.churn_target,
         urgent=profile.support.urgent_priorities,
         csat_from=feedback.csat_positive_from,
         smiley_from=feedback.smiley_positive_from,
@@ -56,6 +58,7 @@ def policy_of(settings: Settings) -> Policy:
         session_gap_seconds=profile.sessions.gap_minutes * 60 if profile.sessions.counted else 0,
         engagement=_engagement(profile.engagement),
         support=_support(profile.support, settings.timezone),
+        scores=scores_of(profile),
     )
 
 

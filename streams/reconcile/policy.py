@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from streams.reconcile.scores import Scores
+
 
 @dataclass(frozen=True, kw_only=True)
 class Engagement:
@@ -84,11 +86,12 @@ class Policy:
         past_due_days: MRR ends so long after an invoice was due; 0: it does not.
         allowed_gap_days: a pause in paying of at most so long is none; 0: every one is.
         gross_margin: share of revenue that is left; None where the profile does not say.
+        churn_target: of a month; likewise.
         urgent: priorities of tickets that are urgent.
         csat_from, smiley_from, thumbs_from, ces_from: where on its scale, 0 to 1, a rating is positive.
         follow_up_ms: so long a detractor may wait for a call.
         session_gap_seconds: so long without an event ends a session; 0: sessions are not counted.
-        engagement, support: what those figures depend on.
+        engagement, support, scores: what those figures depend on.
     """
 
     zone: str
@@ -106,6 +109,7 @@ class Policy:
     past_due_days: int
     allowed_gap_days: int
     gross_margin: float | None
+    churn_target: float | None
     urgent: tuple[str, ...]
     csat_from: float
     smiley_from: float
@@ -115,11 +119,13 @@ class Policy:
     session_gap_seconds: int
     engagement: Engagement
     support: Support
+    scores: Scores
 
     def parameters(self) -> dict[str, Any]:
         """The same under the names the SQL files use, but for those of support."""
         return {
             **self.engagement.parameters(),
+            **self.scores.parameters(),
             "zone": self.zone,
             "lateness_ms": self.lateness_ms,
             "horizon_ms": self.horizon_ms,
@@ -137,6 +143,7 @@ class Policy:
             "past_due_days": self.past_due_days,
             "allowed_gap_days": self.allowed_gap_days,
             "gross_margin": self.gross_margin or 0.0,
+            "churn_target": self.churn_target or 0.0,
             "urgent": list(self.urgent),
             "csat_from": self.csat_from,
             "smiley_from": self.smiley_from,

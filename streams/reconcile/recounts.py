@@ -1,55 +1,11 @@
-"""What is recounted: one SQL file for each table of published figures."""
+"""What is recounted: one SQL file for each table of published figures; and what is not, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from importlib import resources
 
-#: In every table of figures: what a row is about, and nothing to recount.
-_ABOUT = frozenset(
-    "customer_id day revision restated_by as_of version event_id row_version is_deleted reason".split()  # noqa: SIM905
-)
+from streams.reconcile.recount import Recount, read
+from streams.reconcile.views import VIEWS
 
-
-@dataclass(frozen=True)
-class Recount:
-    """A recount of one table.
-
-    Attributes:
-        domain: its word on the command line.
-        topic: where its events came from; none where it is made of the rows of customers.
-        table: what it is compared with.
-        key: columns that tell a row from others; the first two are customer, or portfolio, and day.
-        standing: which rows count, as SQL.
-        base, parts: SQL files before its own.
-        types: the events its figures are made of; none for all of the topic.
-    """
-
-    domain: str
-    topic: str
-    table: str
-    key: tuple[str, ...] = ("customer_id", "day")
-    standing: str = "1"
-    base: tuple[str, ...] = ("facts",)
-    parts: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-
-    @cached_property
-    def sql(self) -> str:
-        """The whole statement."""
-        return "".join(read(part) for part in (*self.base, *self.parts, self.domain)).replace(
-            "{standing}", self.standing
-        )
-
-    def figures(self, columns: list[str]) -> list[str]:
-        """Those of a table's columns that are figures."""
-        return [name for name in columns if name not in _ABOUT and name not in self.key]
-
-
-def read(name: str) -> str:
-    """The text of one of the SQL files."""
-    return resources.files("streams.reconcile").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-
+_MICRO = 1.5e-6  # points are told in millionths
 
 _SUBSCRIPTIONS = (
     "subscription_set",
@@ -89,6 +45,16 @@ RECOUNTS: tuple[Recount, ...] = (
     Recount("support", "tickets.v1", "support_daily", parts=("calendar",)),
     Recount("account", "accounts.v1", "accounts_daily"),
     Recount("spend", "spend.v1", "spend_daily"),
+    Recount("health", "", "health_daily", base=("scored",), within=_MICRO),
+    Recount("upsell", "", "upsell_daily", base=("scored",), within=_MICRO),
+    Recount("snapshots", "", "churn_observations", base=("scored",)),
+    Recount(
+        "churn",
+        "",
+        "churn_current",
+        base=(),
+        rows=read("risks").strip(),
+    ),
     Recount(
         "portfolio",
         "",
@@ -97,23 +63,30 @@ RECOUNTS: tuple[Recount, ...] = (
         standing=_ALL_PARTITIONS,
         base=(),
     ),
+    *VIEWS,
 )
 
-_AS_IT_WAS = "made of a day's figures as they were when it closed, of which the archive keeps the newest alone"
-_MODEL = "what a model that learns says and has seen: zelo churn tells how good it is"
+_MODEL = "what a model that learns has seen: zelo churn tells how good it is"
+_SHOWN = "rows of recounted tables as they are"
 NO_FIGURES = "no figures of a customer and a day"
 
-#: Every other table of the archive, and why there is no recount of it.
+#: Every other table and view of the archive, and why there is no recount of it.
 LEFT_OUT: Mapping[str, str] = {
-    "health_daily": _AS_IT_WAS,
-    "upsell_daily": _AS_IT_WAS,
     "health_current": "the newest of health",
     "accounts": "the newest of accounts_daily",
-    "churn_current": _MODEL,
-    "churn_observations": _MODEL,
     "churn_models": _MODEL,
+    "model_quality_daily": _MODEL,
     "alerts": NO_FIGURES,
     "events": NO_FIGURES,
     "accounting": NO_FIGURES,
     "dead_letters": NO_FIGURES,
+    "v_accounting": NO_FIGURES,
+    "v_alerts_open": NO_FIGURES,
+    "v_churn_labels": _MODEL,
+    "v_churn_quality": _MODEL,
+    "v_churn_quality_models": _MODEL,
+    "v_churn_quality_weekly": _MODEL,
+    "v_churn_reliability": _MODEL,
+    "v_customers": _SHOWN,
+    "v_upsell": _SHOWN,
 }

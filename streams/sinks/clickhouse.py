@@ -13,6 +13,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DataError, Pro
 from streams.config import Settings
 from streams.errors import ConfigurationError, PoisonError, TransientError, ZeloError
 from streams.sinks.backend import BlockTooLargeError, Values
+from streams.sinks.run import by_column
 from streams.sinks.table import Table
 
 # system.errors names; what is in none of the three lists is transient.
@@ -92,7 +93,7 @@ class ClickHouse:
                 self._client = connect(self._settings, self._timeout_seconds)
             self._client.insert(
                 table.name,
-                list(zip(*rows, strict=True)),
+                by_column(rows),
                 column_names=table.column_names,
                 column_type_names=table.column_types,  # saves a DESCRIBE per block
                 column_oriented=True,

@@ -8,6 +8,9 @@ from streams.embedded.clickhouse.child import clickhouse_child
 from streams.embedded.ports import LOOPBACK, free_port
 from streams.embedded.supervise import Supervisor
 
+#: Of a table that knows repeated blocks.
+WINDOW = "SETTINGS non_replicated_deduplication_window = 1000"
+
 
 @asynccontextmanager
 async def running_endpoint(directory: Path) -> AsyncIterator[int]:

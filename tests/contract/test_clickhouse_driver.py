@@ -5,7 +5,7 @@ Runs against the embedded endpoint and says nothing that a real clickhouse-serve
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,34 +19,12 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError, ProgrammingError
 from clickhouse_connect.driver.external import ExternalData
 from clickhouse_migrations.clickhouse_cluster import ClickhouseCluster
-from clickhouse_rig import running_endpoint
 
 from streams.embedded.ports import LOOPBACK, free_port
 
 pytestmark = pytest.mark.integration
 
 MODULE_LOOP = pytest.mark.asyncio(loop_scope="module")
-WINDOW = "SETTINGS non_replicated_deduplication_window = 1000"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def port(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
-    async with running_endpoint(tmp_path_factory.mktemp("clickhouse")) as number:
-        yield number
-
-
-@pytest.fixture(scope="module")
-def client(port: int) -> Iterator[Client]:
-    with clickhouse_connect.get_client(host=LOOPBACK, port=port, autogenerate_session_id=False) as client:
-        client.command("CREATE DATABASE app")
-        yield client
-
-
-@pytest.fixture
-def table(client: Client) -> Iterator[str]:
-    client.command(f"CREATE TABLE app.t (id UInt32, name String) ENGINE = MergeTree ORDER BY id {WINDOW}")
-    yield "app.t"
-    client.command("DROP TABLE app.t")
 
 
 @pytest_asyncio.fixture(loop_scope="module")

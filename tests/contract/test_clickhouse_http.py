@@ -8,41 +8,17 @@ import asyncio
 import gzip
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
-import clickhouse_connect
 import pytest
 import pytest_asyncio
 from aiohttp import ClientPayloadError, ClientSession
 from clickhouse_connect.driver.client import Client
-from clickhouse_rig import running_endpoint, url_of
-
-from streams.embedded.ports import LOOPBACK
+from clickhouse_rig import url_of
 
 pytestmark = pytest.mark.integration
 
 MODULE_LOOP = pytest.mark.asyncio(loop_scope="module")
-WINDOW = "SETTINGS non_replicated_deduplication_window = 1000"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def port(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
-    async with running_endpoint(tmp_path_factory.mktemp("clickhouse")) as number:
-        yield number
-
-
-@pytest.fixture(scope="module")
-def client(port: int) -> Iterator[Client]:
-    with clickhouse_connect.get_client(host=LOOPBACK, port=port, autogenerate_session_id=False) as client:
-        client.command("CREATE DATABASE app")
-        yield client
-
-
-@pytest.fixture
-def table(client: Client) -> Iterator[str]:
-    client.command(f"CREATE TABLE app.t (id UInt32, name String) ENGINE = MergeTree ORDER BY id {WINDOW}")
-    yield "app.t"
-    client.command("DROP TABLE app.t")
 
 
 @pytest.fixture(scope="module")

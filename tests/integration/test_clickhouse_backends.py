@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime
 from random import Random
-from typing import Any
 
 import pytest
+from archive_rig import comparable
 from sink_samples import (
     WITH_ROW,
     alert,
@@ -18,18 +17,19 @@ from sink_samples import (
     profile,
     progress,
     rows,
+    runs,
     snapshot,
     used,
 )
 
 from streams.errors import PoisonError
-from streams.metrics.days import DAY_MS, from_date
+from streams.metrics.days import DAY_MS
 from streams.sinks.backend import Backend
 from streams.sinks.clickhouse import ClickHouse
 from streams.sinks.delivery import Rejected, RetryPolicy
 from streams.sinks.lane import BlockPolicy
 from streams.sinks.memory import MemoryBackend
-from streams.sinks.rows import Row
+from streams.sinks.run import Row
 from streams.sinks.table import Table
 from streams.sinks.tables import EVENTS, MRR_MOVEMENTS, TABLES
 from streams.sinks.writer import Writer, WriterPolicy
@@ -59,23 +59,6 @@ REPEATED = (
     dead_letter(own_offset=2),
     *WITH_ROW,
 )
-
-
-def comparable(value: Any) -> Any:
-    """A value as it was put in, however a database gives it back."""
-    match value:
-        case datetime():
-            return round(value.timestamp() * 1000)
-        case date():
-            return from_date(value)
-        case str():
-            return value.encode()
-        case list() | tuple():
-            return [comparable(part) for part in value]
-        case dict():
-            return {comparable(name): part for name, part in value.items()}
-        case _:
-            return value
 
 
 def sorted_rows(table: Table, found: list[dict[str, object]]) -> list[dict[str, object]]:
@@ -110,7 +93,7 @@ async def write(backend: Backend, made: Sequence[Row], batch: int, block: int) -
     writer = Writer(backend, reject, failures.append, policy, Random(0))
     acknowledged: list[int] = []
     for start in range(0, len(made), batch):
-        await writer.add(made[start : start + batch], lambda: acknowledged.append(1))
+        await writer.add(runs(made[start : start + batch]), lambda: acknowledged.append(1))
     await writer.flush()
     assert len(acknowledged) == len(range(0, len(made), batch))
     assert await writer.close()
@@ -193,7 +176,7 @@ async def test_a_bad_row_in_a_block_is_found_and_all_others_are_stored(both: tup
 
     writer = Writer(backend, reject, lambda _: None)
     done = asyncio.Event()
-    await writer.add(made, done.set)
+    await writer.add(runs(made), done.set)
     await writer.flush()
     assert done.is_set()
     await writer.close()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from archive_rig import empty
 from cli_rig import Outcome, clean_environment, command_line
-from sink_samples import AT, DAY, churn, health, movement, portfolio, rows, upsell, used, values
+from sink_samples import AT, DAY, churn, health, model_quality, movement, portfolio, rows, upsell, used, values
 
 from schemas.metrics import AccountValues, FeedbackValues, RevenueValues, SpendValues, SupportValues, UsageValues
 from streams.catalogue.metric import Metric
@@ -46,6 +46,7 @@ RECORDS = [
     upsell(offset=10),
     portfolio(offset=11),
     portfolio(revision=1, offset=12),
+    model_quality(offset=13),
 ]
 
 
@@ -172,6 +173,14 @@ def test_a_streamed_figure_of_many_customers_shows_its_newest_rows(explain: Expl
     assert "nps is the id of several figures: say portfolio.nps or company.nps" in explain("nps").err
 
 
+def test_the_quality_of_the_model_is_explained_as_it_was_streamed(explain: Explain) -> None:
+    found = explain.json("model.roc_auc")
+    about = {"as_of": "2024-10-05T00:00:00Z", "revision": 0}
+    assert found["rows"] == [{"day": "2024-10-04", "model": "churn", "value": 0.75, **about}]
+    assert found["metric"]["null"] == "until both outcomes were seen"
+    assert explain.json("drift_alarm_day")["rows"][0]["value"] == "2024-03-18"
+
+
 def test_a_factor_is_explained_alone(explain: Explain) -> None:
     found = explain.json("health.engagement", "--customer", "c1")
     assert (found["value"], [part["factor"] for part in found["parts"]]) == (30.0, ["engagement"])
@@ -280,9 +289,9 @@ def test_every_figure_of_a_customer_is_explained(explain: Explain, metric: Metri
 @pytest.mark.parametrize("metric", [one for one in EVERYWHERE if one.portfolio], ids=lambda one: one.name)
 def test_every_figure_of_many_customers_is_explained(explain: Explain, metric: Metric) -> None:
     found = explain.json(metric.name)
-    key = {*catalogue().key(metric), "value", *(("as_of", "revision", "reason") if metric.domain == "company" else ())}
-    assert all(row.keys() == key for row in found["rows"])
-    assert found["rows"] or metric.domain != "company"
+    about = {"company": ("as_of", "revision", "reason"), "model": ("as_of", "revision")}.get(metric.domain, ())
+    assert all(row.keys() == {*catalogue().key(metric), "value", *about} for row in found["rows"])
+    assert found["rows"] or not about
     assert (found["metric"]["definition"], found["profile"]) == (metric.definition, "demo@1")
     assert found["policy"].keys() == set(metric.policy)
 
@@ -290,6 +299,8 @@ def test_every_figure_of_many_customers_is_explained(explain: Explain, metric: M
 TABLE_NAMES = {table.name for table in TABLES}
 #: What a table says beside figures: which they are, how new.
 ABOUT_FIGURES = {"segment", "revision", "reason", "as_of", "version", "row_version"}
+#: Of the model's: whose customers they are of, which the key of its rows leaves out.
+ABOUT_THE_MODEL = ABOUT_FIGURES | {"portfolio"}
 
 
 def test_every_figure_of_many_customers_is_a_column_of_its_view_and_every_column_a_figure(clickhouse: Settings) -> None:
@@ -300,7 +311,8 @@ def test_every_figure_of_many_customers_is_a_column_of_its_view_and_every_column
         client.close()
     for name, chapter in catalogue().chapters.items():
         for view, key in chapter.views.items():
-            about = ABOUT_FIGURES if view in TABLE_NAMES else ()
+            streamed = ABOUT_THE_MODEL if name == "model" else ABOUT_FIGURES
+            about = streamed if view in TABLE_NAMES else ()
             columns = [column for table, column in found if table == view and column not in about]
             told = [str(metric.column) for metric in catalogue().of(name) if metric.table == view]
             assert sorted([*key, *told, *chapter.also.get(view, ())]) == sorted(columns), (

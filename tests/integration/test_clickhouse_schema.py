@@ -73,6 +73,12 @@ def test_v_customers_shows_every_metric(client: Client, values: type) -> None:
         assert name in names or any(column.startswith(f"{name}_") for column in names), name
 
 
+def test_bands_of_v_customers_are_the_few_words_they_are_in_their_tables(client: Client) -> None:
+    kinds = {row[0]: row[1] for row in client.query("DESCRIBE TABLE v_customers").result_rows}
+    for name in ("health_band", "health_previous_band", "health_profile", "churn_band"):
+        assert kinds[name] == "LowCardinality(Nullable(String))", name
+
+
 def test_every_view_answers_on_empty_tables(client: Client) -> None:
     sql = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'"
     views = [row[0] for row in client.query(sql).result_rows]

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from clickhouse_server import at, running
-from sink_samples import rows, used
+from sink_samples import rows, runs, used
 
 from streams.config import Settings
 from streams.embedded.clickhouse.child import clickhouse_child
@@ -57,7 +57,7 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_twice_when_the_server
         writer = writer_for(settings, failures.append)
         for number in range(batches):
             made = rows(*(used(f"e{offset}", offset=offset) for offset in range(number * batch, (number + 1) * batch)))
-            await writer.add(made, lambda number=number: acknowledged.add(number))  # type: ignore[misc]
+            await writer.add(runs(made), lambda number=number: acknowledged.add(number))  # type: ignore[misc]
             await asyncio.sleep(0.005)
             if number in (30, 70):
                 before = len(acknowledged)
@@ -125,7 +125,7 @@ async def test_an_insert_whose_answer_is_lost_is_sent_again_and_stored_once(tmp_
             failures: list[BaseException] = []
             writer = writer_for(at(server.sockets[0].getsockname()[1]), failures.append)
             done = asyncio.Event()
-            await writer.add(rows(*(used(f"e{offset}", offset=offset) for offset in range(300))), done.set)
+            await writer.add(runs(rows(*(used(f"e{offset}", offset=offset) for offset in range(300)))), done.set)
             await asyncio.wait_for(done.wait(), 30)
             await writer.close()
         assert proxy.answers > 5
@@ -138,7 +138,7 @@ async def test_rows_wait_for_a_server_that_comes_later(tmp_path: Path) -> None:
     settings = at(port)
     writer = writer_for(settings, lambda _: None)
     done = asyncio.Event()
-    await writer.add(rows(used("e1")), done.set)
+    await writer.add(runs(rows(used("e1"))), done.set)
     async with asyncio.timeout(20):
         while writer.counters["events"].retries == 0:
             await asyncio.sleep(0.01)
@@ -160,7 +160,7 @@ async def test_a_database_that_was_never_migrated_stops_the_writer(tmp_path: Pat
         failures: list[BaseException] = []
         writer = writer_for(settings, failures.append)
         done: list[bool] = []
-        await writer.add(rows(used("e1")), lambda: done.append(True))
+        await writer.add(runs(rows(used("e1"))), lambda: done.append(True))
         with pytest.raises(ConfigurationError, match="zelo migrate"):
             await writer.flush()
         assert not await writer.close()

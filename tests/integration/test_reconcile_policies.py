@@ -8,6 +8,9 @@ from clickhouse_connect.driver.client import Client
 from dirty_company import company
 from reconcile_rig import Reconcile
 
+from streams.cli import reconcile as command
+from streams.reconcile.recounts import RECOUNTS
+
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(240),
@@ -48,21 +51,23 @@ def test_the_recount_follows_the_criteria_of_a_profile(
     assert reconcile("--domain", "usage", ZELO_PROFILE="demo").status == 1
 
 
-@pytest.mark.parametrize("churn_date", ["cancellation_request", "cancellation_in_billing"])
+@pytest.mark.parametrize(
+    "churn_date, names",
+    [("cancellation_request", ("revenue", "movements")), ("cancellation_in_billing", ("movements",))],
+)
 def test_the_recount_follows_the_policies_of_revenue(
-    fill: Any, reconcile: Reconcile, tmp_path: Path, churn_date: str
+    fill: Any, reconcile: Reconcile, tmp_path: Path, churn_date: str, names: tuple[str, ...]
 ) -> None:
     profile = tmp_path / "mine.toml"
     policies = f'churn_date = "{churn_date}"\nrefunds = "negative"\ndiscounts = "gross"\nmetered = "included"\n'
     profile.write_text(f'name = "mine"\nversion = 1\n[revenue]\n{policies}')
     fill(company(1), profile=str(profile))
-    domains = ("--domain", "revenue", "--domain", "movements")
+    domains = [part for name in names for part in ("--domain", name)]
     found = reconcile.json(*domains, ZELO_PROFILE=str(profile))
-    assert {name: one["shown"][:3] for name, one in found.items()} == {"revenue": [], "movements": []}
+    assert {name: one["shown"][:3] for name, one in found.items()} == {name: [] for name in names}
     assert found["movements"]["rows"] > 50
-    assert (
-        reconcile(*domains, ZELO_PROFILE="demo").status == 1
-    )  # under the policies of another profile they are not right
+    # Under the policies of another profile they are not right.
+    assert reconcile("--domain", "movements", "--limit", "1", ZELO_PROFILE="demo").status == 1
 
 
 #: Clocks go forward in the company's place at midnight of 2024-09-08, a Sunday; the calendar's own has no such change.
@@ -105,28 +110,56 @@ urgent = { response_minutes = 300, resolution_minutes = 1440.25 }
 low = { response_minutes = 900 }
 no_priority = { resolution_minutes = 3000 }
 """
+
+
+@pytest.fixture(scope="module")
+def working(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of that profile; what is made of the same file again is folded once."""
+    profile = tmp_path_factory.mktemp("profiles") / "working.toml"
+    profile.write_text(WORKING)
+    return profile
+
+
 PLACE = 'time_zone = "America/Sao_Paulo"\n'
 REVIEW = "fcr_review_days = 2"
 
 
 @pytest.mark.parametrize(
-    "seed, text",
+    "seed, domains, text",
     [
-        (1, WORKING),
-        (2, WORKING.replace(PLACE, "").replace(REVIEW, "fcr_review_days = 0").replace("past_due_days = 5\n", "")),
-        (1, WORKING.replace("[support.sla]", '[support.sla]\ntime = "calendar"').replace("allowed_gap_days = 6\n", "")),
+        (1, ("usage", "revenue", "movements", "feedback", "support", "portfolio"), WORKING),
+        (
+            2,
+            ("usage", "movements", "support"),
+            WORKING.replace(PLACE, "").replace(REVIEW, "fcr_review_days = 0").replace("past_due_days = 5\n", ""),
+        ),
+        (
+            1,
+            ("movements", "support"),
+            WORKING.replace("[support.sla]", '[support.sla]\ntime = "calendar"').replace("allowed_gap_days = 6\n", ""),
+        ),
     ],
     ids=["elsewhere", "at the place of the clock change", "calendar limits"],
 )
 def test_the_recount_follows_working_hours_sessions_and_what_time_does_to_mrr(
-    client: Client, fill: Any, reconcile: Reconcile, tmp_path: Path, seed: int, text: str
+    client: Client,
+    fill: Any,
+    reconcile: Reconcile,
+    working: Path,
+    tmp_path: Path,
+    seed: int,
+    domains: tuple[str, ...],
+    text: str,
 ) -> None:
-    profile = tmp_path / "working.toml"
-    profile.write_text(text)
+    profile = working
+    if text != WORKING:
+        profile = tmp_path / "other.toml"
+        profile.write_text(text)
     fill(company(seed), profile=str(profile))
-    found = reconcile.json(ZELO_PROFILE=str(profile))
+    asked = [part for name in domains for part in ("--domain", name)]
+    found = reconcile.json(*asked, ZELO_PROFILE=str(profile))
     assert {name: one["shown"][:3] for name, one in found.items()} == {name: [] for name in found}
-    assert [name for name, one in found.items() if one["not_recounted"]] == ["portfolio"]
+    assert [name for name, one in found.items() if one["not_recounted"]] == []
     known = {
         "usage_daily": "sessions_28d onboarding_sessions unmapped_features_28d",
         "support_daily": "first_response_business_minutes_28d fcr_first_contact_90d fcr_solved_90d sla_breaches_28d",
@@ -142,12 +175,11 @@ def test_the_recount_follows_working_hours_sessions_and_what_time_does_to_mrr(
 
 
 def test_holidays_and_the_gap_that_is_allowed_make_a_difference(
-    fill: Any, reconcile: Reconcile, tmp_path: Path
+    fill: Any, reconcile: Reconcile, working: Path, tmp_path: Path
 ) -> None:
     """Figures of one profile are not those of another that differs in one word."""
-    profile, other = tmp_path / "working.toml", tmp_path / "other.toml"
-    profile.write_text(WORKING)
-    fill(company(1), profile=str(profile))
+    other = tmp_path / "other.toml"
+    fill(company(1), profile=str(working))
     for domain, line, instead in (
         ("support", 'country = "CL"', 'country = "DE"'),
         ("usage", "gap_minutes = 240", "gap_minutes = 30"),
@@ -155,7 +187,7 @@ def test_holidays_and_the_gap_that_is_allowed_make_a_difference(
         ("feedback", "follow_up_hours = 36.5", "follow_up_hours = 80.0"),
     ):
         other.write_text(WORKING.replace(line, instead))
-        assert reconcile("--domain", domain, ZELO_PROFILE=str(other)).status == 1, line
+        assert reconcile("--domain", domain, "--limit", "1", ZELO_PROFILE=str(other)).status == 1, line
 
 
 #: By table and figure, what is planted in the first row of a customer where it is known.
@@ -169,7 +201,7 @@ PLANTED = {
 
 
 def test_wrong_values_that_are_planted_are_found_with_their_events(
-    client: Client, fill: Any, reconcile: Reconcile
+    client: Client, fill: Any, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(company(1))
     for table, (figure, wrong) in PLANTED.items():
@@ -178,8 +210,9 @@ def test_wrong_values_that_are_planted_are_found_with_their_events(
             f"INSERT INTO {table} SELECT * REPLACE ({wrong} AS {figure}, row_version + pow(2, 44)::UInt64 AS "
             f"row_version) FROM {table} FINAL WHERE {figure} IS NOT NULL {order}"
         )
-    found = reconcile.json()
-    told = {one["table"]: one["shown"] for one in found.values() if one["differences"] and one["domain"] != "portfolio"}
+    asked = ("usage", "support", "revenue", "movements", "feedback", "portfolio")
+    found = reconcile.json(*(part for name in asked for part in ("--domain", name)))
+    told = {one["table"]: one["shown"] for one in found.values() if one["table"] in PLANTED and one["differences"]}
     assert found["portfolio"]["differing"].keys() == {"sla_breaches_28d"}  # in all, and in a segment if it had one
     assert {one["customer_id"] for one in found["portfolio"]["shown"]} >= {"_portfolio"}
     assert {table: [one["figure"] for one in shown] for table, shown in told.items()} == {
@@ -187,6 +220,8 @@ def test_wrong_values_that_are_planted_are_found_with_their_events(
     }
     assert all(one["events"] for (one,) in told.values())
     (one,) = told["support_daily"]
+    # As if there were no other recounts: all that is said where none is chosen.
+    monkeypatch.setattr(command, "RECOUNTS", [known for known in RECOUNTS if known.domain == "support"])
     shown = reconcile("--customer", one["customer_id"], "--since", one["day"], "--until", one["day"])
     assert shown.status == 1
     assert f"events behind it: {', '.join(one['events'])}" in shown.out

@@ -17,7 +17,9 @@ members AS
     (
         SELECT customer_id, first_day + step AS day
         FROM (SELECT customer_id, min(day) AS first_day FROM rows_of GROUP BY customer_id) AS firsts
-        CROSS JOIN (SELECT max(day) AS last_day FROM portfolio_metrics) AS lasts
+        CROSS JOIN
+            -- What every partition has scored is to be there, whatever was published.
+            (SELECT greatest(max(day), {portfolio_until:Date}) AS last_day FROM portfolio_metrics) AS lasts
         ARRAY JOIN range(
             toUInt32(greatest(0, {since:Date} - first_day - 1)),
             toUInt32(greatest(0, least(last_day, {until:Date}) - first_day + 1))) AS step
@@ -68,6 +70,14 @@ parts AS
         CAST((arrayMap(code -> concat('stayed ', code), mapKeys(before)),
             arrayMap(code -> if(paying AND now[code] = 0 AND moved[concat('currency_change ', code)] < 0, 0, before[code]),
                 mapKeys(before))), 'Map(String, Int64)'),
+        CAST((arrayMap(code -> concat('margin ', code), mapKeys(now)),
+            arrayMap(code -> toInt64(roundBankers(ifNull(gross_margin, 0) * 1e6)), mapKeys(now))), 'Map(String, Int64)'),
+        mapApply((name, minor) -> (replaceOne(name, 'new ', 'won '), toInt64(minor != 0)),
+            mapFilter((name, minor) -> startsWith(name, 'new '), moved)),
+        -- Of those that left what they had earned, taken down to three digits, or that it is unknown.
+        if(paying OR empty(before), CAST(map(), 'Map(String, Int64)'),
+            map(if(has_earned, concat('earned ', own_code, ' ', toString(earned_minor - earned_minor % toInt64(
+                intExp10(greatest(length(toString(earned_minor)) - 3, 0))))), concat('unjudged ', own_code)), toInt64(1))),
         moved) AS amounts
     FROM
     (
@@ -76,6 +86,10 @@ parts AS
             day,
             paying,
             payment_state,
+            gross_margin,
+            ifNull(toString(currency), '') AS own_code,
+            margin_to_date_minor IS NOT NULL AS has_earned,
+            greatest(ifNull(margin_to_date_minor, 0), 0) AS earned_minor,
             mapFilter((code, minor) -> minor != 0, mapAdd(CAST(mrr_other_minor, 'Map(String, Int64)'),
                 map(ifNull(toString(currency), ''), mrr_minor))) AS now,
             mapFilter((code, minor) -> minor != 0, mapAdd(CAST(mrr_28d_ago_other_minor, 'Map(String, Int64)'),
@@ -103,11 +117,23 @@ parts AS
         'waiting_long', follow_ups_overdue) AS amounts
     FROM feedback_daily FINAL WHERE day BETWEEN {since:Date} AND {until:Date}
     UNION ALL
-    SELECT customer_id, day, map(
-        toString(band), toInt64(1),
-        'scored', toInt64(score IS NOT NULL),
-        'health', toInt64(roundBankers(ifNull(score, 0) * 1e6))) AS amounts
-    FROM health_daily FINAL WHERE day BETWEEN {since:Date} AND {until:Date}
+    -- The MRR in red is that of the day when it closed: of one restated since, only the main currency is still known.
+    SELECT customer_id, day, mapAdd(
+        map(toString(band), toInt64(1),
+            'scored', toInt64(score IS NOT NULL),
+            'health', toInt64(roundBankers(ifNull(score, 0) * 1e6)),
+            'red_restated', toInt64(band = 'red' AND restated)),
+        if(band = 'red',
+            mapAdd(map(concat('red ', ifNull(toString(currency), '')), mrr_minor),
+                CAST((arrayMap(code -> concat('red ', code), mapKeys(others)), mapValues(others)), 'Map(String, Int64)')),
+            CAST(map(), 'Map(String, Int64)'))) AS amounts
+    FROM health_daily FINAL
+    LEFT JOIN
+    (
+        SELECT customer_id, day, revision > 0 AS restated, CAST(mrr_other_minor, 'Map(String, Int64)') AS others
+        FROM revenue_daily FINAL WHERE day BETWEEN {since:Date} AND {until:Date}
+    ) AS paid USING (customer_id, day)
+    WHERE day BETWEEN {since:Date} AND {until:Date}
     UNION ALL
     SELECT customer_id, day, map(
         'ready', toInt64(upsell_ready IS NOT NULL),
@@ -151,7 +177,7 @@ sums AS
         1.959964 * sqrt(((total['promoters'] + total['detractors'] + 1.5) / (answers + 3) - center * center) / (answers + 3))
             AS margin
     FROM pages
-    WHERE day <= (SELECT max(day) FROM portfolio_metrics)
+    WHERE day <= (SELECT greatest(max(day), {portfolio_until:Date}) FROM portfolio_metrics)
     GROUP BY portfolio, day
 ),
 money AS
@@ -160,8 +186,113 @@ money AS
         *,
         arrayMap(name -> mapFilter((code, minor) -> minor != 0,
             mapFromArrays(codes, arrayMap(code -> total[concat(name, ' ', code)], codes))),
-            ['mrr', 'then', 'new', 'expansion', 'contraction', 'churn', 'reactivation', 'stayed', 'currency_change']) AS by_name
+            ['mrr', 'then', 'new', 'expansion', 'contraction', 'churn', 'reactivation', 'stayed', 'currency_change',
+                'won', 'margin', 'red']) AS by_name,
+        -- what a customer leaves in a month after the costs of serving it
+        mapApply((code, points) -> (code, by_name[1][code] / total[concat('owners ', code)]
+            * (points / total[concat('owners ', code)] / 1e6)), by_name[11]) AS earned
     FROM sums
+),
+-- Of each customer the first day on which its partition was added up; and its segments by day.
+began AS
+(
+    SELECT homes.customer_id AS customer_id, homes.home AS home, firsts.first_day AS first_day
+    FROM (SELECT customer_id, any(partition) AS home FROM events GROUP BY customer_id) AS homes
+    INNER JOIN
+    (
+        SELECT home, min(day) AS first_day
+        FROM health_daily
+        INNER JOIN (SELECT customer_id, any(partition) AS home FROM events GROUP BY customer_id) AS scored USING (customer_id)
+        GROUP BY home
+    ) AS firsts ON firsts.home = homes.home
+),
+segments AS
+(
+    SELECT customer_id, day AS scored_day, toString(ifNull(segment, '')) AS known_segment
+    FROM health_daily FINAL
+    WHERE day <= {until:Date}
+),
+-- Spent on somebody of a segment, or on whomever; told once every partition that tells of spend has closed the day.
+spends AS
+(
+    SELECT portfolio, day, mapFilter((code, minor) -> minor != 0, sumMap(CAST(spend_28d_minor, 'Map(String, Int64)'))) AS spent
+    FROM
+    (
+        SELECT spend.day AS day, spend_28d_minor, known_segment
+        FROM
+        (
+            SELECT *
+            FROM spend_daily FINAL
+            WHERE day BETWEEN {since:Date} AND {until:Date} AND day <= (
+                SELECT toDate(min(assumeNotNull(closed_day))) FROM accounting FINAL
+                WHERE topic = 'spend.v1' AND closed_day IS NOT NULL)
+        ) AS spend
+        ASOF LEFT JOIN segments ON segments.customer_id = spend.customer_id AND spend.day >= segments.scored_day
+    )
+    ARRAY JOIN if(known_segment = '', ['_portfolio'], ['_portfolio', concat('_segment:', known_segment)]) AS portfolio
+    GROUP BY portfolio, day
+),
+-- Spent on nobody in particular, and customers won by all of that: what segments share.
+campaigns AS
+(
+    SELECT day, CAST(spend_28d_minor, 'Map(String, Int64)') AS shared
+    FROM spend_daily FINAL
+    WHERE customer_id = '_company' AND day BETWEEN {since:Date} AND {until:Date} AND day <= (
+        SELECT toDate(min(assumeNotNull(closed_day))) FROM accounting FINAL
+        WHERE topic = 'spend.v1' AND closed_day IS NOT NULL)
+),
+winners AS
+(
+    SELECT day, sumMap(mapFromArrays(codes, arrayMap(code -> 1, codes))) AS won_by_all
+    FROM
+    (
+        SELECT day, arrayDistinct(arrayConcat(
+            if(new_28d_minor != 0, [ifNull(toString(currency), '')], []),
+            arrayMap(name -> splitByChar(':', name)[2], arrayFilter(name -> startsWith(name, 'new:')
+                AND moved_other_28d_minor[name] != 0, mapKeys(moved_other_28d_minor))))) AS codes
+        FROM revenue_daily FINAL
+        WHERE day BETWEEN {since:Date} AND {until:Date}
+    )
+    GROUP BY day
+),
+-- Customer churn of the 28 days that end with a day, by currency; then its mean over six of them, one behind the other.
+rates AS
+(
+    SELECT portfolio, day, code, countIf(NOT paying) / count() AS rate
+    FROM
+    (
+        SELECT revenue.day AS day, paying, codes_then, known_segment
+        FROM
+        (
+            SELECT
+                customer_id,
+                day,
+                paying,
+                mapKeys(mapFilter((code, minor) -> minor != 0, mapAdd(CAST(mrr_28d_ago_other_minor, 'Map(String, Int64)'),
+                    map(ifNull(toString(currency), ''), mrr_28d_ago_minor)))) AS codes_then
+            FROM revenue_daily FINAL
+            WHERE day + 140 >= {since:Date} AND day <= {until:Date} -- the first day there is has none before it
+        ) AS revenue
+        INNER JOIN began ON began.customer_id = revenue.customer_id
+        ASOF LEFT JOIN segments ON segments.customer_id = revenue.customer_id AND revenue.day >= segments.scored_day
+        WHERE revenue.day >= began.first_day
+    )
+    ARRAY JOIN codes_then AS code
+    ARRAY JOIN if(known_segment = '', ['_portfolio'], ['_portfolio', concat('_segment:', known_segment)]) AS portfolio
+    GROUP BY portfolio, day, code
+),
+churned AS
+(
+    SELECT portfolio, last_day AS day, mapFromArrays(groupArray(code), groupArray(mean_rate)) AS churn
+    FROM
+    (
+        SELECT portfolio, day + 28 * back AS last_day, code, avg(rate) AS mean_rate
+        FROM rates
+        ARRAY JOIN range(6) AS back
+        GROUP BY portfolio, last_day, code
+        HAVING count() = 6
+    )
+    GROUP BY portfolio, last_day
 )
 SELECT
     portfolio,
@@ -216,7 +347,35 @@ SELECT
     total['yellow'] AS yellow_customers,
     total['green'] AS green_customers,
     total['unknown'] AS unknown_customers,
-    if(total['ready'] > 0, total['readiness'] / total['ready'] / 1e6, NULL) AS mean_upsell_ready
+    if(total['red_restated'] > 0, red_told, by_name[12]) AS mrr_red_minor,
+    if(total['ready'] > 0, total['readiness'] / total['ready'] / 1e6, NULL) AS mean_upsell_ready,
+    spent AS spend_28d_minor,
+    by_name[10] AS new_customers_28d,
+    mapFilter((code, cost) -> cost > 0, mapApply((code, won) -> (code, if(portfolio = '_portfolio', spent[code] / won,
+        spent[code] / won + shared[code] / won_by_all[code])), by_name[10])) AS cac_28d_minor,
+    churn AS mean_churn_168d,
+    mapApply((code, minor) -> (code, minor * (28 / 30.4375) / churn[code]),
+        mapFilter((code, minor) -> churn[code] > 0, earned)) AS ltv_minor,
+    mapApply((code, minor) -> (code, minor / cac_28d_minor[code]),
+        mapFilter((code, minor) -> mapContains(cac_28d_minor, code), ltv_minor)) AS ltv_cac,
+    mapApply((code, minor) -> (code, minor / earned[code]),
+        mapFilter((code, minor) -> mapContains(earned, code), cac_28d_minor)) AS cac_payback_months,
+    nullIf({churn_target:Float64}, 0) AS churn_target,
+    mapApply((code, cost) -> (code, arraySum((name, many) -> if(startsWith(name, concat('earned ', code, ' '))
+            AND toInt64(splitByChar(' ', name)[3]) < cost, many, 0), mapKeys(total), mapValues(total))),
+        mapFilter((code, cost) -> total[concat('unjudged ', code)] = 0 OR arrayExists((name, many) ->
+            startsWith(name, concat('earned ', code, ' ')) AND many > 0, mapKeys(total), mapValues(total)), cac_28d_minor))
+        AS lost_before_payback_28d,
+    total['red_restated'] > 0 AS taken
 FROM money
+LEFT JOIN spends USING (portfolio, day)
+LEFT JOIN churned USING (portfolio, day)
+LEFT JOIN campaigns USING (day)
+LEFT JOIN winners USING (day)
+LEFT JOIN
+(
+    SELECT portfolio, day, CAST(mrr_red_minor, 'Map(String, Int64)') AS red_told
+    FROM portfolio_metrics FINAL WHERE day BETWEEN {since:Date} AND {until:Date}
+) AS published USING (portfolio, day)
 WHERE portfolio IN {customers:Array(String)} AND day BETWEEN {since:Date} AND {until:Date}
     AND {standing}
