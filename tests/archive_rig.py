@@ -7,6 +7,7 @@ To start a server and to migrate it costs more than most of these tests. What th
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import date, datetime
 from itertools import count
 from typing import Any
 
@@ -17,6 +18,7 @@ from clickhouse_server import running
 from sink_samples import Rec, rows
 
 from streams.config import Settings
+from streams.metrics.days import from_date
 from streams.sinks.clickhouse import ClickHouse, connect
 from streams.sinks.migrate import migrate
 from streams.sinks.tables import TABLES
@@ -64,3 +66,20 @@ def put(archive: Settings, client: Client) -> Iterator[Put]:
 @pytest.fixture
 def view(client: Client) -> View:
     return lambda name: list(client.query(f"SELECT * FROM {name}").named_results())
+
+
+def comparable(value: Any) -> Any:
+    """A value as it was put in, however a database gives it back."""
+    match value:
+        case datetime():
+            return round(value.timestamp() * 1000)
+        case date():
+            return from_date(value)
+        case str():
+            return value.encode()
+        case list() | tuple():
+            return [comparable(part) for part in value]
+        case dict():
+            return {comparable(name): part for name, part in value.items()}
+        case _:
+            return value

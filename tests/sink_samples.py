@@ -1,6 +1,8 @@
 """A record of every kind of message, as the archive meets them; shared by unit and integration tests."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from schemas import registry
@@ -21,8 +23,17 @@ from schemas.metrics import (
     SupportValues,
     UsageValues,
 )
-from schemas.models import Calibration, Drift, DriftAlarm, ModelSnapshot, Quality, ReliabilityBin
-from schemas.portfolio import PortfolioFigures, PortfolioValues, Tally, TallyChanged, TallyClosed
+from schemas.models import (
+    Calibration,
+    Drift,
+    DriftAlarm,
+    ModelFigures,
+    ModelSnapshot,
+    ModelValues,
+    Quality,
+    ReliabilityBin,
+)
+from schemas.portfolio import PortfolioFigures, PortfolioValues, SpendClosed, Tally, TallyChanged, TallyClosed
 from schemas.registry import Topic
 from schemas.scores import (
     ChurnScore,
@@ -40,7 +51,8 @@ from schemas.scores import (
 from schemas.usage_events import FeatureUsed
 from streams.metrics.days import DAY_MS, Days
 from streams.sinks.record import DEAD_LETTER_HEADERS
-from streams.sinks.rows import Row, RowMapper
+from streams.sinks.rows import RowMapper
+from streams.sinks.run import Row, Run
 
 PREFIX = "zelo."
 DAY = 20_000  # 2024-10-04
@@ -71,6 +83,15 @@ def mapper() -> RowMapper:
 
 def rows(*records: Rec) -> list[Row]:
     return mapper().rows(records, NOW).rows
+
+
+def runs(made: Sequence[Row]) -> list[Run]:
+    """Rows as the writer takes them: those of one table that follow one another together."""
+    groups = [list(group) for _, group in groupby(made, lambda row: row.table.name)]
+    return [
+        Run(group[0].table, [*zip(*[row.values for row in group], strict=True)], [row.record for row in group])
+        for group in groups
+    ]
 
 
 def used(event_id: str, offset: int = 0, at: int = AT, customer: str = "c1", **more: Any) -> Rec:
@@ -301,6 +322,43 @@ def portfolio(revision: int = 0, offset: int = 11) -> Rec:
     return record(registry.METRICS, message, key=b"_segment:smb", offset=offset)
 
 
+def model_quality(offset: int = 13) -> Rec:
+    """A week after drift was seen, with all that can be undefined defined."""
+    values = ModelValues(
+        labelled=600,
+        positives=20,
+        customers_churned=8,
+        roc_auc=0.75,
+        pr_auc=0.1,
+        log_loss=0.11,
+        log_loss_constant=0.14,
+        brier=0.03,
+        ece=0.005,
+        mean_predicted=0.036,
+        mean_observed=0.03,
+        predicted_to_observed=1.2,
+        top_decile_recall=0.35,
+        week_labelled=100,
+        week_positives=4,
+        week_roc_auc=0.7,
+        week_log_loss=0.12,
+        week_log_loss_constant=0.15,
+        week_mean_predicted=0.035,
+        week_mean_observed=0.04,
+        is_prior=True,
+        model_version=3,
+        champion="twin-19800",
+        champion_since_day=19_830,
+        calibrated=True,
+        drift_alarms=1,
+        drift_alarm_day=19_800,
+        drift_direction="more_leave",
+        changed_day=19_830,
+    )
+    message = ModelFigures(model="churn", as_of=(DAY + 1) * DAY_MS, day=DAY, values=values, version=offset)
+    return record(registry.METRICS, message, key=message.portfolio.encode(), offset=offset)
+
+
 WITH_ROW: tuple[Rec, ...] = (
     used("e1"),
     record(registry.SURVEYS, SURVEY, offset=1),
@@ -325,6 +383,7 @@ WITH_ROW: tuple[Rec, ...] = (
     movement("new", 5_000, 0, version=10),
     progress(),
     portfolio(),
+    model_quality(),
     health("day"),
     health("live"),
     churn(),
@@ -341,6 +400,7 @@ WITHOUT_ROW: tuple[Rec, ...] = (
     record(registry.OBSERVATIONS, Outcome(customer_id="c1", day=DAY)),
     record(registry.PORTFOLIO, Tally(partition=0, day=DAY, portfolio="_portfolio", sums={"customers": 1})),
     record(registry.PORTFOLIO, TallyClosed(partition=0, day=DAY)),
+    record(registry.PORTFOLIO, SpendClosed(partition=0, day=DAY)),
     record(registry.PORTFOLIO, TallyChanged(partition=0, version=1, changes=[])),
     values(UsageValues(), kind="live"),
     Rec(PREFIX + registry.HEALTH.name, None),

@@ -10,7 +10,8 @@ from streams.config import Settings
 from streams.sinks.delivery import Rejected
 from streams.sinks.lane import BlockPolicy
 from streams.sinks.record import Record
-from streams.sinks.rows import Row, RowMapper
+from streams.sinks.rows import RowMapper
+from streams.sinks.run import Run
 from streams.sinks.tables import DEAD_LETTERS
 from streams.sinks.writer import Writer, WriterPolicy
 
@@ -39,14 +40,14 @@ class Archive:
         Raises:
             ZeloError: the writer failed.
         """
-        rows: list[Row] = []
+        runs: list[Run] = []
         for start in range(0, len(records), SLICE):
             mapped = self._mapper.rows(records[start : start + SLICE], self._clock.now_ms())
-            rows += mapped.rows
+            runs += mapped.runs
             for found in mapped.unreadable:
                 self._dead_letter(found.record, "decode", found.error)
             await asyncio.sleep(0)
-        await writer.add(rows, done)
+        await writer.add(runs, done)
 
     async def reject(self, rejected: Sequence[Rejected]) -> None:
         """Reports rows that can never be stored."""

@@ -6,7 +6,7 @@ are stored.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ import structlog
 
 from streams.errors import ConfigurationError, PoisonError, TransientError
 from streams.sinks.backend import Backend, BlockTooLargeError
-from streams.sinks.rows import Row
+from streams.sinks.run import Row, Run
 
 _log = structlog.get_logger()
 
@@ -102,7 +102,7 @@ class Delivery:
         self._random = random
         self._announce = waiting
 
-    async def deliver(self, rows: Sequence[Row]) -> list[Rejected]:
+    async def deliver(self, rows: Run) -> list[Rejected]:
         """Stores a block of rows of one table.
 
         Returns:
@@ -137,7 +137,7 @@ class Delivery:
         self.counters.rejected += len(rejected)
         return rejected
 
-    async def _insert(self, rows: Sequence[Row]) -> bool:
+    async def _insert(self, rows: Run) -> bool:
         """Stores a block, however long that takes; False when only smaller ones pass."""
         attempt, warned_at = 0, None
         with ExitStack() as waiting:
@@ -158,7 +158,7 @@ class Delivery:
         self.counters.retries += 1
         await asyncio.sleep(self._policy.wait_seconds(attempt, at_least, self._random.random()))
 
-    async def _attempt(self, rows: Sequence[Row]) -> None:
+    async def _attempt(self, rows: Run) -> None:
         started = monotonic()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._executor, partial(_insert, self._backend, rows))
@@ -166,13 +166,13 @@ class Delivery:
         self.counters.blocks += 1
         self.counters.seconds += monotonic() - started
 
-    def _warn(self, rows: Sequence[Row], error: TransientError, attempt: int, warned_at: float | None) -> float:
+    def _warn(self, rows: Run, error: TransientError, attempt: int, warned_at: float | None) -> float:
         now = monotonic()
         if warned_at is not None and now - warned_at < self._policy.warn_every_seconds:
             return warned_at
         _log.warning(
             "clickhouse_insert_waits",
-            table=rows[0].table.name,
+            table=rows.table.name,
             rows=len(rows),
             attempts=attempt + 1,
             error=str(error),
@@ -180,25 +180,25 @@ class Delivery:
         return now
 
 
-def token(rows: Sequence[Row]) -> str:
+def token(rows: Run) -> str:
     """Names a block by what is in it: source positions, the records' bytes, the table's columns.
 
     The bytes are in it because positions alone may come again with other content, after a topic was made anew
     or the mapping changed, and a block taken for a repetition would be lost.
     """
     spans: dict[tuple[str, int], tuple[int, int, int]] = {}
-    for source, run in groupby([row.record for row in rows], _source):
+    for source, run in groupby(rows.records, _source):
         records = list(run)
         offsets = [record.offset for record in records]
         first, last, digest = spans.get(source, (offsets[0], offsets[0], 0))
         text = b"".join([record.value or b"" for record in records])
         spans[source] = (min(first, *offsets), max(last, *offsets), crc32(text, digest))
-    content = repr((len(rows), rows[0].table.fingerprint, sorted(spans.items())))
-    return f"{rows[0].table.name}:{blake2b(content.encode(), digest_size=16).hexdigest()}"
+    content = repr((len(rows), rows.table.fingerprint, sorted(spans.items())))
+    return f"{rows.table.name}:{blake2b(content.encode(), digest_size=16).hexdigest()}"
 
 
-def _insert(backend: Backend, rows: Sequence[Row]) -> None:
-    backend.insert(rows[0].table, [row.values for row in rows], token(rows))
+def _insert(backend: Backend, rows: Run) -> None:
+    backend.insert(rows.table, rows.values, token(rows))
 
 
 def _give_up_if_hopeless(rejected: list[Rejected], taken: int, error: PoisonError) -> None:

@@ -1,11 +1,10 @@
-"""Rows of input events, a column at a time: nine of ten rows are events, and most runs of them of one type. Pure."""
+"""The columns of input events: nine of ten rows are events, and most runs of them of one type. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from operator import attrgetter
-from typing import Any
 
-from schemas.envelope import Event, epoch_ms
+from schemas.envelope import Event, epochs_ms
 from streams.metrics.days import Days
 from streams.sinks.record import Record, payload, person, person_fields
 from streams.sinks.tables import EVENTS, MAX_UINT64
@@ -28,10 +27,8 @@ _COLUMNS = (
 assert EVENTS.column_names == list(_COLUMNS)
 
 
-def event_rows(
-    records: Sequence[Record], events: Sequence[Event], topic: str, days: Days
-) -> Iterator[tuple[object, ...]]:
-    """The values of `EVENTS` for each event, as the table's own columns read them.
+def event_columns(records: Sequence[Record], events: Sequence[Event], topic: str, days: Days) -> list[Sequence[object]]:
+    """The columns of `EVENTS`, as the table's own read them one by one.
 
     Args:
         records: as they came.
@@ -39,13 +36,15 @@ def event_rows(
         topic: name in the registry.
         days: calendar of the company.
     """
-    times = [epoch_ms(event.occurred_at) for event in events]
+    times = epochs_ms([event.occurred_at for event in events])
+    kinds = [*map(type, events)]
+    one = kinds[0] if len(set(kinds)) == 1 else None
     offsets = [record.offset for record in records]
-    return zip(
+    return [
         [event.event_id for event in events],
-        _types(events),
+        [*map(_tag, kinds)] if one is None else [_tag(one)] * len(events),
         [event.customer_id for event in events],
-        _persons(events),
+        _persons(events, one),
         times,
         _days(times, days),
         [event.source for event in events],
@@ -54,22 +53,16 @@ def event_rows(
         [record.partition for record in records],
         offsets,
         [MAX_UINT64 - offset for offset in offsets],
-        strict=True,
-    )
-
-
-def _types(events: Sequence[Event]) -> list[Any]:
-    return [_tag(kind) for kind in map(type, events)]
+    ]
 
 
 @cache
-def _tag(kind: type[Event]) -> Any:
+def _tag(kind: type[Event]) -> object:
     return kind.__struct_config__.tag
 
 
-def _persons(events: Sequence[Event]) -> list[str | None]:
-    kinds = set(map(type, events))
-    fields = person_fields(kinds.pop()) if len(kinds) == 1 else None
+def _persons(events: Sequence[Event], kind: type[Event] | None) -> list[str | None]:
+    fields = None if kind is None else person_fields(kind)
     if fields is None or len(fields) > 1:
         return [*map(person, events)]
     return [*map(attrgetter(fields[0]), events)] if fields else [None] * len(events)

@@ -3,12 +3,13 @@
 import asyncio
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 from time import monotonic
 
-from streams.sinks.rows import Row
+from streams.sinks.record import Record
+from streams.sinks.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +45,31 @@ class Ticket:
 class Waiting:
     """Rows of one batch in a lane that follow one another, with their size and the batch's ticket."""
 
-    __slots__ = ("bytes", "rows", "ticket")
+    __slots__ = ("bytes", "run", "ticket")
 
-    def __init__(self, rows: Sequence[Row], ticket: Ticket) -> None:
-        self.rows = rows
+    def __init__(self, run: Run, ticket: Ticket) -> None:
+        self.run = run
         self.ticket = ticket
-        self.bytes = sum([size_of(row) for row in rows])
+        self.bytes = sum(map(size_of, run.records))
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.run)
 
     def first(self, rows: int, size: int) -> int:
         """How many of at most so many rows take at most so many bytes together."""
-        if len(self.rows) <= rows and self.bytes <= size:
-            return len(self.rows)
-        sums = accumulate(map(size_of, self.rows[:rows]))
+        if len(self) <= rows and self.bytes <= size:
+            return len(self)
+        sums = accumulate(map(size_of, self.run.records[:rows]))
         return bisect_right(list(sums), size)
 
     def cut(self, rows: int) -> "tuple[Waiting, Waiting]":
         """Its first so many rows, and the rest."""
-        return Waiting(self.rows[:rows], self.ticket), Waiting(self.rows[rows:], self.ticket)
+        return Waiting(self.run[:rows], self.ticket), Waiting(self.run[rows:], self.ticket)
 
 
-def size_of(row: Row) -> int:
-    """Bytes a row takes: the record's stand for the row's, since both live as long as the row does."""
-    return len(row.record.value or b"") + 1
+def size_of(record: Record) -> int:
+    """Bytes a row takes: those of its record stand for it, since both live as long."""
+    return len(record.value or b"") + 1
 
 
 class Lane:

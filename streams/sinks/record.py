@@ -1,8 +1,14 @@
 """A Kafka record with the message in it, as the columns of a table read it. Pure."""
 
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, cached_property
+from itertools import accumulate, chain
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from schemas.alerts import DeadLetter
 from schemas.codec import encode
@@ -53,6 +59,49 @@ class Entry(NamedTuple):
     topic: str
     prefix: str
     days: Days
+
+
+class Entries:
+    """Records of one topic with their messages, as whole columns are read of them; what they have is in `Entry`."""
+
+    def __init__(self, records: Sequence[Record], messages: Sequence[Any], topic: str, prefix: str, days: Days) -> None:
+        self._rest = (topic, prefix, days)
+        self._at: dict[str, Sequence[Any]] = {"record": records, "message": messages}
+
+    @cached_property
+    def each(self) -> list[Entry]:
+        """One by one."""
+        pairs = zip(self._at["record"], self._at["message"], strict=True)
+        return [Entry(record, message, *self._rest) for record, message in pairs]
+
+    def at(self, path: str) -> Sequence[Any]:
+        """What each entry has at a path; behind `[]`, what each struct in the lists of all entries has.
+
+        All fields of structs of one type come at once: asked for one by one they take five times as long.
+        """
+        if path not in self._at:
+            self._read(path)
+        return self._at[path]
+
+    def _read(self, path: str) -> None:
+        if path.endswith("[]"):
+            self._at[path] = [*chain.from_iterable(self.at(path[:-2]))]
+            return
+        parent, _, name = path.rpartition(".")
+        owners = self.at(parent)
+        kinds = set(map(type, owners))
+        kind = kinds.pop() if len(kinds) == 1 else None
+        if kind is None or not issubclass(kind, Struct):
+            self._at[path] = [*map(attrgetter(name), owners)]
+            return
+        fields = [f"{parent}.{field}" for field in kind.__struct_fields__]
+        self._at.update(zip(fields, zip(*map(astuple, owners), strict=True), strict=True))
+
+    def lists(self, path: str, flat: Sequence[object]) -> list[list[object]]:
+        """What belongs to the lists at a path, given for all of them in a row, one list for each entry again."""
+        ends = [*accumulate(map(len, self.at(path)))]
+        one = [*flat]
+        return [one[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def person(message: Any) -> str | None:

@@ -1,13 +1,12 @@
 """A table of ClickHouse as the archive fills it. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from operator import attrgetter, itemgetter
 
 from streams.sinks.columns import Column
-from streams.sinks.record import Entry
+from streams.sinks.record import Entries
 
 
 @dataclass(frozen=True)
@@ -39,21 +38,6 @@ class Table:
         """Changes with any change of the columns."""
         return blake2b(repr([(one.name, one.type) for one in self.columns]).encode(), digest_size=8).digest()
 
-    @cached_property
-    def _in_order(self) -> Callable[[tuple[object, ...]], tuple[object, ...]]:
-        """Puts what was read at paths, and behind it what was not, in the order of the columns."""
-        by_path = [place for place, one in enumerate(self.columns) if one.path is not None]
-        read = [*by_path, *(place for place, _ in self._others)]
-        return itemgetter(*[read.index(place) for place in range(len(read))])
-
-    @cached_property
-    def _paths(self) -> Callable[[Entry], tuple[object, ...]]:
-        return attrgetter(*[one.path for one in self.columns if one.path is not None])
-
-    @cached_property
-    def _others(self) -> list[tuple[int, Callable[[Entry], object]]]:
-        return [(place, one.read) for place, one in enumerate(self.columns) if one.path is None]
-
-    def row(self, entry: Entry) -> tuple[object, ...]:
-        """The values of one row."""
-        return self._in_order((*self._paths(entry), *[read(entry) for _, read in self._others]))
+    def values(self, entries: Entries) -> list[Sequence[object]]:
+        """For each column the values of all rows."""
+        return [one.values(entries) for one in self.columns]

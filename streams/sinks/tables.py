@@ -4,7 +4,7 @@ Every table is a ReplacingMergeTree: of the rows with one `key` the one with the
 The migrations in schemas/clickhouse create exactly these columns (a test compares them with system.columns).
 
 Versions, all derived from the log, none from a clock:
- daily metrics, portfolios
+ daily metrics, portfolios, the model's quality
                   revision << 44 | source offset: the newest restatement wins, then the newest input.
  events           2^64 - 1 - offset: of an event sent twice the first stands, as in the folds.
  current values   the record's own offset: a customer has one partition, so the last one published wins.
@@ -29,11 +29,11 @@ from schemas.metrics import (
     SupportValues,
     UsageValues,
 )
-from schemas.models import ModelSnapshot
+from schemas.models import ModelSnapshot, ModelValues
 from schemas.portfolio import PortfolioValues
 from schemas.scores import ChurnScore, Factor, HealthScore, UpsellComponent, UpsellScore
-from streams.sinks.columns import INSTANT, Column, as_json, column, struct_columns
-from streams.sinks.record import Entry, headers, payload, person
+from streams.sinks.columns import INSTANT, Column, as_json, at, column, struct_columns
+from streams.sinks.record import Entries, Entry, headers, payload, person
 from streams.sinks.table import Table
 
 MAX_UINT64 = 2**64 - 1
@@ -61,9 +61,14 @@ def _version(read: Callable[[Entry], object]) -> Column:
     return Column("row_version", "UInt64", read)
 
 
-_BY_SOURCE_OFFSET = _version(attrgetter("message.version"))
-_BY_OWN_OFFSET = _version(attrgetter("record.offset"))
-_BY_REVISION = _version(lambda entry: revised(entry.message.revision, entry.message.version))
+_BY_SOURCE_OFFSET = at("message.version", "row_version", "UInt64")
+_BY_OWN_OFFSET = at("record.offset", "row_version", "UInt64")
+_BY_REVISION = Column(
+    "row_version",
+    "UInt64",
+    lambda entry: revised(entry.message.revision, entry.message.version),
+    lambda entries: [*map(revised, entries.at("message.revision"), entries.at("message.version"))],
+)
 
 
 def _from(struct: Any, omit: frozenset[str] = frozenset()) -> tuple[Column, ...]:
@@ -100,7 +105,11 @@ def _part(of: str, name: str, type_name: str, convert: Callable[[Any], object] |
         found = map(part, parts(entry))
         return list(found if convert is None else map(convert, found))
 
-    return Column(f"{of}.{name}", f"Array({type_name})", read)
+    def many(entries: Entries) -> list[list[object]]:
+        found = entries.at(f"message.{of}[].{name}")
+        return entries.lists(f"message.{of}", found if convert is None else [*map(convert, found)])
+
+    return Column(f"{of}.{name}", f"Array({type_name})", read, many)
 
 
 _FACTORS = (
@@ -145,8 +154,8 @@ EVENTS = Table(
         column("source", "LowCardinality(String)"),
         Column("payload", "String", lambda entry: payload(entry.record, entry.message)),
         Column("topic", "LowCardinality(String)", attrgetter("topic")),
-        Column("partition", "UInt32", attrgetter("record.partition")),
-        Column("offset", "UInt64", attrgetter("record.offset")),
+        at("record.partition", "partition", "UInt32"),
+        at("record.offset", "offset", "UInt64"),
         _version(lambda entry: MAX_UINT64 - entry.record.offset),
     ),
 )
@@ -168,6 +177,20 @@ PORTFOLIO_METRICS = Table(
         column("as_of", INSTANT),
         column("version", "UInt64"),
         *_values(PortfolioValues),
+        _BY_REVISION,
+    ),
+)
+MODEL_QUALITY_DAILY = Table(
+    "model_quality_daily",
+    ("model", "day"),
+    (
+        column("portfolio", "LowCardinality(String)"),
+        column("model", "LowCardinality(String)"),
+        column("day", "Date"),
+        column("revision", "UInt32"),
+        column("as_of", INSTANT),
+        column("version", "UInt64"),
+        *_values(ModelValues),
         _BY_REVISION,
     ),
 )
@@ -218,12 +241,12 @@ DEAD_LETTERS = Table(
     (
         _TOPIC,
         *_from(DeadLetter, frozenset({"topic"})),
-        Column("key", "Nullable(String)", attrgetter("record.key")),
-        Column("value", "Nullable(String)", attrgetter("record.value")),
+        at("record.key", "key", "Nullable(String)"),
+        at("record.value", "value", "Nullable(String)"),
         Column("headers", "Array(Tuple(String, String))", lambda entry: headers(entry.record)),
         Column("recorded_at", INSTANT, lambda entry: max(0, entry.record.timestamp)),
-        Column("dead_letter_partition", "UInt32", attrgetter("record.partition")),
-        Column("dead_letter_offset", "UInt64", attrgetter("record.offset")),
+        at("record.partition", "dead_letter_partition", "UInt32"),
+        at("record.offset", "dead_letter_offset", "UInt64"),
         _BY_OWN_OFFSET,
     ),
 )
@@ -237,6 +260,7 @@ TABLES: tuple[Table, ...] = (
     ACCOUNTS_DAILY,
     SPEND_DAILY,
     PORTFOLIO_METRICS,
+    MODEL_QUALITY_DAILY,
     ACCOUNTS,
     MRR_MOVEMENTS,
     ACCOUNTING,

@@ -1,6 +1,6 @@
 """Rows of all topics and partitions into ClickHouse, in large blocks, acknowledged only when stored.
 
-    add(rows, done)  takes the rows of a batch; waits while too many rows wait already; calls `done` once all
+    add(runs, done)  takes the rows of a batch; waits while too many rows wait already; calls `done` once all
                      are stored (or rejected and reported): then the batch may be acknowledged
     flush()          returns when everything added before is stored
     close()          flushes within a grace time; what is left is unacknowledged and will be read again
@@ -14,19 +14,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import attrgetter
 from random import Random
 
 from streams.errors import ZeloError
 from streams.sinks.backend import Backend
 from streams.sinks.delivery import Announce, Counters, Delivery, Rejected, RetryPolicy
 from streams.sinks.lane import BlockPolicy, Lane, Ticket, Waiting
-from streams.sinks.rows import Row
+from streams.sinks.run import Run, joined
 from streams.sinks.table import Table
 
 Reject = Callable[[Sequence[Rejected]], Awaitable[None]]
-_table_name = attrgetter("table.name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +82,13 @@ class Writer:
         """Totals by table name."""
         return {name: delivery.counters for name, delivery in self._deliveries.items()}
 
-    async def add(self, rows: Sequence[Row], done: Callable[[], object]) -> None:
+    async def add(self, runs: Sequence[Run], done: Callable[[], object]) -> None:
         """Takes the rows of a batch; `done` is called in the event loop once none of them needs attention.
 
         Raises:
             ZeloError: the writer failed.
         """
+        rows = sum(map(len, runs))
         if not rows:
             self._raise_failure()
             done()
@@ -98,12 +96,12 @@ class Writer:
         async with self._progress:
             await self._progress.wait_for(self._has_room)
         self._raise_failure()
-        ticket = Ticket(len(rows), done)
-        for _, run in groupby(rows, _table_name):
-            waiting = Waiting(list(run), ticket)
+        ticket = Ticket(rows, done)
+        for run in runs:
+            waiting = Waiting(run, ticket)
             self.waiting_bytes += waiting.bytes
-            self._lane(waiting.rows[0].table).add(waiting)
-        self.waiting_rows += len(rows)
+            self._lane(run.table).add(waiting)
+        self.waiting_rows += rows
 
     async def flush(self) -> None:
         """Returns when every row added before the call is stored or reported.
@@ -150,7 +148,7 @@ class Writer:
 
     async def _bring(self, lane: Lane, delivery: Delivery) -> None:
         block = await lane.block()
-        rejected = await delivery.deliver([row for waiting in block for row in waiting.rows])
+        rejected = await delivery.deliver(joined([waiting.run for waiting in block]))
         if rejected:
             await self._reject(rejected)
         self.waiting_rows -= sum(map(len, block))

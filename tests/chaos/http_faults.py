@@ -39,12 +39,14 @@ class FaultyClickHouse:
     Attributes:
         troubles: of the next inserts, one each.
         inserts: seen so far.
+        in_vain: requests of any kind that the real one did not answer.
     """
 
     def __init__(self, target: str) -> None:
         self.target = target
         self.troubles: deque[Trouble] = deque()
         self.inserts = 0
+        self.in_vain = 0
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -92,6 +94,7 @@ class FaultyClickHouse:
             async with self._session.request(request.method, url, data=io.BytesIO(body), headers=headers) as answer:
                 content = await answer.read()
         except aiohttp.ClientError:
+            self.in_vain += 1
             return _reset(request)
         kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
         if "Content-Encoding" in answer.headers:

@@ -36,7 +36,8 @@ from streams.engine.guard import RETRY_COUNT_HEADER, Poison
 from streams.errors import ConfigurationError
 from streams.metrics.days import Days
 from streams.sinks.memory import MemoryBackend
-from streams.sinks.rows import JUDGED, Row, RowMapper
+from streams.sinks.rows import JUDGED, RowMapper
+from streams.sinks.run import Row
 from streams.sinks.tables import (
     ACCOUNTS,
     CHURN_CURRENT,

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sink_samples import rows, used
+from sink_samples import Rec, rows, runs, used
 from structlog.testing import capture_logs
 
 from streams.errors import ConfigurationError, PoisonError, TransientError
 from streams.sinks.backend import BlockTooLargeError, Values
 from streams.sinks.delivery import Delivery, RetryPolicy, token
 from streams.sinks.memory import MemoryBackend
-from streams.sinks.rows import Row
+from streams.sinks.run import Run, joined
 from streams.sinks.table import Table
 from streams.sinks.tables import EVENTS
 
@@ -31,8 +31,13 @@ def executor() -> Iterator[Executor]:
         yield pool
 
 
-def made(count: int, start: int = 0) -> list[Row]:
-    return rows(*(used(f"e{number}", offset=number) for number in range(start, start + count)))
+def made(count: int, start: int = 0) -> Run:
+    return run(*(used(f"e{number}", offset=number) for number in range(start, start + count)))
+
+
+def run(*records: Rec) -> Run:
+    (one,) = runs(rows(*records))
+    return one
 
 
 def delivery(backend: Any, executor: Executor, policy: RetryPolicy = AT_ONCE) -> Delivery:
@@ -175,9 +180,9 @@ def test_whatever_is_poison_all_others_are_stored(poison: set[int], most: int) -
 
 def test_a_token_names_positions_bytes_and_columns() -> None:
     block = made(10)
-    changed = rows(*(used(f"e{number}", offset=number, source="other") for number in range(10)))
-    wider = [row._replace(table=replace(EVENTS, columns=EVENTS.columns[1:])) for row in block]
-    moved = rows(*(replace(used(f"e{number}", offset=number), partition=1) for number in range(10)))
+    changed = run(*(used(f"e{number}", offset=number, source="other") for number in range(10)))
+    wider = Run(replace(EVENTS, columns=EVENTS.columns[1:]), block.columns[1:], block.records)
+    moved = run(*(replace(used(f"e{number}", offset=number), partition=1) for number in range(10)))
     others = [block[:5], block[5:], changed, wider, moved]
     assert token(block) == token(made(10))
     assert len({token(block), *(token(other) for other in others)}) == 6
@@ -185,9 +190,9 @@ def test_a_token_names_positions_bytes_and_columns() -> None:
 
 def test_a_token_does_not_depend_on_how_partitions_are_interleaved() -> None:
     first = made(5)
-    second = rows(*(replace(used(f"o{number}", offset=number), partition=1) for number in range(5)))
-    mixed = [row for pair in zip(first, second, strict=True) for row in pair]
-    assert token(first + second) == token(second + first) == token(mixed)
+    second = run(*(replace(used(f"o{number}", offset=number), partition=1) for number in range(5)))
+    (mixed,) = runs([row for pair in zip(first, second, strict=True) for row in pair])
+    assert token(joined([first, second])) == token(joined([second, first])) == token(mixed)
 
 
 def test_pauses_double_up_to_a_bound_and_never_fall_below_what_the_error_asks() -> None:

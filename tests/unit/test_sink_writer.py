@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sink_samples import WITH_ROW, profile, rows, used
+from sink_samples import WITH_ROW, profile, rows, runs, used
 
 from streams.errors import ConfigurationError, PoisonError, TransientError, ZeloError
 from streams.sinks.backend import Values
 from streams.sinks.delivery import Rejected, RetryPolicy
 from streams.sinks.lane import BlockPolicy
 from streams.sinks.memory import MemoryBackend
-from streams.sinks.rows import Row
+from streams.sinks.run import Row
 from streams.sinks.table import Table
 from streams.sinks.tables import ACCOUNTS, EVENTS, TABLES
 from streams.sinks.writer import Writer, WriterPolicy
@@ -48,7 +48,7 @@ class Bench:
         self.rejected.extend(rejected)
 
     async def add(self, name: str, made: Sequence[Row]) -> None:
-        await self.writer.add(made, lambda: self.done.append(name))
+        await self.writer.add(runs(made), lambda: self.done.append(name))
 
 
 @asynccontextmanager
@@ -209,7 +209,7 @@ async def test_a_dead_letter_that_cannot_be_sent_ends_the_writer() -> None:
     failures: list[BaseException] = []
     done: list[bool] = []
     writer = Writer(backend, reject, failures.append, policy())
-    await writer.add(made(1), lambda: done.append(True))
+    await writer.add(runs(made(1)), lambda: done.append(True))
     with pytest.raises(ZeloError, match="broker down"):
         await writer.flush()
     await writer.close()
