@@ -1,10 +1,11 @@
 """Alerts to Slack, one at a time and in order; decides nothing (streams.sinks.notifier does).
 
-Never lost: an alert is acknowledged once it is dealt with. Posted twice only when Slack's answer is lost, or
-the worker dies between it and the next commit; that is one commit interval when batches hold one record.
+Never lost: an alert may be committed once it is dealt with, the rest of its batch or not. Posted twice only when
+Slack's answer is lost, or the worker dies between it and the next commit, which is one commit interval.
 """
 
 import asyncio
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -38,7 +39,7 @@ def register(zelo: Zelo) -> None:
 
     async def notify(stream: Any) -> None:
         async for event in stream.noack().events():
-            for record in event.value:
+            for record in _ours(engine, event):
                 await take(event, record)
             event.ack()
 
@@ -55,6 +56,14 @@ def register(zelo: Zelo) -> None:
                 mine.meta.told += 1
 
     zelo.app.agent(zelo.source(ALERTS), name="zelo.notify")(notify)
+
+
+def _ours(engine: Any, event: Any) -> Iterator[Any]:
+    """The records of a batch, as long as nobody else has the partition and tells of them."""
+    for record in event.value:
+        if not engine.is_current(event.message):
+            return
+        yield record
 
 
 def _alert(read: MessageDecoder[Alert], record: Any) -> Alert | None:

@@ -12,10 +12,11 @@ from streams.churn.scoring import ChurnScorer
 from streams.engine.broadcast import Broadcast
 from streams.messages import serve
 from streams.metrics.health import HealthScorer
+from streams.metrics.plan_features import PlanFeatures
 from streams.metrics.upsell import UpsellScorer
 from streams.scoring.alignment import Alignment
-from streams.scoring.card import Card
 from streams.scoring.figures import Figures
+from streams.scoring.lifts import CARD
 from streams.scoring.machine import Outputs, ScoringMachine
 from streams.scoring.rescoring import Rescoring
 
@@ -31,7 +32,10 @@ def register(zelo: Zelo) -> None:
     settings, pieces = zelo.settings, zelo.settings.piece_customers
     machine = ScoringMachine(health, churn, upsell, zelo.days, outputs, pieces, settings.horizon_days, settings.locale)
     machine.figures = Figures(profile.alerts.rule, profile.health.journey)
-    table = zelo.table("scoring", METRICS, Card, Alignment, machine.render)
+    machine.plans = PlanFeatures(profile.engagement.features_by_plan)
+    engine = zelo.app.engine
+    machine.conflates = lambda: engine.settling.lasts
+    table = zelo.table("scoring", METRICS, CARD, Alignment, machine.render, last=True)
     read = MessageDecoder[MetricsMessage](MetricsMessage)
     serve(zelo, METRICS, table, lambda record: read(record.value), machine.step)
 
@@ -47,10 +51,14 @@ def register(zelo: Zelo) -> None:
             version = churn.model_version
             _log.info("churn_weights_unexpected", model_version=version, count=len(features), features=features)
 
-    Broadcast(zelo.app, zelo.name(MODELS), on_model)
-
-    async def rescore(*_: Any) -> None:
+    def rescore() -> None:
         if rescoring.run([p for p in table.partitions_here() if p.live], zelo.clock.now_ms()):
-            zelo.app.engine.checkpoint.wanted.set()  # no batch ends here that would ask for publication
+            engine.checkpoint.wanted.set()  # no batch ends here that would ask for publication
 
-    zelo.app.timer(0.5, name="zelo.rescoring")(rescore)
+    # at once: at the end of a backlog nobody would wait for the timer; and once for all that were read together
+    Broadcast(zelo.app, zelo.name(MODELS), on_model, on_read=rescore)
+
+    async def look(*_: Any) -> None:
+        rescore()
+
+    zelo.app.timer(0.5, name="zelo.rescoring")(look)

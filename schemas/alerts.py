@@ -12,6 +12,7 @@ ModelRuleId = Literal[
     "model_promoted",
     "model_calibrated",
     "model_refused_examples",
+    "model_booster_better",
 ]
 #: In place of a customer, in alerts about the churn model.
 MODEL_CUSTOMER = "_model"

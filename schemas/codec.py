@@ -24,6 +24,7 @@ from schemas.envelope import (
     Event,
     Heartbeat,
     epoch_ms,
+    epochs_ms,
 )
 from schemas.errors import SchemaError
 from schemas.events import (
@@ -100,7 +101,7 @@ class EventDecoder(Generic[E]):
             return [self(record.key, record.value, record.headers, now_ms) for record in records]
         events = self._read_many(cast(list[bytes], values))
         _check_keys(records, events)
-        times = [*map(epoch_ms, [event.occurred_at for event in events])]
+        times = epochs_ms([event.occurred_at for event in events])
         if times:
             self._check_times(min(times), max(times), now_ms)
         if not _MEANING.keys().isdisjoint(map(type, events)):
@@ -171,6 +172,18 @@ class MessageDecoder(Generic[M]):
             raise SchemaError(str(error)) from error
         return message
 
+    def many(self, values: Sequence[bytes | None]) -> list[M | None]:
+        """The messages in values, None for none.
+
+        Raises:
+            SchemaError: one of them cannot be read; which one is found by `__call__`.
+        """
+        read = self._decode
+        try:
+            return [None if value is None else read(value) for value in values]
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise SchemaError(str(error)) from error
+
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -211,9 +224,10 @@ def _of(schema: Mapping[str, Any], word: str) -> list[str]:
 
 
 def _check_keys(records: Sequence[Keyed], events: Sequence[Event]) -> None:
-    customers = [event.customer_id for event in events]
-    # Reserved ones begin with "_"; no id holds a line break, so one look finds them in all.
-    if [record.key for record in records] != [*map(str.encode, customers)] or "\n_" in "\n" + "\n".join(customers):
+    keys = [record.key or b"" for record in records]
+    # No id holds a line break: so one look tells whether all keys are right, and one finds what is reserved ("_").
+    customers = "\n".join([event.customer_id for event in events])
+    if b"\n".join(keys) != customers.encode() or "\n_" in "\n" + customers:
         for record, event in zip(records, events, strict=True):
             _check_key(record.key, event)
 

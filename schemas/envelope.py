@@ -4,7 +4,7 @@ An event is one flat JSON object: the envelope's fields, `type` as the tag of th
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, cast
 
 from msgspec import Meta, Struct
 
@@ -74,6 +74,11 @@ def epoch_ms(instant: datetime | int) -> int:
     if isinstance(instant, int):
         return instant
     return (instant - _EPOCH) // _MILLISECOND
+
+
+def epochs_ms(instants: list[datetime | int]) -> list[int]:
+    """`epoch_ms` of many; most producers write numbers, which are looked through faster than asked one by one."""
+    return [*map(epoch_ms, instants)] if datetime in set(map(type, instants)) else cast(list[int], instants)
 
 
 def optional_ms(instant: datetime | int | None) -> int | None:

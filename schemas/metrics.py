@@ -1,13 +1,13 @@
-"""Metric values of the domains, as published on `metrics.v1` (ids and definitions: METRICS.md).
+"""Metric values of the domains in event time, as published on `metrics.v1` (ids and definitions: METRICS.md).
 
-`None` is "not defined yet", never zero. All windows end at `as_of`, half-open, in event time.
+`None` is "not defined yet", never 0. Windows end at `as_of`, half-open. Stored by place in scoring cards: only append.
 """
 
 from typing import Literal
 
 from msgspec import Struct
 
-from schemas.portfolio import PortfolioFigures
+from schemas import models, portfolio
 
 Domain = Literal["usage", "support", "revenue", "feedback", "account", "spend"]
 DOMAINS: tuple[Domain, ...] = ("usage", "support", "revenue", "feedback", "account")  # spend enters no score
@@ -152,7 +152,7 @@ class RevenueValues(Struct, frozen=True, kw_only=True, tag="revenue", tag_field=
 
 
 class NpsAnswer(Struct, frozen=True, kw_only=True):
-    """An NPS answer; `generated` marks made-up demo data."""
+    """An NPS answer; `generated` marks made-up demo data. Stored by place in scoring cards: only append."""
 
     response_id: str
     event_id: str
@@ -234,8 +234,8 @@ class MetricValues(Struct, frozen=True, kw_only=True, tag="values"):
     """One domain's values of one customer.
 
     Attributes:
-        kind: `live` newest at once; `day` the values at the end of `day`, in order, revision 0 first.
-        as_of: the instant the values describe, epoch ms; for `day` the day's end.
+        kind: `live` at once; `day` the values at the end of `day`, in order, revision 0 first.
+        as_of: the instant they describe, epoch ms; a day's end. The newest are the last with the largest, of any kind.
         revision, version: how often this day has been restated; offset of the newest input record included.
         event_id, event_at: the customer's newest event in this domain.
         before, restated_by: of a restated day the values it had, if any, and the event behind it, or `policy_changed`.
@@ -297,4 +297,4 @@ class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
     version: int
 
 
-MetricsMessage = MetricValues | DayClosed | Movement | Progress | PortfolioFigures
+MetricsMessage = MetricValues | DayClosed | Movement | Progress | portfolio.PortfolioFigures | models.ModelFigures

@@ -33,7 +33,8 @@ class PortfolioValues(Struct, frozen=True, kw_only=True):
     """Figures of many customers at the end of a day (ids and definitions: METRICS.md).
 
     Money is by currency, of all that customers pay in: MRR 28 days ago + new + expansion + reactivation - contraction -
-    churn + currency_change = MRR, in each. None, and a currency that is missing, is "not defined yet".
+    churn + currency_change = MRR, in each. None, and a currency that is missing, is "not defined yet". Spend follows
+    the other figures of a day, once it is over for spend, too; in a segment it is what was spent on its customers.
     """
 
     customers: int = 0
@@ -86,6 +87,15 @@ class PortfolioValues(Struct, frozen=True, kw_only=True):
     mrr_red_minor: dict[str, int] = {}
     mean_upsell_ready: float | None = None
     currency_change_28d_minor: dict[str, int] = {}
+    spend_28d_minor: dict[str, int] = {}
+    new_customers_28d: dict[str, int] = {}
+    cac_28d_minor: dict[str, float] = {}
+    mean_churn_168d: dict[str, float] = {}
+    ltv_minor: dict[str, float] = {}
+    ltv_cac: dict[str, float] = {}
+    cac_payback_months: dict[str, float] = {}
+    churn_target: float | None = None
+    lost_before_payback_28d: dict[str, int] = {}
 
 
 class PortfolioFigures(Struct, frozen=True, kw_only=True, tag="portfolio"):
@@ -95,9 +105,11 @@ class PortfolioFigures(Struct, frozen=True, kw_only=True, tag="portfolio"):
         portfolio: `_portfolio`, or `_segment:NAME`; also the record's key.
         segment: its name; None for all customers.
         as_of: the day's end, epoch ms.
-        revision: how many restatements of customers' values are included; the greatest holds.
+        revision: how many restatements of customers' values are included, in a segment also, of all customers, those
+            that changed what winning one costs (its own count twice then); the greatest holds, of equal ones the
+            greatest version.
         reason: `closed` while nothing was restated.
-        version: offset in `portfolio.v1` of the newest sums included.
+        version: offset in `portfolio.v1` of the newest sums included, or of the marker that let spend in.
     """
 
     portfolio: str
@@ -118,6 +130,10 @@ class Tally(Struct, frozen=True, kw_only=True, tag="tally"):
         sums: by name; money by `NAME:CURRENCY`, scores in micro-points.
         restated: how many restatements are in them already.
         version: offset in `metrics.v1` of the record that closed the day.
+        edition: which names the sums have; 1 with what acquisition and churn by currency need, 2 with what campaigns
+            cost and what those that left had earned.
+        churned: how many of the restatements changed churn by currency.
+        costed: how many changed what winning a customer costs; of all customers alone.
     """
 
     partition: int
@@ -126,10 +142,21 @@ class Tally(Struct, frozen=True, kw_only=True, tag="tally"):
     sums: dict[str, int]
     restated: int = 0
     version: int = 0
+    edition: int = 0
+    churned: int = 0
+    costed: int = 0
 
 
 class TallyClosed(Struct, frozen=True, kw_only=True, tag="tally_closed"):
     """All tallies of this day and partition have been published before this marker."""
+
+    partition: int
+    day: int
+    version: int = 0
+
+
+class SpendClosed(Struct, frozen=True, kw_only=True, tag="spend_closed"):
+    """What was spent until the end of this day is in the sums of this partition, once they are tallied."""
 
     partition: int
     day: int
@@ -146,11 +173,11 @@ class DayChange(Struct, frozen=True, kw_only=True):
 
 
 class TallyChanged(Struct, frozen=True, kw_only=True, tag="tally_changed"):
-    """What one restatement of one customer changes; `version` is its offset in `metrics.v1`, one message for each."""
+    """What one value of one customer changes; `version` is its offset in `metrics.v1`, one message for each."""
 
     partition: int
     version: int
     changes: list[DayChange]
 
 
-PortfolioMessage = Tally | TallyClosed | TallyChanged
+PortfolioMessage = Tally | TallyClosed | TallyChanged | SpendClosed

@@ -185,6 +185,7 @@ class UpsellScore(Struct, frozen=True, kw_only=True):
         tickets_per_active_user_28d: tickets opened in 28 days per active user of them.
         time_to_activate_days: from the start to activation.
         version: offset in `metrics.v1` of the newest value included.
+        plan_adoption: features used in 28 days / those the customer's plan offers, else all there are; at most 1.
     """
 
     customer_id: str
@@ -205,6 +206,7 @@ class UpsellScore(Struct, frozen=True, kw_only=True):
     mrr_minor: int = 0
     currency: str | None = None
     version: int = 0
+    plan_adoption: float | None = None
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot"):

@@ -4,7 +4,7 @@ Three roles are three consumer groups, and three processes, so that a dead Click
 Agents are modules with a `register(zelo)`; they are found by name, this module imports none of them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from schemas.registry import INPUT_TOPICS, OBSERVATIONS, PORTFOLIO, Topic
 from streams.clock import Clock, SystemClock
 from streams.config import Settings
 from streams.engine.app import EngineApp, engine_app
-from streams.engine.gate import SkewGate
+from streams.engine.gate import SkewGate, always_open
 from streams.engine.partition import Render
 from streams.engine.settings import EngineSettings
 from streams.engine.table import StateTable, changelog_name, state_table
@@ -26,14 +26,19 @@ from streams.telemetry import ModelVitals
 from streams.topics import partitions, topic_name
 
 Role = Literal["stream", "archive", "notify"]
+#: Waiting before an agent; of large ones few are enough to keep it busy, and each may take 10 MB.
+_QUEUE = 4
+#: In one batch: one by one the way to the agent cost more than what it does. So many, and as many again, may be told
+#: before one of another partition.
+_ALERTS = 10
 ROLES: dict[Role, tuple[str, ...]] = {
     "stream": (
+        "agents.spend",  # first: what is published together goes out in this order, and days are told again for spend
         "agents.usage",
         "agents.tickets",
         "agents.billing",
         "agents.surveys",
         "agents.accounts",
-        "agents.spend",
         "agents.scoring",
         "agents.trainer",
         "agents.portfolio",
@@ -72,9 +77,12 @@ class Zelo:
         """The topic as a source of batches."""
         return batch_topic(self.app, self.name(topic), partitions=partitions(self.settings, topic))
 
-    def table(self, name: str, topic: Topic, state: Any, meta: Any, render: Render) -> StateTable[Any, Any]:
-        """A table fed by `topic`."""
-        return state_table(self.app, name, self.name(topic), partitions(self.settings, topic), state, meta, render)
+    def table(
+        self, name: str, topic: Topic, state: Any, meta: Any, render: Render, last: bool = False
+    ) -> StateTable[Any, Any]:
+        """A table fed by `topic`; see `state_table`."""
+        number = partitions(self.settings, topic)
+        return state_table(self.app, name, self.name(topic), number, state, meta, render, last)
 
 
 def group(settings: Settings, role: Role) -> str:
@@ -100,7 +108,9 @@ def create_app(settings: Settings, role: Role, clock: Clock | None = None) -> Ze
     """
     gate = SkewGate([topic_name(settings, topic) for topic in INPUT_TOPICS], settings.max_skew_days * DAY_MS)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    app = engine_app(group(settings, role), engine_settings(settings, role), gate=gate)
+    # Only tables care how far topics are apart in time, and only their agents tell how it goes.
+    engine_gate = gate if role == "stream" else always_open
+    app = engine_app(group(settings, role), engine_settings(settings, role), gate=engine_gate)
     zelo = Zelo(settings, app, clock or SystemClock(), Days(settings.timezone), profile_of(settings), gate)
     for name in ROLES[role]:
         agent: Any = import_module(name)
@@ -122,19 +132,18 @@ def profile_of(settings: Settings) -> Profile:
 
 def engine_settings(settings: Settings, role: Role) -> EngineSettings:
     """Our settings in the engine's words."""
-    return EngineSettings(
+    engine = EngineSettings(
         bootstrap=settings.kafka_bootstrap,
         security=security(settings),
         datadir=settings.data_dir / "faust",
         partitions=settings.partitions,
         replication_factor=settings.replication_factor,
-        # One alert at a time: an alert posted is committable before the next is in hand, and while one waits for Slack
-        # there is no other that a rebalance could take away half done.
-        batch_records=1 if role == "notify" else settings.max_poll_records,
+        batch_records=settings.max_poll_records,
+        queue_batches=_QUEUE,
         fetch_max_wait_seconds=settings.fetch_wait_seconds,
         commit_interval_seconds=settings.commit_interval_seconds,
         publish_interval_seconds=settings.publish_interval_seconds,
-        catch_up_seconds=0.0 if role == "notify" else settings.catch_up_seconds,
+        catch_up_seconds=settings.catch_up_seconds,
         max_skew_seconds=settings.max_skew_days * 86_400.0,
         session_timeout_seconds=settings.session_timeout_seconds,
         # a rebalance waits for the next heartbeat of everybody, and then for the last save
@@ -146,3 +155,7 @@ def engine_settings(settings: Settings, role: Role) -> EngineSettings:
         compression="snappy",
         names=NAMES,
     )
+    if role != "notify":
+        return engine
+    # Few at a time, as each may take a second. One that was posted is committable before the next is in hand.
+    return replace(engine, batch_records=_ALERTS, queue_batches=1, catch_up_seconds=0.0)

@@ -121,7 +121,9 @@ class Settings(BaseSettings):
     )
     commit_interval_seconds: Seconds = Field(1.0, description="state and offsets are saved this often")
     catch_up_seconds: Seconds = Field(
-        30.0, description="while a worker is late, either interval becomes as long as it is late, up to this"
+        30.0,
+        description="while a worker is late, or will be, either interval becomes as long as that, up to this; "
+        "behind a backlog scores wait for what it brings, for no longer either",
     )
     # At some 100 us a customer as long as other runs of an agent.
     piece_customers: int = Field(
@@ -132,7 +134,12 @@ class Settings(BaseSettings):
     )
     # The engine's requests wait 60 s, and it refuses a session that outlasts one.
     session_timeout_seconds: float = Field(30.0, ge=0.0, le=60.0, description="Kafka group session timeout, at most 60")
-    max_poll_records: int = Field(500, ge=1, le=100_000, description="records of one partition taken at once")
+    max_poll_records: int = Field(
+        5000,
+        ge=1,
+        le=100_000,
+        description="records of one partition taken at once; of events that are sparse, 500 or those of a day",
+    )
     fetch_wait_seconds: Seconds = Field(
         0.025,
         description="while records come, a fetch may be held open so long; an idle topic delays a busy one as much",

@@ -6,7 +6,7 @@ from schemas.codec import EventDecoder
 from schemas.registry import METRICS, Topic
 from streams.app import Zelo
 from streams.config import Settings
-from streams.messages import serve
+from streams.messages import Runs, serve
 from streams.metrics.domain import DomainMachine, TimePolicy
 from streams.metrics.fold import Fold
 from streams.metrics.ledger import Ledger
@@ -39,6 +39,6 @@ def serve_domain(zelo: Zelo, topic: Topic, fold: Fold[Any, Any]) -> None:
 
     def done(tp: Any, part: Any) -> None:
         if part.meta.watermark is not None:
-            zelo.gate.advance(tp, part.meta.watermark)
+            zelo.gate.advance(tp, part.meta.watermark, part.applied)
 
-    serve(zelo, topic, table, decoder, machine.step, machine.dead, done, many)
+    serve(zelo, topic, table, decoder, machine.step, machine.dead, done, Runs(many, machine.steps))

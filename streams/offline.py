@@ -16,8 +16,11 @@ from schemas.portfolio import PortfolioMessage
 from schemas.scores import HealthScore, Observation
 from streams.alerts.machine import AlertMachine, Watch
 from streams.alerts.model_machine import ModelAlerts
+from streams.churn import booster_fit
+from streams.churn.ledger import TrainerLedger
+from streams.churn.quality import QualityFigures
 from streams.churn.scoring import ChurnScorer
-from streams.churn.trainer import TrainerLedger, TrainerMachine
+from streams.churn.trainer import TrainerMachine
 from streams.metrics.account import AccountFold
 from streams.metrics.days import Days
 from streams.metrics.domain import DomainMachine, TimePolicy
@@ -25,7 +28,9 @@ from streams.metrics.feedback import FeedbackFold
 from streams.metrics.health import HealthScorer
 from streams.metrics.ledger import Ledger
 from streams.metrics.partition import Emitted, MemoryPartition
-from streams.metrics.portfolio_machine import PortfolioLedger, PortfolioMachine
+from streams.metrics.plan_features import PlanFeatures
+from streams.metrics.portfolio_machine import PortfolioMachine
+from streams.metrics.portfolio_pages import PortfolioLedger
 from streams.metrics.profile import Profile
 from streams.metrics.revenue import RevenueFold
 from streams.metrics.spend import SpendFold
@@ -74,8 +79,8 @@ class Offline:
         self._domains = {topic.name: self._domain(topic, fold, time, days) for topic, fold in folds(profile, days)}
         self._readers: dict[str, Take] = {
             registry.METRICS.name: self._scoring(profile, days, time.horizon_days),
-            registry.OBSERVATIONS.name: self._trainer(profile),
-            registry.PORTFOLIO.name: self._portfolio(days, time.horizon_days),
+            registry.OBSERVATIONS.name: self._trainer(profile, days),
+            registry.PORTFOLIO.name: self._portfolio(profile, days, time.horizon_days),
             registry.HEALTH.name: self._alerts(profile),
             registry.MODELS.name: self._models(),
         }
@@ -148,6 +153,7 @@ class Offline:
         names = (registry.HEALTH.name, registry.CHURN.name, registry.UPSELL.name, registry.OBSERVATIONS.name)
         machine = ScoringMachine(health, churn, upsell, days, Outputs(*names), horizon_days=horizon_days)
         machine.figures = Figures(profile.alerts.rule, profile.health.journey)
+        machine.plans = PlanFeatures(profile.engagement.features_by_plan)
         decode = MessageDecoder[MetricsMessage](MetricsMessage)
         self._cards = parts = self._parts(self._partitions, Alignment, machine.render)
         self._rescoring = Rescoring(machine, every_seconds=0.0)
@@ -157,21 +163,25 @@ class Offline:
 
         return take
 
-    def _trainer(self, profile: Profile) -> Take:
+    def _trainer(self, profile: Profile, days: Days) -> Take:
         alerts = ModelAlerts(registry.ALERTS.name, "en", profile.alerts.model)
         names = (registry.OBSERVATIONS.name, registry.MODELS.name)
-        machine = TrainerMachine(profile.churn, self._partitions, *names, alerts)
+        figures = QualityFigures(registry.METRICS.name, days)
+        machine = TrainerMachine(profile.churn, self._partitions, *names, alerts, figures, booster_fit.installed())
         decode = MessageDecoder[Observation](Observation)
         (part,) = self._parts(1, TrainerLedger, machine.render)
         self._publishers.append(part)
 
         def take(partition: int, offset: int, emitted: Emitted) -> None:
-            machine.step(part, offset, decode(emitted.value))
+            observation = decode(emitted.value)
+            while (pieces := machine.step(part, offset, observation)) is not None:
+                deque(pieces, maxlen=0)
 
         return take
 
-    def _portfolio(self, days: Days, horizon_days: int) -> Take:
-        machine = PortfolioMachine(self._partitions, days, horizon_days, registry.METRICS.name)
+    def _portfolio(self, profile: Profile, days: Days, horizon_days: int) -> Take:
+        target = profile.revenue.churn_target
+        machine = PortfolioMachine(self._partitions, days, horizon_days, registry.METRICS.name, target)
         decode = MessageDecoder[PortfolioMessage](PortfolioMessage)
         (part,) = self._parts(1, PortfolioLedger, machine.render)
         self._publishers.append(part)

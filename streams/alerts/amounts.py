@@ -1,19 +1,16 @@
 """Money, numbers and lengths of time in words of a language (CLDR by babel; minor units by ISO 4217)."""
 
 from decimal import Decimal
+from functools import lru_cache
 
-from babel import Locale as BabelLocale
 from babel.numbers import parse_pattern
 
+from streams.alerts.digits import EXACT_UNDER, grouped, in_units
+from streams.alerts.digits import LOCALES as _BABEL
 from streams.alerts.texts import Locale, text
 from streams.metrics.days import DAY_MS, HOUR_MS
 
 NONE = "–"
-_BABEL: dict[Locale, BabelLocale] = {
-    "pt": BabelLocale.parse("pt_BR"),
-    "es": BabelLocale.parse("es"),
-    "en": BabelLocale.parse("en_US"),
-}
 # ISO 4217, table A.1; all others have two. Not babel's precision: CLDR says how prices are shown, and drops
 # the digits of currencies whose small coins are gone (RSD, IQD, LBP): amounts would be wrong a hundredfold.
 _NO_DIGITS = frozenset(
@@ -55,9 +52,27 @@ def money(amount_minor: float, currency: str | None, locale: Locale) -> str:
     amount = Decimal(amount_minor).scaleb(-digits)
     if not -_SHORT_FROM < amount < _SHORT_FROM:
         return f"{_short(amount, locale)} {currency}"
+    if isinstance(amount_minor, int):
+        before, behind = _around(currency, locale, amount_minor < 0)
+        return f"{before}{in_units(abs(amount_minor), digits, locale)}{behind}"
+    return _priced(amount, currency, locale)
+
+
+def _priced(amount: Decimal, currency: str, locale: Locale) -> str:
+    digits = minor_digits(currency)
     usual: str = _BABEL[locale].currency_formats["standard"].pattern
     pattern = parse_pattern(usual.replace(".00", f".{'0' * digits}" if digits else ""))
     return str(pattern.apply(amount, _BABEL[locale], currency=currency, currency_digits=False))
+
+
+@lru_cache(maxsize=1024)  # of currencies; there are some 170
+def _around(currency: str, locale: Locale, negative: bool) -> tuple[str, str]:
+    """What stands before and behind the digits of an amount."""
+    digits = minor_digits(currency)
+    before, _, behind = _priced(Decimal(-1 if negative else 1), currency, locale).partition(
+        in_units(10**digits, digits, locale)
+    )
+    return before, behind
 
 
 def number(value: object, locale: Locale, places: int = 1) -> str:
@@ -71,6 +86,8 @@ def number(value: object, locale: Locale, places: int = 1) -> str:
         return NONE
     if not -_SHORT_FROM < value < _SHORT_FROM:
         return _short(Decimal(value), locale)
+    if -EXACT_UNDER < value < EXACT_UNDER:
+        return grouped(round(value, places), places, locale)
     return str(_NUMBERS[places].apply(round(value, places), _BABEL[locale]))
 
 

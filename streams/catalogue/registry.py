@@ -25,6 +25,7 @@ CHAPTERS = (
     "upsell",
     "portfolio",
     "company",
+    "model",
 )
 
 

@@ -36,6 +36,7 @@ _NEWEST = (
 )
 _NESTED = ("factors.", "components.")
 _REASONS = ("raising", "protecting")
+_ABOUT = ("as_of", "revision", "reason")
 _KNOWN = "SELECT count() > 0 AS known FROM events WHERE customer_id = {customer:String}"
 _ALIKE = (
     "SELECT DISTINCT customer_id FROM events WHERE startsWith(lowerUTF8(customer_id), lowerUTF8({customer:String})) "
@@ -127,10 +128,10 @@ class Archive:
     def of_view(self, metric: Metric, key: tuple[str, ...], customer_id: str | None, limit: int) -> list[Row]:
         """The newest rows of a figure that stands in a view, of one customer or of all: the view's key and `value`.
 
-        Streamed figures come with the instant they describe, how often they were restated, and why.
+        Streamed figures come with the instant they describe, how often they were restated, and why, where they can be.
         """
         streamed = metric.table in _TABLES
-        about = ["as_of", "revision", "reason"] if streamed else []
+        about = [name for name in _ABOUT if name in _TABLES[metric.table].column_names] if streamed else []
         columns = ", ".join([*key, f"{metric.column} AS value", *about])
         final = " FINAL" if streamed else ""
         whose = "" if customer_id is None else " WHERE customer_id = {customer:String}"

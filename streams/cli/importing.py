@@ -27,14 +27,19 @@ from streams.metrics.days import Days
 app = typer.Typer(help="Read files and send them as events.", no_args_is_help=True)
 _COMPRESSION = 6
 Rate = Annotated[float | None, typer.Option(help="events per second; default: as fast as it goes")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="write the events to this file instead; .gz compresses")
+]
 
 
 @app.command("ravenstack")
 def ravenstack(
-    directory: Annotated[Path, typer.Argument(help="folder with the five CSV files")], rate: Rate = None
+    directory: Annotated[Path, typer.Argument(help="folder with the five CSV files")],
+    output: Output = None,
+    rate: Rate = None,
 ) -> None:
     """Import the RavenStack data set."""
-    _import(Ravenstack(), directory, rate)
+    _send_or_write(Ravenstack(), directory, output, rate)
 
 
 @app.command("jsonl")
@@ -51,13 +56,14 @@ def jsonl(
 def crm5(
     directory: Annotated[Path, typer.Argument(help="folder with the two CSV files and the Parquet file")],
     share: Annotated[float, typer.Option(help="of the customers, above 0 and at most 1; always the same ones")] = 1.0,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="write the events to this file instead; .gz compresses")
-    ] = None,
+    output: Output = None,
     rate: Rate = None,
 ) -> None:
     """Import the crm5 churn benchmark."""
-    importer = Crm5(share)
+    _send_or_write(Crm5(share), directory, output, rate)
+
+
+def _send_or_write(importer: Importer, directory: Path, output: Path | None, rate: float | None) -> None:
     if output is None:
         _import(importer, directory, rate)
     else:
