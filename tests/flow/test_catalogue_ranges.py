@@ -8,6 +8,7 @@ from offline_rig import folded, last_records
 
 from schemas import registry
 from schemas.metrics import MetricValues
+from schemas.models import ModelFigures
 from streams.catalogue.judging import judged, wrong
 from streams.catalogue.metric import Metric
 from streams.catalogue.registry import catalogue
@@ -34,6 +35,13 @@ def test_every_value_lies_in_its_range(offline: Offline) -> None:
     values = [m.values for m in offline.messages(registry.METRICS) if isinstance(m, MetricValues)]
     assert len(values) > 1000
     assert Counter(said for one in values for said in wrong(one)) == {}
+
+
+def test_every_figure_of_the_model_lies_in_its_range(offline: Offline) -> None:
+    values = [m.values for m in offline.messages(registry.METRICS) if isinstance(m, ModelFigures)]
+    assert len(values) > 5
+    found = [judged(metric, getattr(one, metric.id)) for one in values for metric in catalogue().of("model")]
+    assert Counter(said for said in found if said is not None) == {}
 
 
 @pytest.mark.parametrize("domain", SCORES)

@@ -26,7 +26,8 @@ from schemas.models import ModelSnapshot
 from schemas.portfolio import PortfolioFigures
 from streams.alerts.machine import AlertMachine, Watch, Watched
 from streams.churn.labels import CustomerRecords
-from streams.churn.trainer import TrainerLedger, TrainerMachine
+from streams.churn.ledger import TrainerLedger
+from streams.churn.trainer import TrainerMachine
 from streams.engine.partition import META_KEY, Partition
 from streams.engine.staging import Logged
 from streams.engine.states import StateCodec
@@ -35,11 +36,12 @@ from streams.metrics.domain import DomainMachine, TimePolicy
 from streams.metrics.ledger import Ledger
 from streams.metrics.lifts import customer_shape
 from streams.metrics.partition import Emitted
-from streams.metrics.portfolio_machine import Page, PortfolioLedger, PortfolioMachine
+from streams.metrics.portfolio_machine import PortfolioMachine
+from streams.metrics.portfolio_pages import Page, PortfolioLedger
 from streams.metrics.profile import load_profile
 from streams.offline import Input, Offline
 from streams.scoring.alignment import Alignment
-from streams.scoring.card import Card
+from streams.scoring.lifts import CARD
 from streams.scoring.machine import ScoringMachine
 from streams.sinks.delivered import Delivered, Deliveries
 
@@ -102,7 +104,9 @@ class Tables(Offline):
 
     def _route(self, emitted: Emitted) -> None:
         if emitted.topic == registry.METRICS.name and (emitted.key or b"").startswith((b"_portfolio", b"_segment")):
-            self.figures.append(MessageDecoder[Any](registry.METRICS.message)(emitted.value or b""))
+            message = MessageDecoder[Any](registry.METRICS.message)(emitted.value or b"")
+            if isinstance(message, PortfolioFigures):  # those of the model are learned, as the model is
+                self.figures.append(message)
         else:
             super()._route(emitted)
 
@@ -135,7 +139,7 @@ def codec_of(machine: Any) -> tuple[str, StateCodec[Any, Any]]:
         case DomainMachine():
             return machine.fold.domain, StateCodec(customer_shape(machine.fold), Ledger)
         case ScoringMachine():
-            return "scoring", StateCodec(Card, Alignment)
+            return "scoring", StateCodec(CARD, Alignment)
         case TrainerMachine():
             return "trainer", StateCodec(CustomerRecords, TrainerLedger)
         case PortfolioMachine():

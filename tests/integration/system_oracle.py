@@ -7,15 +7,18 @@ the in-memory twin of ClickHouse; `differences` compares that with the tables.
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from archive_rig import comparable
+
 from schemas.registry import TOPICS
+from streams.config import Settings
 from streams.intake.ordering import Record
-from streams.metrics.days import Days, from_date
+from streams.metrics.days import Days
 from streams.offline import Offline
+from streams.sinks.clickhouse import ClickHouse
 from streams.sinks.memory import MemoryBackend
 from streams.sinks.rows import RowMapper
 from streams.sinks.table import Table
@@ -28,6 +31,7 @@ from streams.sinks.tables import (
     DEAD_LETTERS,
     HEALTH_CURRENT,
     HEALTH_DAILY,
+    MODEL_QUALITY_DAILY,
     PORTFOLIO_METRICS,
     TABLES,
     UPSELL_DAILY,
@@ -43,6 +47,7 @@ _OFFSETS = frozenset({"version", "row_version"})
 NOT_COMPARED: dict[Table, frozenset[str]] = {
     # Offsets in metrics.v1, scores.*, observations.v1, portfolio.v1, which several agents write to by turns.
     PORTFOLIO_METRICS: _OFFSETS,
+    MODEL_QUALITY_DAILY: _OFFSETS,
     HEALTH_DAILY: _OFFSETS,
     HEALTH_CURRENT: _OFFSETS,
     CHURN_CURRENT: _OFFSETS,
@@ -107,27 +112,21 @@ def as_sent(offline: Offline) -> Iterable[Rec]:
             ends[place] += 1
 
 
+def store(settings: Settings, inputs: Iterable[Record], offline: Offline, days: Days) -> None:
+    """Puts into the database what the archive would: the inputs and everything the machines sent."""
+    found: dict[Table, list[tuple[object, ...]]] = defaultdict(list)
+    for row in RowMapper("", days).rows([*as_read(inputs), *as_sent(offline)], NOW).rows:
+        found[row.table].append(row.values)
+    backend = ClickHouse(settings)
+    for table, rows in found.items():
+        backend.insert(table, rows, "")
+    backend.close()
+
+
 def by_key(table: Table, found: Iterable[dict[str, Any]]) -> Rows:
     """Rows by the table's key, with values as they were put in, however the database gives them back."""
     plain = [{name: comparable(value) for name, value in row.items()} for row in found]
     return {tuple(row[name] for name in table.key): row for row in plain}
-
-
-def comparable(value: Any) -> Any:
-    """A value as it was put in."""
-    match value:
-        case datetime():
-            return round(value.timestamp() * 1000)
-        case date():
-            return from_date(value)
-        case str():
-            return value.encode()
-        case list() | tuple():
-            return [comparable(part) for part in value]
-        case dict():
-            return {comparable(name): part for name, part in value.items()}
-        case _:
-            return value
 
 
 def differences(found: dict[str, Rows], expected: dict[str, Rows]) -> list[str]:

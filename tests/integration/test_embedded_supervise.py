@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from streams.embedded.process import Leash
 from streams.embedded.supervise import Child, ChildError, Restart, Supervisor
@@ -167,6 +168,17 @@ async def test_a_restarting_child_comes_back_until_its_attempts_are_used_up(tmp_
             await asyncio.wait_for(supervisor.wait(), 10)
     assert len(set(pids)) == 3
     assert len(deaths) == 3
+
+
+async def test_a_death_that_a_restart_mends_is_logged_with_what_the_child_said_last(tmp_path: Path) -> None:
+    program = "print('going', flush=True); import time; time.sleep(0.3); raise SystemExit('a wrong password')"
+    restart = Restart(attempts=1, first_delay_seconds=0.01)
+    with capture_logs() as logged:
+        async with Supervisor([python("short", program, tmp_path, restart=restart)]) as supervisor:
+            with pytest.raises(ChildError):
+                await asyncio.wait_for(supervisor.wait(), 10)
+    told = [(one["status"], one["last_words"]) for one in logged if one["event"] == "child_died"]
+    assert told == [(1, "going\na wrong password")] * 2
 
 
 async def test_a_stable_child_earns_fresh_attempts(tmp_path: Path) -> None:

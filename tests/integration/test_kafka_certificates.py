@@ -1,8 +1,5 @@
 """Mutual TLS against a real listener: who shows a certificate it knows enters, who does not is told what to set."""
 
-import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,12 +9,12 @@ from unittest.mock import ANY
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
+from command_rig import a_worker_enters, zelo
 from faust.types import TP
 from pydantic import SecretStr
 from tls_files import PASSWORD, Pair, lock, make_pair
 
-from streams.cli.processes import page_url, ready_probe
-from streams.config import Settings, child_environment
+from streams.config import Settings
 from streams.embedded.kafka import ApacheKafka, Secured
 from streams.embedded.ports import free_port
 from streams.engine.offsets import end_offsets
@@ -108,29 +105,10 @@ async def test_a_certificate_and_a_user_together_let_in(tmp_path: Path) -> None:
             await require_access(settings_of(both, tmp_path, **user, kafka_password=SecretStr("wrong secret")))
 
 
-async def zelo(settings: Settings, *words: str) -> tuple[int | None, str]:
-    """Exit status and output of a command with these settings, white space made single."""
-    command = [sys.executable, "-m", "streams.cli", *words]
-    env = child_environment(settings)
-    done = await asyncio.to_thread(subprocess.run, command, env=env, capture_output=True, text=True, timeout=60)
-    return done.returncode, " ".join((done.stdout + done.stderr).split())
-
-
 async def test_the_commands_and_a_worker_enter_or_end_with_the_setting(cluster: Cluster, tmp_path: Path) -> None:
     settings = settings_of(cluster, tmp_path)
     assert await zelo(settings, "topics", "--create") == (0, ANY)
     none = settings.model_copy(update={"kafka_certificate_file": None, "kafka_key_file": None})
     status, said = await zelo(none, "worker", "--role", "stream")
     assert (status, "ZELO_KAFKA_CERTIFICATE_FILE: the broker asks its clients" in said) == (2, True), said
-    worker = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "streams.cli", "worker", "--role", "stream"), env=child_environment(settings)
-    )
-    try:
-        ready = ready_probe(page_url(settings))
-        async with asyncio.timeout(60):
-            while not await ready():
-                assert worker.returncode is None
-                await asyncio.sleep(0.1)
-    finally:
-        worker.terminate()
-        assert await worker.wait() == 0
+    await a_worker_enters(settings)

@@ -1,6 +1,7 @@
 """The whole system against the oracle, and against a recount by SQL that knows nothing of our folds."""
 
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -105,6 +106,34 @@ async def test_a_recount_of_the_events_by_sql_gives_the_daily_figure_of_every_cu
         assert {c for c, value in counted.items() if value != nothing} <= shown.keys(), (figure, day)
         told += sum(value != nothing for value in shown.values())
     assert told, "nothing was there to be counted"
+
+
+MATURE = """
+    SELECT told.day AS day, week_labelled,
+        told.labelled = counted.labelled AND told.positives = counted.positives AS same
+    FROM (SELECT * FROM model_quality_daily FINAL) AS told
+    INNER JOIN
+    (
+        SELECT days.day AS day, countIf(churned IS NOT NULL) AS labelled, countIf(churned = true) AS positives
+        FROM (SELECT DISTINCT day FROM model_quality_daily) AS days
+        CROSS JOIN (SELECT day, churned FROM churn_observations FINAL) AS seen
+        WHERE seen.day + 30 <= days.day
+        GROUP BY day
+    ) AS counted ON counted.day = told.day
+    ORDER BY day"""
+
+
+async def test_the_quality_of_the_model_arrives_once_a_week_with_the_labels_that_are_mature_by_sql(
+    system: System,
+) -> None:
+    found = system.query(MATURE)
+    days = [row["day"] for row in found]
+    assert len(days) > 20
+    assert {(after - before).days % 7 for before, after in pairwise(days)} == {0}
+    assert [row for row in found if not row["same"] or not row["week_labelled"]] == []
+    newest = "SELECT max(labelled) AS streamed FROM model_quality_daily FINAL"
+    published = "SELECT argMax(quality_labelled, model_version) AS of_the_model FROM churn_models FINAL"
+    assert system.query(newest)[0]["streamed"] == system.query(published)[0]["of_the_model"]
 
 
 async def test_the_import_twice_changes_nothing_but_the_duplicate_count(system: System) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.codec import MAX_EVENT_BYTES, EventDecoder, SchemaError
 from schemas.envelope import CLOCK_CUSTOMER, COMPANY_CUSTOMER, EARLIEST_MS, LATEST_MS, Event
 from schemas.events import SpendEvent, SurveyEvent, UsageEvent
-from streams.engine.guard import Poison, decode
+from streams.engine.guard import Poison, judged, readable
 
 NOW = 1_795_328_660_000
 DAY_MS = 86_400_000
@@ -97,6 +97,7 @@ def _used(**changes: Any) -> Any:
 @example([_used(), _used(feature="a\nb")])
 @example([_used(), _used(feature="a\x7fb")])
 @example([_used(), _used(key=b"c2")])
+@example([_used(key=b"c1\nc1"), _used(key=None)])
 @example([_used(), _used(type="heartbeat", customer_id=CLOCK_CUSTOMER, key=None)])
 @example([_used(), _used(type="heartbeat")])
 @example([_used(occurred_at="1999-12-31T23:59:59Z"), _used()])
@@ -111,7 +112,9 @@ def test_together_is_one_by_one(topic: str, records: list[Any]) -> None:
             decoder.many(records, NOW)
     else:
         assert decoder.many(records, NOW) == alone
-    found = decode(records, lambda record: _read(decoder, record), many=lambda run: decoder.many(run, NOW))
+    together = readable(records, lambda run: decoder.many(run, NOW))
+    assert together == (None if refused else alone)
+    found = judged(records, lambda record: _read(decoder, record))
     assert [None if isinstance(event, Poison) else event for _, event in found] == alone
 
 

@@ -23,6 +23,16 @@ def test_every_customer_closes_in_each_daily_domain_and_is_scored(apart: bool) -
     assert all(part.longest_seconds <= part.seconds for part in found.values())
 
 
+def test_a_card_of_a_scored_day_holds_each_value_once_and_no_names() -> None:
+    closing, scoring = prepared(CUSTOMERS, DAYS)
+    assert scoring is not None
+    before = scoring.bytes_each
+    measure(closing, scoring, DAYS)
+    assert 400 < scoring.bytes_each < 1_200  # with names, and days that share nothing, 7,000
+    assert len(scoring.saved) == CUSTOMERS
+    assert before != scoring.bytes_each
+
+
 def test_of_some_domains_nothing_is_scored() -> None:
     assert list(measure(*prepared(CUSTOMERS, DAYS, ["usage"]), DAYS)) == ["usage"]
 

@@ -15,7 +15,7 @@ from bench.results import Latest, summary
 from bench.trials import Latency, Throughput
 
 RATE, DELAY = Throughput(100, 1_000.0, 5.0), Latency(10, 100.0, 200.0)
-PIPELINE = Pipeline(1_000, 10, 2, 50.0, 4.0, 30.0, {"stream": 20.0, "archive": 10.0}, 2.0, 3.0)
+PIPELINE = Pipeline(1_000, 10, 2, 50.0, 4.0, 30.0, {"stream": 20.0, "archive": 10.0}, 2.0, 3.0, {"health.v1": 4.5})
 
 
 def measured() -> Latest:
@@ -64,6 +64,7 @@ def test_the_line_of_the_pipeline_names_its_load_and_its_roles() -> None:
     said = pipeline_line(PIPELINE)
     assert "30.0 CPU s per million events (stream 20.0, archive 10.0)" in said
     assert "50 per customer and day; 250 events/s" in said
+    assert said.endswith("sent per customer: health.v1 4.5")
 
 
 def test_a_summary_has_medians_ratios_and_what_a_kill_left() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas import events, usage_events
 from schemas.codec import MAX_EVENT_BYTES, EventDecoder, MessageDecoder, SchemaError, encode
-from schemas.envelope import Heartbeat, epoch_ms, optional_ms
+from schemas.envelope import Heartbeat, epoch_ms, epochs_ms, optional_ms
 from schemas.metrics import DayClosed, MetricsMessage
 from schemas.models import ModelSnapshot
 
@@ -44,6 +45,21 @@ def test_times_may_be_epoch_milliseconds_or_rfc3339_with_an_offset() -> None:
     assert epoch_ms(read({"occurred_at": 1_767_323_045_678}).occurred_at) == 1_767_323_045_678
     assert epoch_ms(read({"occurred_at": "2026-01-02T00:04:05.678-03:00"}).occurred_at) == 1_767_323_045_678
     assert optional_ms(None) is None
+
+
+@pytest.mark.parametrize("words", [(), (1,), (0, 1, 2)])
+def test_times_of_many_events_are_those_of_each(words: tuple[int, ...]) -> None:
+    instants = [datetime(2026, 1, 2, 3, 4, 5, 678_999, UTC) if place in words else place for place in range(3)]
+    assert epochs_ms(instants) == [epoch_ms(instant) for instant in instants]
+    assert epochs_ms([]) == []
+
+
+def test_messages_together_are_those_of_each() -> None:
+    read = MessageDecoder[Any](MetricsMessage)
+    values = [encode(DayClosed(domain="usage", day=number)) for number in range(2)]
+    assert read.many([values[0], None, values[1]]) == [read(values[0]), None, read(values[1])]
+    with pytest.raises(SchemaError, match="Expected"):
+        read.many([values[0], b"[]"])
 
 
 @pytest.mark.parametrize(

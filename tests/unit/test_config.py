@@ -7,7 +7,7 @@ import pytest
 from cli_rig import clean_environment
 from pydantic import SecretStr, ValidationError
 
-from streams.app import engine_settings
+from streams.app import Role, create_app, engine_settings
 from streams.cli.stack import OWN_LISTENER
 from streams.config import Settings, child_environment, load_settings
 from streams.errors import ConfigurationError
@@ -122,6 +122,13 @@ def test_the_longest_session_is_as_long_as_a_request_of_the_engine() -> None:
     assert engine.session_timeout_seconds == engine.request_timeout_seconds
 
 
+def test_alerts_are_told_a_few_at_a_time_so_that_none_waits_for_a_burst_of_another_partition() -> None:
+    """Each may take a second: as many as a batch and the queue behind it hold come before one of another partition."""
+    engine = engine_settings(load_settings(), "notify")
+    assert engine.batch_records * (1 + engine.queue_batches) <= 20
+    assert engine_settings(load_settings(), "stream").queue_batches == 4
+
+
 def test_overrides_win_over_the_environment_and_it_over_the_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -217,3 +224,10 @@ def test_a_certificate_may_hold_its_key_and_goes_with_a_user_too() -> None:
     alone = load_settings(kafka_security="SSL", kafka_certificate_file="c.pem")
     assert (alone.kafka_certificate_file, alone.kafka_key_file) == (Path("c.pem"), None)
     load_settings(kafka_security="SASL_SSL", kafka_certificate_file="c.pem", kafka_user="zelo", kafka_password="hush")
+
+
+@pytest.mark.parametrize("role", ["stream", "archive", "notify"])
+def test_only_the_role_whose_agents_tell_the_time_keeps_topics_abreast(role: Role, tmp_path: Path) -> None:
+    """A gate that hears nothing holds batches small for ever."""
+    zelo = create_app(load_settings(data_dir=tmp_path), role)
+    assert (zelo.app.engine.gate is zelo.gate) is (role == "stream")

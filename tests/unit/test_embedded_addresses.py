@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.embedded import EmbeddedStack
+from streams.embedded import EmbeddedStack, ports
 from streams.embedded.addresses import Ports, ports_path, require_free, store_ports, stored_ports
 from streams.embedded.ports import LOOPBACK, free_port
 from streams.errors import ConfigurationError
@@ -23,6 +23,18 @@ def test_a_file_of_ports_that_is_none_is_named(tmp_path: Path, text: str) -> Non
     ports_path(tmp_path).write_text(text)
     with pytest.raises(ConfigurationError, match=f"^{re.escape(str(ports_path(tmp_path)))}: expected the ports"):
         stored_ports(tmp_path)
+
+
+def test_a_free_port_is_none_that_an_outgoing_connection_may_be_given() -> None:
+    assert all(port < 32_768 for port in (free_port() for _ in range(50)))
+
+
+def test_where_all_tried_are_taken_the_system_picks(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        taken = server.getsockname()[1]
+        monkeypatch.setattr(ports, "_PORTS", range(taken, taken + 1))
+        monkeypatch.setattr(ports, "_TRIES", 1)
+        assert free_port() not in {0, taken}
 
 
 def test_a_port_that_somebody_listens_on_is_refused_and_one_just_left_is_not() -> None:
