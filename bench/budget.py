@@ -8,7 +8,6 @@ product's own functions. The least of the repeats counts, in CPU microseconds fo
 """
 
 import argparse
-import gc
 import json
 from collections.abc import Callable, Iterator, Sequence
 from time import process_time
@@ -24,6 +23,7 @@ from schemas.codec import EventDecoder, MessageDecoder
 from schemas.metrics import MetricsMessage
 from schemas.scores import HealthScore
 from streams.churn.scoring import ChurnScorer
+from streams.engine.collector import calm_collector
 from streams.engine.partition import Partition
 from streams.engine.states import StateCodec
 from streams.engine.unpacking import Record
@@ -36,12 +36,14 @@ from streams.metrics.profile import load_profile
 from streams.metrics.upsell import UpsellScorer
 from streams.offline import folds
 from streams.scoring.alignment import Alignment
-from streams.scoring.card import Card
+from streams.scoring.lifts import CARD
 from streams.scoring.machine import Outputs, ScoringMachine
 from streams.sinks.delivery import token
-from streams.sinks.rows import Row, RowMapper
+from streams.sinks.rows import RowMapper
+from streams.sinks.run import Run, joined
 
 _RUN = 500
+_BATCH = 5_000
 _FUTURE_MS = 10**12
 _SCORES = (registry.HEALTH.name, registry.CHURN.name, registry.UPSELL.name, registry.OBSERVATIONS.name)
 _PROFILE, _DAYS = load_profile("default"), Days()
@@ -96,7 +98,13 @@ def _of_domain(
         for offset, event in enumerate(decoded):
             machine.step(part, offset, event)
 
-    yield topic.name, "step", best(step, len(decoded), repeats, empty)
+    def steps(part: Partition[Any, Any]) -> None:
+        for at in range(0, len(decoded), _BATCH):
+            run = decoded[at : at + _BATCH]
+            machine.steps(part, range(at, at + len(run)), run)
+
+    yield topic.name, "step, one by one", best(step, len(decoded), repeats, empty)
+    yield topic.name, "step, in runs", best(steps, len(decoded), repeats, empty)
     part = empty()
     step(part)
     yield from _of_customers(topic.name, part, repeats)
@@ -131,7 +139,7 @@ def _of_scores(told: list[Any], repeats: int, scored: list[Any]) -> Iterator[Cos
     machine = ScoringMachine(health, churn, upsell, _DAYS, Outputs(*_SCORES))
 
     def empty() -> Partition[Any, Any]:
-        return Partition(0, StateCodec(Card, Alignment), machine.render, len(values))
+        return Partition(0, StateCodec(CARD, Alignment), machine.render, len(values))
 
     def step(part: Partition[Any, Any]) -> None:
         for offset, message in enumerate(messages):
@@ -154,17 +162,18 @@ def _of_rows(records: list[Record], now: int, repeats: int) -> Iterator[Cost]:
     mapper, name = RowMapper("", _DAYS), records[0].topic
     runs = [records[at : at + _RUN] for at in range(0, len(records), _RUN)]
     yield name, "rows", best(lambda _: [mapper.rows(run, now) for run in runs], len(records), repeats)
-    rows = [row for run in runs for row in mapper.rows(run, now).rows]
-    rows = [row for row in rows if row.table is rows[0].table]
-    if rows:
-        yield name, "name of a block, a row", best(lambda _: token(rows), len(rows), repeats)
-        yield name, "native columns, a row", best(lambda _: _native(rows), len(rows), repeats)
+    made = [one for run in runs for one in mapper.rows(run, now).runs]
+    same = [one for one in made if one.table is made[0].table]
+    if same:
+        block = joined(same)
+        yield name, "name of a block, a row", best(lambda _: token(block), len(block), repeats)
+        yield name, "native columns, a row", best(lambda _: _native(block), len(block), repeats)
 
 
-def _native(rows: list[Row]) -> int:
-    table, columns = rows[0].table, list(zip(*[row.values for row in rows], strict=True))
+def _native(block: Run) -> int:
+    table = block.table
     types = [get_from_name(one) for one in table.column_types]
-    context = InsertContext(table.name, table.column_names, types, columns, column_oriented=True)
+    context = InsertContext(table.name, table.column_names, types, block.columns, column_oriented=True)
     return sum(map(len, NativeTransform.build_insert(context)))
 
 
@@ -176,9 +185,7 @@ def main() -> None:
     add("--repeats", type=int, default=5, help="of each step (default %(default)s)")
     add("--json", action="store_true", help="the same as JSON")
     options = parser.parse_args()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)  # as a worker does (streams/engine/collector.py)
+    calm_collector()  # as a worker does
     found = list(costs(options.events, options.customers, options.repeats))
     if options.json:
         print(json.dumps([{"of": name, "step": step, "us": us} for name, step, us in found]))

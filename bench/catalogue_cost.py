@@ -99,7 +99,7 @@ def main() -> None:
     records = [Input(*record) for record in pickle.loads(path.read_bytes())]
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)  # as a worker does (streams/engine/collector.py)
+    gc.set_threshold(200_000, 20, 100)  # as a worker does (streams/engine/collector.py)
     whole = fold(records, partitions, publish_every)
     gc.collect()
     watch = Watch()

@@ -149,11 +149,15 @@ def main() -> int:
     keep_freed_memory()
     tables = prepared(chosen.customers, chosen.days, chosen.only)
     calm_collector()
+    scoring = tables[1]
+    before = scoring.bytes_each if scoring is not None else 0.0
     found = measure(*tables, chosen.days, chosen.apart)
     if chosen.json:
         print(json.dumps({name: {f: getattr(part, f) for f in part.__struct_fields__} for name, part in found.items()}))
         return 0
     print("\n".join([*lines(found, chosen.customers), *faults(found, chosen.customers)]))
+    if scoring is not None:
+        print(f"a scoring card: {before:,.0f} bytes before the day closes, {scoring.bytes_each:,.0f} when it is scored")
     return 1 if faults(found, chosen.customers) else 0
 
 

@@ -50,7 +50,7 @@ from streams.metrics.support import SupportFold
 from streams.metrics.upsell import UpsellScorer
 from streams.metrics.usage import UsageFold
 from streams.scoring.alignment import Alignment
-from streams.scoring.card import Card
+from streams.scoring.lifts import CARD
 from streams.scoring.machine import Outputs, ScoringMachine
 
 TEMPLATES = 200
@@ -86,9 +86,14 @@ class Part(Struct):
 
 
 class Table:
-    """One partition of one table with its machine."""
+    """One partition of one table with its machine.
+
+    Attributes:
+        saved: what was saved last of each customer.
+    """
 
     def __init__(self, shape: Any, meta: Any, machine: Any) -> None:
+        self.saved: list[bytes] = []
         self.machine = machine
         self.codec: StateCodec[Any, Any] = StateCodec(shape, meta)
         self.part: Partition[Any, Any] = self._partition()
@@ -110,6 +115,7 @@ class Table:
         taken = self.part.take_state()
         assert taken is not None
         states, meta, prefix = [value for key, value in taken[0] if value], taken[1], PREFIX.pack(self.part.applied, 1)
+        self.saved = states
         self.part = self._partition()
         self.part.load(
             [
@@ -135,8 +141,15 @@ class Table:
         self.part.advance(offset)
         yield self._sent(spent, since)
         since = process_time()
-        self.part.take_state()
+        taken = self.part.take_state()
         spent.seconds += process_time() - since
+        if taken is not None:
+            self.saved = [value for _, value in taken[0] if value]
+
+    @property
+    def bytes_each(self) -> float:
+        """Bytes stored of a customer, mean of those saved last."""
+        return sum(len(value) - PREFIX.size for value in self.saved) / max(1, len(self.saved))
 
     def _sent(self, spent: Part, since: float) -> list[Output]:
         sent = self.part.take_outputs(marked=False)
@@ -161,7 +174,7 @@ def scoring_table() -> Table:
     """An empty scoring table."""
     outputs = Outputs(HEALTH.name, CHURN.name, UPSELL.name, OBSERVATIONS.name)
     health, churn, upsell = HealthScorer(_PROFILE.health, "default@1"), ChurnScorer(_PROFILE.churn), _PROFILE.upsell
-    return Table(Card, Alignment, ScoringMachine(health, churn, UpsellScorer(upsell), _DAYS, outputs, PIECE))
+    return Table(CARD, Alignment, ScoringMachine(health, churn, UpsellScorer(upsell), _DAYS, outputs, PIECE))
 
 
 def beat(day: int) -> Heartbeat:
@@ -200,6 +213,7 @@ def _published(before: int) -> ModelSnapshot:
         model_version=1,
         trained_through=sundays[0],
         horizon_days=_PROFILE.churn.horizon_days,
+        horizons=list(_PROFILE.churn.horizons),
         is_prior=True,
         quality=Quality(),
         parameters=model.to_parameters(),

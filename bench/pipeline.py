@@ -9,20 +9,23 @@ role has committed all there is, and nothing new comes.
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, cast
 
 import psutil
+from faust.types import TP
 
 from bench.product_stream import product_stream
 from bench.rig import BenchError
+from schemas.registry import ALERTS, CHURN, HEALTH, METRICS
 from streams.app import Role, changelog_specs
 from streams.cli.flow import Standing, drained
 from streams.cli.processes import worker_children
 from streams.config import Settings, load_settings
 from streams.embedded import EmbeddedStack
 from streams.embedded.stack import BrokerKind
+from streams.engine.offsets import end_offsets
 from streams.engine.topics import create_topics
 from streams.errors import ZeloError
 from streams.intake.ordering import PreparedImport
@@ -30,7 +33,7 @@ from streams.intake.produce import Target, produce
 from streams.sinks.clickhouse import connect
 from streams.sinks.migrate import migrate
 from streams.sinks.tables import TABLES
-from streams.topics import topic_specs
+from streams.topics import partitions, topic_name, topic_specs
 
 PARTITIONS = 4
 _SESSION_SECONDS = 45.0
@@ -64,6 +67,8 @@ class Pipeline:
         by_role: the same of each role.
         records: in all topics at the end, per input record.
         rows: in ClickHouse, per input record.
+        sent: records per customer in topics the product writes itself: how often values and scores were rendered, and
+            the days' values and scores.
     """
 
     events: int
@@ -75,6 +80,7 @@ class Pipeline:
     by_role: dict[str, float]
     records: float
     rows: float
+    sent: dict[str, float] = field(default_factory=dict)
 
 
 async def run(flow: Flow, broker: BrokerKind) -> Pipeline:
@@ -99,7 +105,8 @@ async def run(flow: Flow, broker: BrokerKind) -> Pipeline:
             await drained(settings, _QUIET_SECONDS, meter.show, _LONGEST_SECONDS)
         except (TimeoutError, ZeloError) as error:
             raise BenchError(f"the pipeline did not come to rest: {error}") from error
-        return _result(flow, len(records), meter, await asyncio.to_thread(_rows, settings))
+        rows, sent = await asyncio.to_thread(_rows, settings), await _sent(settings, flow.customers)
+        return _result(flow, len(records), meter, rows, sent)
 
 
 def _settings(stack: EmbeddedStack) -> Settings:
@@ -160,7 +167,7 @@ class _Meter:
         return {name: one.user + one.system for name, one in times.items()}
 
 
-def _result(flow: Flow, inputs: int, meter: _Meter, rows: int) -> Pipeline:
+def _result(flow: Flow, inputs: int, meter: _Meter, rows: int, sent: dict[str, float]) -> Pipeline:
     by_role = {name: used / inputs * 1e6 for name, used in meter.used().items()}
     return Pipeline(
         events=inputs,
@@ -172,7 +179,17 @@ def _result(flow: Flow, inputs: int, meter: _Meter, rows: int) -> Pipeline:
         by_role=by_role,
         records=meter.records / inputs,
         rows=rows / inputs,
+        sent=sent,
     )
+
+
+async def _sent(settings: Settings, customers: int) -> dict[str, float]:
+    """Records per customer in each topic; no log of the run is old enough to have been compacted."""
+    found: dict[str, float] = {}
+    for topic in (METRICS, HEALTH, CHURN, ALERTS):
+        tps = [TP(topic_name(settings, topic), number) for number in range(partitions(settings, topic))]
+        found[topic.name] = sum((await end_offsets(settings.kafka_bootstrap, tps)).values()) / customers
+    return found
 
 
 def _rows(settings: Settings) -> int:

@@ -166,13 +166,14 @@ def machine() -> dict[str, Any]:
 
 
 def pipeline_line(run: Pipeline) -> str:
-    """A run of the whole product in two lines."""
+    """A run of the whole product in some lines."""
     roles = ", ".join(f"{role} {used:.1f}" for role, used in run.by_role.items())
+    sent = ", ".join(f"{topic} {number:.1f}" for topic, number in run.sent.items())
     return (
         f"Whole product: {run.cpu_seconds_per_million:.1f} CPU s per million events ({roles}); {run.events:,} events "
         f"of {run.customers:,} customers over {run.days} days, {run.per_customer_and_day:g} per customer and day; "
         f"{run.events / run.seconds:,.0f} events/s; {run.records:.1f} records and {run.rows:.1f} ClickHouse rows "
-        "per event"
+        f"per event; sent per customer: {sent}"
     )
 
 

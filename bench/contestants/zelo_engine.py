@@ -11,7 +11,7 @@ from bench.contestants import Task
 from bench.job import PARTITIONS, Customer, UsageEvent, fold, score_of
 from bench.progress import Progress
 from streams.engine.app import EngineApp, engine_app
-from streams.engine.guard import Poison, decode
+from streams.engine.guard import Poison, judged, readable
 from streams.engine.settings import EngineSettings
 from streams.engine.table import StateTable, state_table
 from streams.engine.transport import batch_topic
@@ -52,7 +52,8 @@ def build(task: Task, progress: Progress) -> EngineApp:
         async for event in stream.noack().events():
             async for run in table.runs(event):
                 with table.batch(event, run) as (part, records):
-                    step(part, decode(records, decoder, many=many))
+                    events = readable(records, many)
+                    step(part, judged(records, decoder) if events is None else zip(records, events, strict=True))
             progress.applied(len(event.value))
             event.ack()
 
