@@ -43,7 +43,7 @@ from streams.sinks.rows import RowMapper
 from streams.sinks.run import Run, joined
 
 _RUN = 500
-_BATCH = 5_000
+_BATCH = 10_000
 _FUTURE_MS = 10**12
 _SCORES = (registry.HEALTH.name, registry.CHURN.name, registry.UPSELL.name, registry.OBSERVATIONS.name)
 _PROFILE, _DAYS = load_profile("default"), Days()

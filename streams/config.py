@@ -135,7 +135,7 @@ class Settings(BaseSettings):
     # The engine's requests wait 60 s, and it refuses a session that outlasts one.
     session_timeout_seconds: float = Field(30.0, ge=0.0, le=60.0, description="Kafka group session timeout, at most 60")
     max_poll_records: int = Field(
-        5000,
+        10_000,
         ge=1,
         le=100_000,
         description="records of one partition taken at once; of events that are sparse, 500 or those of a day",

@@ -57,7 +57,7 @@ Use
         @app.agent(usage, name="usage")
         async def fold_usage(stream: Any) -> None:
             async for event in stream.noack().events():
-                async for run in table.runs(event):  # about 20 ms each, when it is this agent's turn
+                async for run in table.runs(event):  # each when it is this agent's turn
                     with table.batch(event, run) as (part, records):  # never await inside
                         machine.step(part, decode(records, decoder))
                 app.engine.gate.advance(event.message.tp, watermark_ms, part.applied)

@@ -61,7 +61,7 @@ class EngineSettings:
     version: int = 1
     partitions: int = 8
     replication_factor: int = 3
-    batch_records: int = 5000
+    batch_records: int = 10_000
     small_batch_records: int = 500
     linger_seconds: float = 0.01
     queue_batches: int = 16

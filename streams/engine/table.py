@@ -20,10 +20,8 @@ from streams.engine.states import StateCodec
 from streams.errors import ConfigurationError, TransientError
 from streams.shape import Shape
 
-#: Chosen: long against the cost of a turn of the loop (under 0.1 ms), short against the commit interval.
-_RUN_SECONDS = 0.02
 #: The longest is a whole batch: the more events of a customer meet in a run, the less each costs (metrics/together.py).
-_FIRST_RUN, _LONGEST_RUN = 16, 5000
+_FIRST_RUN, _LONGEST_RUN = 16, 10_000
 
 S = TypeVar("S")
 M = TypeVar("M")
@@ -147,7 +145,7 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
             )
 
     async def runs(self, event: EventT[Any]) -> AsyncIterator[Sequence[Any]]:
-        """The records of a batch in runs of about 20 ms of work, each when it is this agent's turn.
+        """The records of a batch in runs of so much work as the rhythm says, each when it is this agent's turn.
 
         The length follows what the runs before it took.
         """
@@ -159,7 +157,7 @@ class StateTable(faust.Table[str, Any], Generic[S, M]):
             began = monotonic()
             yield run
             per_record = (monotonic() - began) / len(run)
-            wanted = int(_RUN_SECONDS / per_record) if per_record > 0 else _LONGEST_RUN
+            wanted = int(self._engine.rhythm.run_seconds / per_record) if per_record > 0 else _LONGEST_RUN
             self._run_length = max(1, min(wanted, 2 * self._run_length, _LONGEST_RUN))
             start += len(run)
 

@@ -17,6 +17,7 @@ from streams.engine.counters import Counters
 from streams.engine.outbox import Outbox, Output, RecordTooLargeError, publish, publish_steps
 from streams.engine.pace import Pace
 from streams.engine.partition import META_KEY
+from streams.engine.rhythm import Rhythm
 from streams.engine.settings import EngineSettings
 from streams.engine.states import StateCodec
 from streams.engine.table import StateTable, UnsavedError
@@ -154,6 +155,7 @@ class Worker:
                 checkpoint=self.checkpoint,
                 counters=self.counters,
                 pace=Pace(),
+                rhythm=Rhythm(options, self.counters),
                 is_current=lambda message: id(message) not in self.stale,
             )
         )
@@ -752,6 +754,24 @@ async def test_runs_cover_the_batch_in_order_and_their_length_follows_the_work(
         now += len(run) * (0.0001 if len(offsets) < 250 else 0.0038)
     assert offsets == list(range(500))
     assert lengths == [16, 32, 64, 128, 200, *[5] * 12]
+
+
+async def test_runs_are_longer_while_the_worker_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("streams.engine.table.monotonic", lambda: now)
+    worker = Worker(Broker())
+    lengths = []
+    async for run in worker.table.runs(event_of(source([1] * 500))):
+        lengths.append(len(run))
+        now += len(run) * 0.0009
+        worker.counters.backlog_seconds = 60.0 if sum(lengths) >= 56 else 0.0
+    assert lengths == [16, 22, 22, 44, 88, 111, 111, 86]
+
+
+async def test_a_run_is_at_most_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.engine.table.monotonic", lambda: 0.0)
+    lengths = [len(run) async for run in Worker(Broker()).table.runs(event_of(source([1] * 40_000)))]
+    assert max(lengths) == EngineSettings("nowhere:1").batch_records
 
 
 async def test_an_outbox_is_published_with_the_commit() -> None:

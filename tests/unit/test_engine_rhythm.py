@@ -72,6 +72,11 @@ def test_who_will_be_late_waits_as_if_he_were() -> None:
     assert (rhythm.commit_pause(), rhythm.publication_pause(0.0)) == (30.0, 30.0)
 
 
+def test_agents_work_longer_at_a_stretch_while_the_worker_is_late() -> None:
+    took = [Rhythm(SETTINGS, late(seconds)).run_seconds for seconds in (0.0, 1.9, 2.0, 3600.0)]
+    assert took == [0.02, 0.02, 0.1, 0.1]
+
+
 def test_who_may_not_wait_is_never_late() -> None:
     counters = late(3600.0)
     assert Rhythm(SETTINGS, counters).late
