@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from schemas.metrics import RevenueValues, SpendValues
 from schemas.portfolio import PortfolioValues
 from streams.metrics.currency_sums import by_currency, ratios
-from streams.metrics.payback import add_lost, lost_before_payback
+from streams.metrics.payback import add_lost, lost_before_payback, without_margins
 from streams.metrics.points import MICRO
 
 WINDOW_DAYS = 28
@@ -171,11 +171,11 @@ def acquired(
         company: of a segment the sums of all customers; empty while they are not known.
         edition: of the sums of the day.
     """
-    sums = windows[0]
+    whole, sums = windows[0], without_margins(windows[0])
     cac = cost_of_one(sums, company) if spent else {}
     margins = ratios(by_currency(sums, _MARGIN), by_currency(sums, "paying"))
     earned = {code: arpa * margins[code] / MICRO for code, arpa in values.arpa_minor.items() if margins.get(code)}
-    churn = mean_churn(windows)
+    churn = mean_churn([sums, *map(only_churn, windows[1:])])
     worth = {code: lifetime_value(earned[code], churn[code], WINDOW_MONTHS) for code in earned if code in churn}
     ltv = {code: value for code, value in worth.items() if value is not None}
     return replace(
@@ -187,5 +187,5 @@ def acquired(
         ltv_minor=ltv,
         ltv_cac={code: ltv[code] / cac[code] for code in ltv if code in cac},
         cac_payback_months={code: cac[code] / earned[code] for code in cac if code in earned},
-        lost_before_payback_28d=lost_before_payback(sums, cac) if edition >= WITH_COSTS else {},
+        lost_before_payback_28d=lost_before_payback(whole, cac) if edition >= WITH_COSTS else {},
     )

@@ -11,7 +11,8 @@ def by_currency(sums: Mapping[str, int], name: str) -> dict[str, int]:
         {'BRL': 9, 'USD': 5}
     """
     start = f"{name}:"
-    return {key.removeprefix(start): amount for key, amount in sorted(sums.items()) if key.startswith(start) and amount}
+    found = {key.removeprefix(start): amount for key, amount in sums.items() if key.startswith(start) and amount}
+    return dict(sorted(found.items())) if len(found) > 1 else found
 
 
 def together(*parts: Mapping[str, int]) -> dict[str, int]:

@@ -40,6 +40,17 @@ def add_lost(sums: MutableMapping[str, int], values: RevenueValues, then: Mappin
         sums[f"{_UNKNOWN}:{values.currency}" if earned is None else known] += 1
 
 
+def without_margins(sums: Mapping[str, int]) -> dict[str, int]:
+    """The sums that are no margins of those that left: few, so whatever is looked for among them is found at once.
+
+    Example:
+        >>> without_margins({"lost_at:BRL:900": 2, "lost:BRL": 2})
+        {'lost:BRL': 2}
+    """
+    start = f"{_EARNED}:"
+    return {name: amount for name, amount in sums.items() if not name.startswith(start)}
+
+
 def lost_before_payback(sums: Mapping[str, int], costs: Mapping[str, float]) -> dict[str, int]:
     """How many left before their margin covered a cost, by their own currency.
 

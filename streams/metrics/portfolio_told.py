@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from schemas.portfolio import PORTFOLIO, PortfolioFigures, segment_of
 from streams.metrics.acquisition import WINDOW_DAYS, WINDOWS, WITH_CHURN, WITH_COSTS, acquired
+from streams.metrics.payback import without_margins
 from streams.metrics.portfolio_pages import Page, PortfolioPartition, key_of, place_of
 from streams.metrics.sums import figures
 
@@ -16,7 +17,7 @@ def figures_of(part: PortfolioPartition, key: str, page: Page, as_of: int) -> Po
     before, company = [one for one in earlier(part, key) if one is not None], company_of(part, key)
     behind = before if company is None else [*before, company]
     restated = page.restated + sum(one.churned for one in before) + (0 if company is None else company.costed)
-    values = figures(page.sums)
+    values = figures(without_margins(page.sums))
     if page.edition >= WITH_CHURN:
         windows = [page.sums, *(one.sums for one in in_a_row(part, key))]
         values = acquired(values, windows, ledger.is_spent(day), _costs(portfolio, page, company), page.edition)

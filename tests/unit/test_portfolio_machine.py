@@ -576,6 +576,29 @@ def test_pages_of_an_older_release_tell_no_churn_by_currency(rig: Rig) -> None:
     assert found[DAY] == {}
 
 
+def test_what_those_that_left_had_earned_is_gone_through_a_few_times_for_all_figures(rig: Rig) -> None:
+    """There may be thousands of such sums on a page, and figures of several dozen names."""
+    rig.machine = PortfolioMachine(2, Days(), 200, "metrics")
+    six_windows(rig, {**ONE_IN_20, **SPENT, **{f"lost_at:BRL:{number}000": 1 for number in range(100, 1000)}})
+    passes: list[int] = []
+
+    class Counting(dict[str, int]):
+        def items(self) -> Any:
+            passes.append(len(self))
+            return super().items()
+
+    for page in rig.part.states.values():
+        page.sums = Counting(page.sums)
+    rig.step(spend_over(0, DAY + 140))
+    rig.part.flush()
+    passes.clear()
+    rig.machine.render(rig.part, f"{DAY + 140:06d}/{PORTFOLIO}")
+    assert len(passes) == 2 + 5  # of its own, and one of each window before it
+    told = rig.read()[-1]
+    assert told.values.cac_28d_minor == {"BRL": 2_000_00.0}
+    assert told.values.mean_churn_168d == {"BRL": pytest.approx(0.05)}
+
+
 def test_restated_churn_restates_the_days_that_have_its_window(rig: Rig) -> None:
     rig.machine = PortfolioMachine(2, Days(), 200, "metrics")
     six_windows(rig, ONE_IN_20)
