@@ -66,7 +66,9 @@ def test_nothing_spent_or_nobody_won_is_no_cost() -> None:
 def test_who_began_in_two_currencies_is_won_in_both_and_who_went_over_where_it_began() -> None:
     both = paid(5, 0, new_28d_minor=5, mrr_other_minor={"USD": 3}, moved_other_28d_minor={"new:USD": 3})
     over = paid(5, 0, currency_change_28d_minor=5, moved_other_28d_minor={"new:EUR": 4, "currency_change:EUR": -4})
-    assert worked_out(added(both, over)).new_customers_28d == {"BRL": 1, "EUR": 1, "USD": 1}
+    found = worked_out(added(both, over))
+    assert found.new_customers_28d == {"BRL": 1, "EUR": 1, "USD": 1}
+    assert found.currency_change_28d_minor == {"BRL": 5, "EUR": -4}  # which wins nobody
 
 
 def test_payback_is_cost_over_the_margin_of_a_month() -> None:

@@ -178,6 +178,8 @@ def test_a_day_an_older_release_tallied_is_changed_by_its_rules(rig: Rig) -> Non
     for sums in (sent(rig, Tally)[-1].sums, of_this.sums):
         merge(whole, sums)
     assert not [name for name in whole if name.endswith(":USD")]
+    rig.day(DAY + 2, _AND_DOLLARS)
+    assert card.past.exact_since == DAY + 1  # days tallied since are changed by the rules of this release
 
 
 def test_a_restatement_before_this_release_tallied_anything_goes_by_the_older_rules(rig: Rig) -> None:
@@ -187,6 +189,7 @@ def test_a_restatement_before_this_release_tallied_anything_goes_by_the_older_ru
     card.past.exact_since = None
     rig.step(restated(RevenueValues(**_EUROS), _AND_DOLLARS, DAY, 7), restated(SupportValues(), ONE, DAY, 7))
     assert [change.sums for change in changes(rig)] == [{"mrr:USD": 50}, {"tickets_open": 1}]
+    assert card.past.exact_since is None  # a day that was restated is not tallied anew
     rig.step(restated(None, _AND_DOLLARS, DAY, 8, customer="new"))
     assert changes(rig)[-1].sums["paying:USD"] == 1  # of a customer in no sums before, all is exact
 
