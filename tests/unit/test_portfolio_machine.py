@@ -367,8 +367,13 @@ def test_a_page_whose_window_a_torn_flush_deleted_keeps_the_churn_it_went_out_wi
 def test_a_segment_that_came_and_went_with_a_torn_flush_keeps_the_cost_it_went_out_with(arrived: int) -> None:
     """An import: half a year between two flushes."""
     tallies = bought(DAY, ALL, edition=2), bought(DAY, SEGMENT, name=SMB, edition=2)
-    saved = [spend_over(0, DAY + 400), bought(DAY - 1, SPENT), closed(0, DAY - 1), closed(1, DAY - 1)]
-    torn = [moved(1, {"tickets_open": 1}, DAY - 1), *tallies]
+    saved: list[PortfolioMessage] = [
+        spend_over(0, DAY + 400),
+        bought(DAY - 1, SPENT),
+        closed(0, DAY - 1),
+        closed(1, DAY - 1),
+    ]
+    torn: list[PortfolioMessage] = [moved(1, {"tickets_open": 1}, DAY - 1), *tallies]
     torn += [closed(number, one) for one in range(DAY, DAY + 203) for number in (0, 1)]
     sent: list[Output] = []
     owner, heir = after_a_torn_flush([*saved, *torn], len(saved), arrived, sent)
