@@ -7,7 +7,6 @@ with what is known no more, and a worker may have all its customers marked when 
 
 import asyncio
 from collections.abc import Callable, Collection
-from time import monotonic
 from typing import Any, cast
 
 import faust
@@ -62,7 +61,12 @@ class Broadcast(Service):
         try:
             here = TopicPartition(self.topic, 0)
             consumer.assign([here])
-            await self._catch_up(consumer, here)
+            limit = self._engine.settings.recovery_timeout_seconds
+            try:
+                async with asyncio.timeout(limit):
+                    await self._catch_up(consumer, here)
+            except TimeoutError as error:
+                raise TransientError(f"{self.topic} not read to its end after {limit:.0f} s") from error
             self.ready.set()
             self._engine.checkpoint.wanted.set()  # what was marked has waited for it
             while not self.should_stop:
@@ -74,10 +78,8 @@ class Broadcast(Service):
         ends = await raise_to_high_watermarks(consumer._client, await consumer.end_offsets([here]))
         await consumer.seek_to_beginning(here)
         newest: dict[bytes, Any] = {}
-        limit, began = self._engine.settings.recovery_timeout_seconds, monotonic()
-        while not self.should_stop and await consumer.position(here) < ends[here]:
-            if monotonic() - began > limit:
-                raise TransientError(f"{self.topic} not read to its end after {limit:.0f} s")
+        # to its end, or cancelled: what renders would take a part of it for all there is
+        while await consumer.position(here) < ends[here]:
             for record in await self._next(consumer):
                 newest.pop(record.key or b"", None)  # so that the order is that of offsets
                 newest[record.key or b""] = record

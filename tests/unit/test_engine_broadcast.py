@@ -106,3 +106,28 @@ async def test_a_topic_that_is_never_read_to_its_end_ends_the_worker_as_a_recove
     with pytest.raises(TransientError, match=r"models not read to its end after 0 s"):
         await asyncio.wait_for(stuck._follow(stuck), 10)
     assert not app.engine.checkpoint._informed()
+
+
+async def test_a_topic_of_which_not_even_a_position_is_known_ends_the_worker_too() -> None:
+    """As long as its partition has no leader, aiokafka asks again and again; marks would wait for ever, unseen."""
+    app = engine_app("test", replace(OPTIONS, recovery_timeout_seconds=0.05))
+    lost: Any = Consumer(3, 3)
+    lost.position = lambda _: asyncio.Event().wait()
+    follows = follower(app, lost, [])
+    with pytest.raises(TransientError, match=r"models not read to its end after 0 s"):
+        await asyncio.wait_for(follows._follow(follows), 10)
+
+
+async def test_a_worker_that_ends_before_it_has_read_all_is_not_informed() -> None:
+    """Its last save would render what is marked with what it happened to have read by then."""
+    app = engine_app("test", OPTIONS)
+    seen: list[Any] = []
+    follows = follower(app, Consumer(3, 2), seen)
+    following = asyncio.create_task(follows._follow(follows))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    follows._stopped.set()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert (seen, app.engine.checkpoint._informed()) == ([], False)
+    following.cancel()
