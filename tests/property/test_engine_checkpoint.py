@@ -419,6 +419,17 @@ async def test_while_a_backlog_settles_other_tables_are_published_as_ever() -> N
     await worker.checkpoint.publish_outputs()
     assert shown(broker) == {"c1": 1, "c2": 1}
     assert worker.checkpoint.sent == {(OUT, 0): 3}
+    worker.part.emit("elsewhere", None, b"")
+    await worker.checkpoint.publish_outputs()
+    assert worker.checkpoint.sent == {(OUT, 0): 3, ("elsewhere", 0): 0}
+
+
+async def test_while_a_backlog_settles_a_table_that_comes_last_renders_nothing_however_much_is_marked() -> None:
+    worker = Worker(Broker())
+    worker.settles = True
+    worker.process(source(list(range(1_000))))
+    await worker.checkpoint.publish_outputs()
+    assert (shown(worker.broker), worker.part.marks, worker.part.outputs) == ({}, 1_000, [])
 
 
 async def test_a_round_begun_while_a_backlog_settles_and_through_behind_its_end_asks_for_what_it_left_out() -> None:
@@ -497,8 +508,8 @@ async def test_the_last_commit_of_a_membership_leaves_what_it_has_no_time_for() 
     await heir.checkpoint.publish_outputs()
     assert len(shown(broker)) == 1_000
     worker.checkpoint.joined()
-    await worker.checkpoint.publish_outputs()
-    assert not worker.part.has_outputs
+    await worker.commit(1_000)
+    assert (worker.part.has_outputs, Worker(broker).part.marks) == (False, 0)  # it has all the time there is again
 
 
 async def test_nothing_marked_is_rendered_by_who_is_not_informed_and_nobody_waits() -> None:

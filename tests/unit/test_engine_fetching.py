@@ -3,7 +3,9 @@
 import gc
 import struct
 import weakref
+from contextlib import nullcontext
 from operator import index
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,8 +20,13 @@ from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
+from streams.engine.app import engine_app
 from streams.engine.fetching import BatchThread, Hold, _drain
+from streams.engine.gate import SkewGate
+from streams.engine.settings import EngineSettings
 from streams.engine.unpacking import Record
+
+HERE = TP("usage", 0)
 
 
 class Fetcher:
@@ -30,6 +37,7 @@ class Fetcher:
         self.states: dict[TopicPartition, TopicPartitionState] = {}
         self.notified = 0
         self._wait_consume_future = None
+        self._closed = False
         self.assignment = SimpleNamespace(active=True, state_value=self.states.get)
         self._subscriptions = SimpleNamespace(
             subscription=SimpleNamespace(assignment=self.assignment), is_assigned=self.states.__contains__
@@ -78,6 +86,22 @@ async def test_each_partition_has_its_own_cap_and_the_rest_stays(fetcher: Fetche
     fetcher.put(1, list(range(5)), start=0, end=5)
     assert fetcher.drain(0, 1, cap=3) == {0: (0, 3, [0, 1, 2]), 1: (0, 3, [0, 1, 2])}
     assert fetcher.drain(0, 1, cap=3) == {0: (3, 5, [3, 4]), 1: (3, 5, [3, 4])}
+
+
+async def test_a_batch_is_no_larger_than_the_gate_allows(fetcher: Fetcher) -> None:
+    gate = SkewGate(["usage", "billing"], 7 * 86_400_000)
+    gate.assigned([HERE])
+    fetcher._subscriptions.fetch_context, fetcher._subscriptions.reassignment_in_progress = nullcontext, False
+    thread: Any = BatchThread.__new__(BatchThread)
+    thread.app = engine_app("test", EngineSettings("127.0.0.1:1", Path("unused"), batch_records=600), gate=gate)
+    thread.consumer = SimpleNamespace(flow_active=True, _is_changelog_tp=lambda tp: False)
+    thread._hold = Hold(0.0)
+    consumer: Any = SimpleNamespace(_fetcher=fetcher, _closed=False)
+    fetcher.put(0, list(range(1_200)), start=0, end=1_200)
+    batches = [await thread._fetch_records(consumer, {HERE})]
+    gate.assigned([])
+    batches.append(await thread._fetch_records(consumer, {HERE}))
+    assert [(batch[HERE].start, batch[HERE].end) for batch in batches] == [(0, 500), (500, 1_100)]
 
 
 async def test_a_partition_held_back_keeps_its_records(fetcher: Fetcher) -> None:

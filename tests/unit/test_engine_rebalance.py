@@ -110,6 +110,7 @@ async def test_the_last_commit_comes_behind_the_last_publication_and_then_nothin
     assert consumer.engine.lease.is_over
     assert consumer._rest_until == {}
     consumer.log.warning.assert_not_called()
+    assert 0.0 < consumer.engine.checkpoint.seconds <= consumer._patience() / 2  # the rest is for writing
 
 
 async def test_a_worker_that_ends_publishes_what_is_marked_behind_a_commit_that_is_under_way(

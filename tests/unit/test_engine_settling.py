@@ -165,6 +165,7 @@ def test_what_was_left_out_once_waits_no_longer_than_a_pause_whatever_comes() ->
         settling.rendered(last=False)
     scene.now += 1.0
     scene.look(2.5)
+    assert not settling.leaves_out(behind=False)  # it counts from the first time, not from the last
     scene.now += 8.0
     scene.look(0.0)
     assert settling.holds
@@ -256,6 +257,24 @@ def test_a_worker_waits_for_what_it_sent_to_itself_before_the_broker_tells_of_it
     assert worker.settles()
     follower.end = 1
     assert not worker.settles()
+
+
+def test_a_worker_knows_since_when_it_has_left_something_out() -> None:
+    """Late again and again, its holds follow one another; what was left out in the first waits a pause, and no more."""
+    worker = Worker()
+    worker.ends()
+    worker.sights[TP("usage", 0)] = Sight(10, 1)
+    rounds = worker.app.engine.checkpoint.rendering
+    rounds.begin(last=not worker.settles())
+    assert rounds.leaves_last
+    worker.look(2.5)
+    for seconds, late in ((8.0, 2.5), (8.0, 0.0)):
+        worker.now += seconds
+        worker.look(late)
+    assert worker.app.engine.settling.holds
+    rounds.begin(last=not worker.settles())
+    assert not rounds.leaves_last
+    assert worker.settles()
 
 
 LATENESS = [
