@@ -48,7 +48,8 @@ Use
 
 
         def render(part: Partition[Customer, Ledger], key: str) -> None:
-            part.emit("zelo.metrics.v1", key.encode(), encode(part.get(key)))
+            if (customer := part.get(key)) is not None:  # it may be asked for any key (table.py)
+                part.emit("zelo.metrics.v1", key.encode(), encode(customer))
 
 
         table = state_table(app, "usage", "zelo.usage.v1", 4, Customer, Ledger, render)

@@ -79,7 +79,7 @@ async def told(worker: Worker, words: str, times: int) -> None:
 
 
 async def drained(job: Job) -> None:
-    """Returns when all there is has been committed; a partition may be without a leader meanwhile."""
+    """Returns when all there is has been committed and rendered; a partition may be without a leader meanwhile."""
 
     async def is_done() -> bool:
         try:
