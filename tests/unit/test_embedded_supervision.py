@@ -1,13 +1,14 @@
 """The parts of supervision that need no process."""
 
+import socket
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.embedded import stack
-from streams.embedded.ports import reports_taken_address
+from streams.embedded import ports, stack
+from streams.embedded.ports import LOOPBACK, free_port, reports_taken_address
 from streams.embedded.stack import require_extra
 from streams.embedded.supervise import ChildError, Restart, describe_status
 from streams.errors import ConfigurationError
@@ -47,6 +48,18 @@ def test_taken_ports_are_recognised_in_the_words_of_both_children(text: str) -> 
 
 def test_other_last_words_are_no_taken_port() -> None:
     assert not reports_taken_address("cannot lock file")
+
+
+def test_a_free_port_is_none_that_an_outgoing_connection_can_be_given() -> None:
+    assert all(20_000 <= free_port() < 32_768 for _ in range(5))
+
+
+def test_where_those_are_taken_the_system_picks_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        number = taken.getsockname()[1]
+        monkeypatch.setattr(ports, "_PORTS", range(number, number + 1))
+        monkeypatch.setattr(ports, "_TRIES", 1)
+        assert free_port() not in (0, number)
 
 
 def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
