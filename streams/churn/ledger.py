@@ -43,3 +43,13 @@ class TrainerLedger(Struct):
 
 
 TrainerPartition = Partition[CustomerRecords, TrainerLedger]
+
+
+def forget_ahead(part: TrainerPartition) -> None:
+    """Forgets keys that only a flush torn by a crash held: the replay makes them again.
+
+    They know of days the models in meta have not seen: left as they are, a customer's first snapshots would never be
+    tested or learned, though the outcome that is to come would be. A key that was there before has a complete version.
+    """
+    for key in [one for one in list(part.keys()) if part.ahead(one, part.offset)]:
+        part.delete(key)

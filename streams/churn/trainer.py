@@ -17,7 +17,8 @@ Invariants:
     one go or in pieces, give the same weights, labels and quality, bit for bit;
  T2 the probability a snapshot is tested with depends on records of days up to its own alone: no look-ahead;
  T3 read = applied + duplicate + late + dead + own, after every record.
-The table's keys and meta must come from one flush: the model in meta knows what was taken out of the keys.
+The table's keys and meta must come from one flush: the model in meta knows what was taken out of the keys. What a
+recovery leaves of another is forgotten (`ledger`).
 """
 
 from bisect import insort
@@ -36,7 +37,7 @@ from streams.churn.booster import Shadow
 from streams.churn.features import known
 from streams.churn.labels import CustomerRecords, Pending
 from streams.churn.learner import Learner
-from streams.churn.ledger import TrainerLedger, TrainerPartition
+from streams.churn.ledger import TrainerLedger, TrainerPartition, forget_ahead
 from streams.churn.model import MODEL_NAME
 from streams.churn.policy import ChurnPolicy
 from streams.churn.publishing import published, seen_on
@@ -84,6 +85,7 @@ class TrainerMachine:
             None; or pieces, when a booster is to be fitted first: then nothing is taken in yet. Run through all of
             them and call again.
         """
+        self._follow(part)
         ledger = part.meta
         if isinstance(observation, ObservationsClosed) and (pieces := self._before(part, observation)) is not None:
             return pieces
@@ -132,7 +134,7 @@ class TrainerMachine:
             ledger.dead += 1
             return
         records = part.get(key) or CustomerRecords()
-        if part.ahead(key, part.offset) or day in records.held(observation):
+        if day in records.held(observation):
             ledger.duplicate += 1
             return
         match observation:
@@ -288,6 +290,7 @@ class TrainerMachine:
     def _follow(self, part: TrainerPartition) -> None:
         if part.meta is not self._of:
             self._of = part.meta
+            forget_ahead(part)
             self._models = Learner(self.policy, part.meta.learning, part.meta.parameters)
             self._agenda = Agenda(part, self.policy.horizon_days)
 

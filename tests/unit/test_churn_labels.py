@@ -145,11 +145,14 @@ def test_unreadable_records_and_own_labels_are_counted_and_change_nothing() -> N
     assert msgspec.structs.replace(after, version=before.version) == before
 
 
-def test_a_key_that_already_holds_the_record_is_left_alone() -> None:
-    bench = Bench()
-    bench.part.ahead = lambda key, offset: True  # type: ignore[method-assign]
-    bench.snapshot(100)
-    assert (bench.ledger.duplicate, bench.part.get("a")) == (1, None)
+def test_what_only_a_torn_flush_held_is_forgotten_and_taken_in_again() -> None:
+    bench, torn = Bench().snapshot(93, "b").close(93), Bench().snapshot(100, nps=1.0)
+    bench.part.put("a", torn.part.states["a"])
+    bench.part.ahead = lambda key, offset: key == "a"  # type: ignore[method-assign]
+    bench.machine = TrainerMachine(POLICY, 1)  # of another process
+    bench.snapshot(100, nps=1.0).outcome(103).close(103)
+    assert (bench.ledger.duplicate, bench.ledger.evaluation.observations) == (0, 2)
+    assert bench.labels() == [(100, True, 103)]
 
 
 def test_a_customer_without_anything_left_is_forgotten_and_a_churned_one_remembered() -> None:

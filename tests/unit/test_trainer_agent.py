@@ -297,3 +297,29 @@ def test_what_a_booster_keeps_goes_through_the_changelog_and_it_goes_on_alike(mo
     assert msgspec.msgpack.encode(other.meta) == msgspec.msgpack.encode(part.meta)
     told = worker.challengers(other)[0]
     assert (told["kind"], told["labelled"] > 0) == ("booster", True)
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_flush_that_a_crash_tore_changes_nothing_that_is_learned(worker: Worker, compacted: bool) -> None:
+    """Of a customer that is in it alone: what a log with holes leaves of such a key knows more than the model does."""
+    part = worker.recover()
+    worker.feed(part, days(0, 40))
+    part.advance(part.offset)
+    keys, meta = part.take_state() or ([], b"")
+    applied, told = part.applied, part.meta.evaluation.observations
+    worker.feed(part, days(41, 43))
+    part.advance(part.offset)
+    torn, _ = part.take_state() or ([], b"")
+    log = [Logged(place + 9 * compacted, *one) for place, one in enumerate([*keys, (META_KEY, meta), *torn])]
+    other: Part = Partition(0, worker._codec, worker._render)
+    other.load(log)
+    other.passed(len(log) + 9 * compacted)
+    other.recovered()
+    assert (other.applied, other.meta.evaluation.observations) == (applied, told)
+    assert other.ahead("c42", applied + 1) is compacted
+    worker.feed(other, days(41, 60))
+    worker.feed(part, days(44, 60))
+    assert msgspec.msgpack.encode(other.meta) == msgspec.msgpack.encode(part.meta)
+    names = part.keys()
+    assert other.keys() == names
+    assert [other.get(key) for key in names] == [part.get(key) for key in names]
