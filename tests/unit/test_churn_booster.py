@@ -1,6 +1,6 @@
 """The boosted challenger: what it keeps, what it is fitted on, what it says, when its library is not there."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from itertools import count
 from types import ModuleType
@@ -16,7 +16,7 @@ from streams.backtest.churn import baselines
 from streams.churn import booster_fit
 from streams.churn.booster import NAME, TREES_KEY, Boosting, KeptDay, Shadow
 from streams.churn.booster_fit import Predictor, Trees, fit, installed, load
-from streams.churn.booster_labels import KeptLabels, Label, joined, kept, matrix
+from streams.churn.booster_labels import KeptLabels, Label, Matrix, joined, kept, matrix
 from streams.churn.contest import Contest
 from streams.churn.features import BY_NAME
 from streams.churn.labels import CustomerRecords, Pending
@@ -152,6 +152,21 @@ def test_the_same_labels_give_the_same_text_and_a_row_the_same_probability_whate
     together = Predictor(trees).probabilities(rows)
     assert together == [Predictor(trees).probabilities([row])[0] for row in rows]
     assert len(set(together)) > 5
+
+
+def test_many_rows_are_asked_for_in_runs_with_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = Predictor(fitted(NAMES, [kept(NAMES, [label(i, i < 20, nps=float(i)) for i in range(400)])]))
+    rows, asked = [{"nps": float(i)} for i in range(25)], list[int]()
+    together = predictor.probabilities(rows)
+
+    def watched(names: Sequence[str], run: Sequence[Mapping[str, float]]) -> Matrix:
+        asked.append(len(run))
+        return matrix(names, run)
+
+    monkeypatch.setattr(booster_fit, "matrix", watched)
+    monkeypatch.setattr(booster_fit, "_AT_ONCE", 10)
+    assert predictor.probabilities(rows) == together
+    assert asked == [10, 10, 5]
 
 
 def test_labels_that_no_feature_tells_apart_give_their_share() -> None:
