@@ -239,6 +239,20 @@ def test_it_is_refit_every_fourteen_days() -> None:
     assert state.fitted == MONDAY + 7 * WEEK
 
 
+def test_after_a_refit_the_new_trees_are_asked_as_another_process_would() -> None:
+    shadow, part, state = Shadow(POLICY, True), table(), Boosting()
+    said: list[float] = []
+    for week, leave in ((1, 20), (3, 60)):
+        shadow.keep(part, state, MONDAY + (week - 1) * WEEK, pendings(100, leave))
+        assert run(shadow.due(part, state, None, MONDAY + week * WEEK)) > 0
+        mine, theirs = (Pending(0, {"nps": -50.0, "csat": 0.5}, 0.1, 1) for _ in range(2))
+        shadow.test(part, state, [mine])
+        Shadow(POLICY, True).test(part, state, [theirs])
+        assert mine.others == theirs.others
+        said.append(mine.others[NAME])
+    assert said[0] != said[1]
+
+
 def test_a_fit_cut_off_leaves_nothing_and_begins_again_to_the_same_trees() -> None:
     shadow, part, state = Shadow(POLICY, True), table(), Boosting()
     shadow.keep(part, state, MONDAY - 5, pendings(100, 20))
