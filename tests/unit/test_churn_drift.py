@@ -89,6 +89,15 @@ def test_a_residual_that_goes_on_across_0_is_drift_to_the_other_side(seed: int) 
     assert -0.03 < watch.alarms[before].after < 0.0
 
 
+def test_a_residual_that_comes_nearer_to_0_and_stays_on_its_side_is_no_drift() -> None:
+    """However far from 0 it still is, and for however long."""
+    watch = DriftWatch()
+    weeks(watch, range(0, 364, 7), 0.08, seed=2, told=0.02, before=0.08)
+    assert weeks(watch, range(364, 728, 7), 0.05, seed=11, told=0.02, before=0.08) == []
+    assert watch.nearer_from == pytest.approx(0.06, abs=0.01)
+    assert watch.told(POLICY).residual == pytest.approx(0.03, abs=0.01)
+
+
 def test_the_level_of_the_first_months_is_none_to_come_back_across_from() -> None:
     """A new company: much is told, and nobody can leave yet; then its first leavers come."""
     watch = DriftWatch()
