@@ -85,6 +85,7 @@ def test_labels_are_kept_as_they_were_and_none_is_left_out_while_there_is_room()
         (100, 2500, (100, 1400), 1.0, 2500 / 1400),
         (0, 2400, (0, 1500), 0.0, 1.6),
         (2400, 0, (1500, 0), 1.6, 0.0),
+        (1, 1, (1, 1), 1.0, 1.0),
     ],
 )
 def test_of_many_labels_a_sample_is_kept_and_weighs_as_much_as_all(

@@ -136,6 +136,9 @@ def test_a_model_is_shown_as_it_was_recovered_and_no_more_when_another_worker_ha
     worker.feed(part, days(0, 50))
     assert worker.shown().keys() == GAUGES - {"drift_day", "changed_day"}
     assert worker.shown()["trained_through"] == 50
+    before, week = part.meta.learning.weeks[-2:]
+    assert worker.shown()["log_loss_ratio"] == week.log_loss / week.log_loss_constant
+    assert (before.log_loss, before.log_loss_constant) != (week.log_loss, week.log_loss_constant)
     worker.parts = []
     assert worker.shown() == {}
     worker.recover(changed(part.meta))
