@@ -114,6 +114,20 @@ def test_a_view_that_divides_otherwise_is_found(
     assert (later.status, "v_nps_rolling_90d" in later.out) == (0, False)
 
 
+def test_rates_where_nobody_has_paid_yet_make_no_days(
+    client: Client, fill: Any, put: Put, reconcile: Reconcile
+) -> None:
+    """There is no first movement to count days from then, and 1970 is none."""
+    fill(company(1))
+    said = replace(RATE, event_id="x", occurred_at=START + 7 * DAY_MS // 2)
+    put(record(registry.SPEND, said, key=b"_company", offset=1))
+    client.command("TRUNCATE TABLE mrr_movements")
+    views = ("rates", "converted", "currencies", "bridge")
+    found = reconcile.json(*(part for name in views for part in ("--domain", name)))
+    assert {name: one["differing"] for name, one in found.items()} == {name: {} for name in views}
+    assert [name for name in views if found[name]["rows"]] == ["rates"]
+
+
 def test_without_temporary_tables_a_recount_is_one_statement(
     client: Client, fill: Any, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,7 +46,7 @@ payers AS
     FROM rated
     GROUP BY day, to
 ),
--- Every day since the first movement of all has a row.
+-- Every day since the first movement of all has a row; where nobody has paid yet, none has.
 days AS
 (
     SELECT to, first_day + step AS day
@@ -54,6 +54,7 @@ days AS
         SELECT min(day) AS first_day, (SELECT max(day) FROM revenue_daily) AS last_day
         FROM mrr_movements FINAL
         WHERE is_deleted = 0
+        HAVING count() > 0
     ) AS span
     CROSS JOIN (SELECT DISTINCT to FROM v_exchange_rates) AS targets
     ARRAY JOIN range(toUInt32(greatest(0, last_day - first_day + 1))) AS step
