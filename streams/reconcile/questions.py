@@ -32,6 +32,7 @@ LEFT JOIN
     GROUP BY partition
 ) AS firsts USING (partition)
 """
+PARTITIONS = "SELECT uniqExact(partition) FROM accounting WHERE topic IN {topics:Array(String)}"
 PORTFOLIOS = (
     "SELECT DISTINCT portfolio FROM (SELECT portfolio FROM portfolio_metrics UNION ALL SELECT '_portfolio' "
     "AS portfolio UNION ALL SELECT concat('_segment:', assumeNotNull(segment)) AS portfolio FROM health_daily "

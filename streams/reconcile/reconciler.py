@@ -168,11 +168,15 @@ class Reconciler:
         first, last = self._asking.rows(questions.FIRST_AND_LAST)[0]
         around = timedelta(days=2)  # the calendar's place may lie in another zone
         scored = [tuple(row) for row in self._asking.rows(questions.SCORED, topics=list(SCORED_TOPICS))]
+        partitions = self._asking.one(questions.PARTITIONS, topics=list(SCORED_TOPICS))
+        closed = min([until for _, _, until in scored], default=FIRST_DAY)
         return {
             **self._policy.parameters(),
             **self._policy.support.parameters(first - around, last + around),
             "scored_days": scored,
-            "portfolio_until": min([until for _, _, until in scored], default=FIRST_DAY),
+            "closed_until": closed,
+            # Nothing of all customers goes out while a partition has yet to close a day of some topic.
+            "portfolio_until": closed if partitions == len(scored) else FIRST_DAY,
         }
 
     def _spans(self, recount: Recount, scope: Scope) -> Iterator[Scope]:

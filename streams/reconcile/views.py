@@ -6,8 +6,8 @@ from streams.reconcile.recount import Recount
 _OF_ALL = "(SELECT *, 'all' AS whose FROM {})"
 
 #: Days, and months, that every partition has closed: movements go on behind them, the figures of customers do not.
-_CLOSED_DAYS = "day <= {portfolio_until:Date}"
-_CLOSED_MONTHS = "{} < toStartOfMonth({{portfolio_until:Date}} + 1)"
+_CLOSED_DAYS = "day <= {closed_until:Date}"
+_CLOSED_MONTHS = "{} < toStartOfMonth({{closed_until:Date}} + 1)"
 
 VIEWS: tuple[Recount, ...] = (
     Recount("rates", "", "v_exchange_rates", key=("currency", "day", "to"), base=()),

@@ -187,3 +187,14 @@ def test_what_was_spent_is_not_looked_for_where_a_partition_is_behind_with_it(
     )
     assert client.query(behind).result_rows[0][0] > 5
     assert reconcile.json("--domain", "portfolio")["portfolio"]["shown"] == []
+
+
+def test_figures_of_all_customers_are_not_looked_for_before_every_partition_has_closed_a_day_of_every_topic(
+    client: Client, fill: Any, reconcile: Reconcile
+) -> None:
+    fill(tuple(one for one in company(1) if (one.topic, one.partition) != ("tickets.v1", 1)))
+    (row,) = client.query("SELECT (SELECT count() FROM portfolio_metrics), count() FROM health_daily").result_rows
+    assert (row[0], row[1] > 200) == (0, True)
+    assert reconcile.json("--domain", "portfolio")["portfolio"]["differing"] == {}
+    months = reconcile.json("--domain", "monthly")["monthly"]  # what people pay does not wait for tickets
+    assert (months["differing"], months["rows"] > 10) == ({}, True)
