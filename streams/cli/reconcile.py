@@ -136,7 +136,7 @@ def _print(console: Console, outcomes: Sequence[Outcome]) -> None:
     console.print(table)
     for one in outcomes:
         for difference in one.shown:
-            _print_difference(console, difference)
+            _print_difference(console, difference, one.recount.is_of_all)
         left = one.differing.total() - len(one.shown)
         if left:
             said = ", ".join(f"{name} {count}" for name, count in one.differing.most_common())
@@ -145,11 +145,12 @@ def _print(console: Console, outcomes: Sequence[Outcome]) -> None:
         _print_left_out(console, one)
 
 
-def _print_difference(console: Console, one: Difference) -> None:
+def _print_difference(console: Console, one: Difference, of_all: bool) -> None:
     key = " ".join(str(part) for part in one.key)
     revision = "" if one.revision is None else f" (revision {one.revision})"
     _say(console, f"{one.table} {key} {one.figure}: published {one.published}{revision}, recounted {one.recounted}")
-    _say(console, f"  events behind it: {', '.join(one.events) or 'none'}")
+    if not of_all:  # of many customers they are not looked for
+        _say(console, f"  events behind it: {', '.join(one.events) or 'none'}")
     if not one.in_archive:
         _say(console, f"  the row names {one.event_id} as its newest event; events has none of that id")
 

@@ -89,6 +89,9 @@ def test_rows_of_a_segment_that_are_gone_are_found(client: Client, fill: Any, re
     client.command(f"{gone} portfolio = '{portfolio}' AND day = '{day}' SETTINGS mutations_sync = 2")
     shown = reconcile.json("--domain", "portfolio")["portfolio"]["shown"]
     assert [(one["customer_id"], one["day"], one["recounted"]) for one in shown] == [(portfolio, str(day), "a row")]
+    said = reconcile("--domain", "portfolio").out
+    assert f"{portfolio} {day} (row): published None, recounted a row" in said
+    assert "events behind it" not in said  # nobody looked for those of many customers
     client.command(f"{gone} portfolio = '{portfolio}' SETTINGS mutations_sync = 2")
     shown = reconcile.json("--domain", "portfolio", "--limit", "0")["portfolio"]["shown"]
     assert {(one["customer_id"], one["published"], one["recounted"]) for one in shown} == {(portfolio, None, "a row")}
