@@ -39,6 +39,8 @@ def replaced(client: Client, table: str, changes: str, condition: str) -> str:
         ("""replaceOne(raising, '"odds_ratio":', '"odds_ratio":1') AS raising""", "raising != '[]'", "raising"),
         ("""replaceOne(protecting, '{', '{"family":"use",') AS protecting""", "protecting != '[]'", "protecting"),
         ("arrayPushBack(no_data, 'usage') AS no_data", "1", "no_data"),
+        ("quality_roc_auc - 0.01 AS quality_roc_auc", "quality_roc_auc IS NOT NULL", "quality_roc_auc"),
+        ("quality_brier + 0.01 AS quality_brier", "quality_brier IS NOT NULL", "quality_brier"),
     ],
 )
 def test_a_churn_score_whose_parts_do_not_fit_is_found(

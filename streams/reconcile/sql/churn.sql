@@ -26,6 +26,8 @@ models AS
         quality_observations AS seen,
         quality_labelled AS labelled,
         quality_positives AS positives,
+        (quality_customers_churned, quality_roc_auc, quality_log_loss, quality_log_loss_constant, quality_mean_predicted,
+            quality_mean_observed, quality_ece, quality_pr_auc, quality_brier, quality_top_decile_recall) AS measured,
         JSONExtract(parameters, 'weights', 'Array(Float64)')[1] AS intercept,
         if(calibration_on, calibration_slope * intercept + calibration_intercept, intercept) AS typical
     FROM churn_models FINAL
@@ -56,6 +58,16 @@ SELECT
     if(is_known, seen, 0) AS quality_observations,
     if(is_known, labelled, 0) AS quality_labelled,
     if(is_known, positives, 0) AS quality_positives,
+    measured.1 AS quality_customers_churned,
+    measured.2 AS quality_roc_auc,
+    measured.3 AS quality_log_loss,
+    measured.4 AS quality_log_loss_constant,
+    measured.5 AS quality_mean_predicted,
+    measured.6 AS quality_mean_observed,
+    measured.7 AS quality_ece,
+    measured.8 AS quality_pr_auc,
+    measured.9 AS quality_brier,
+    measured.10 AS quality_top_decile_recall,
     -- No window is safer than a shorter one, and that of the model has its probability.
     CAST(arrayMap(place -> (
             toString(rising[place].1),
