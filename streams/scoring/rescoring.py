@@ -54,7 +54,8 @@ class Rescoring:
             now_ms: the present.
         """
         version = self._machine.model.model_version
-        if version == _PRIOR or now_ms - self._last_ms < self._every_ms:
+        # a clock that was set back must not keep customers from the newest model
+        if version == _PRIOR or 0 <= now_ms - self._last_ms < self._every_ms:
             return False
         found = {part.number: part for part in partitions}
         waiting = [part for part in found.values() if not self._is_scored(part, version)]

@@ -102,6 +102,14 @@ def test_models_in_quick_succession_publish_everybody_at_most_every_interval() -
     assert rig.run(120_000) == []
 
 
+def test_a_clock_that_is_set_back_keeps_nobody_from_the_newest_model() -> None:
+    rig = Rig(every_seconds=5.0)
+    rig.rescoring.load(model(1))
+    assert rig.run(86_400_000) == ["a", "b", "c"]
+    rig.rescoring.load(model(2))
+    assert rig.run(60_000) == ["a", "b", "c"]
+
+
 def test_a_partition_of_another_worker_is_scored_when_it_comes_though_the_model_is_not_new(rig: Rig) -> None:
     """A worker may die with the newest scores unpublished; its heir had long scored its own customers by then."""
     heir, other = rig.parts
