@@ -24,8 +24,8 @@ _LATE_SECONDS = 2.0
 _SPARE = 1.25
 #: Chosen: long against the cost of a turn of the loop (under 0.1 ms), short against the publication interval.
 _RUN_SECONDS = 0.02
-#: The same while the worker is late. Chosen: half of what nothing may hold up the stream for.
-_LATE_RUN_SECONDS = 0.1
+#: The same while the worker is late. Chosen: a rebalance, or a commit, waits for a run at every step of its way.
+_LATE_RUN_SECONDS = 0.05
 #: Of a pause: then it is asked again whether it may still be so long.
 _STEP_SECONDS = 0.25
 

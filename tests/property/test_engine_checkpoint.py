@@ -776,7 +776,7 @@ async def test_runs_are_longer_while_the_worker_is_late(monkeypatch: pytest.Monk
         lengths.append(len(run))
         now += len(run) * 0.0009
         worker.counters.backlog_seconds = 60.0 if sum(lengths) >= 56 else 0.0
-    assert lengths == [16, 22, 22, 44, 88, 111, 111, 86]
+    assert lengths == [16, 22, 22, 44, 55, 55, 55, 55, 55, 55, 55, 11]
 
 
 async def test_a_run_is_at_most_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
