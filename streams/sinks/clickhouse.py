@@ -88,12 +88,13 @@ class ClickHouse:
         """Stores a block (streams.sinks.backend)."""
         # Asynchronous inserts are not deduplicated; one block may span any number of months.
         settings = {"async_insert": 0, "insert_deduplicate": 1, "max_partitions_per_insert_block": 0}
+        columns = [*by_column(rows)]
         try:
             if self._client is None:
                 self._client = connect(self._settings, self._timeout_seconds)
             self._client.insert(
                 table.name,
-                by_column(rows),
+                columns,
                 column_names=table.column_names,
                 column_type_names=table.column_types,  # saves a DESCRIBE per block
                 column_oriented=True,
@@ -101,6 +102,9 @@ class ClickHouse:
             )
         except (ClickHouseError, *_UNWRITABLE) as error:
             raise translated(error, table.name) from error
+        finally:
+            # The driver's insert context refers to itself: with it the block would live on until a rare collection.
+            columns.clear()
 
     def close(self) -> None:
         """Closes the connections."""

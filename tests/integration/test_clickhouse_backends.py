@@ -1,8 +1,10 @@
 """One suite for both backends: ClickHouse over HTTP, and its twin in memory that other tests rely on."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
+from weakref import ref
 
 import pytest
 from archive_rig import comparable
@@ -22,6 +24,7 @@ from sink_samples import (
     used,
 )
 
+from streams.config import Settings
 from streams.errors import PoisonError
 from streams.metrics.days import DAY_MS
 from streams.sinks.backend import Backend
@@ -29,7 +32,7 @@ from streams.sinks.clickhouse import ClickHouse
 from streams.sinks.delivery import Rejected, RetryPolicy
 from streams.sinks.lane import BlockPolicy
 from streams.sinks.memory import MemoryBackend
-from streams.sinks.run import Row
+from streams.sinks.run import ByColumn, Row
 from streams.sinks.table import Table
 from streams.sinks.tables import EVENTS, MRR_MOVEMENTS, TABLES
 from streams.sinks.writer import Writer, WriterPolicy
@@ -189,3 +192,27 @@ def test_a_block_may_span_more_months_than_the_server_allows_by_default(both: tu
     made = rows(*(used(f"e{number}", at=946_684_800_000 + number * 31 * DAY_MS) for number in range(280)))
     backend.insert(EVENTS, [row.values for row in made], "t")
     assert len(final(EVENTS)) == 280
+
+
+class Text(str):
+    """A text that can be watched."""
+
+    __slots__ = ("__weakref__",)
+
+
+@pytest.mark.usefixtures("client")
+def test_nothing_of_a_block_lives_on_in_the_driver(archive: Settings) -> None:
+    backend = ClickHouse(archive)
+    block = ByColumn([[value] for value in rows(used("e1"))[0].values], 1)
+    place = EVENTS.column_names.index("customer_id")
+    block.columns[place][0] = Text("c1")
+    watched = ref(block.columns[place][0])
+    gc.disable()  # a worker's collections are rare: what lives until the next one takes megabytes
+    try:
+        backend.insert(EVENTS, block, "t")
+        assert watched() == "c1"  # whoever sends the block again still has it
+        del block
+        assert watched() is None
+    finally:
+        gc.enable()
+        backend.close()
