@@ -5,8 +5,8 @@ from schemas.registry import ALERTS, METRICS, MODELS, OBSERVATIONS
 from schemas.scores import Observation
 from streams.alerts.model_machine import ModelAlerts
 from streams.app import Zelo
-from streams.churn.labels import CustomerRecords
 from streams.churn.ledger import TrainerLedger
+from streams.churn.lifts import RECORDS
 from streams.churn.quality import QualityFigures
 from streams.churn.trainer import TrainerMachine
 from streams.messages import serve
@@ -21,7 +21,7 @@ def register(zelo: Zelo) -> None:
     boosted = is_boosted()
     machine = TrainerMachine(zelo.profile.churn, zelo.settings.partitions, *names, alerts, figures, boosted)
     watch = Watch(machine, zelo.model, load_booster if boosted else None)
-    table = zelo.table("trainer", OBSERVATIONS, CustomerRecords, TrainerLedger, watch.render)
+    table = zelo.table("trainer", OBSERVATIONS, RECORDS, TrainerLedger, watch.render)
     zelo.model.asks(lambda page: watch.show(page, [part for part in table.partitions_here() if part.live]))
     read = MessageDecoder[Observation](Observation)
     serve(zelo, OBSERVATIONS, table, lambda record: read(record.value), watch.step, machine.dead)

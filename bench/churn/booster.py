@@ -16,6 +16,7 @@ from streams.churn.booster_fit import load
 from streams.churn.booster_labels import MOST_ROWS
 from streams.churn.features import BY_NAME
 from streams.churn.labels import CustomerRecords, Pending
+from streams.churn.places import pack
 from streams.churn.policy import ChurnPolicy
 from streams.metrics.partition import MemoryPartition
 
@@ -70,7 +71,7 @@ def _table() -> MemoryPartition[CustomerRecords, None]:
 def _pending(source: random.Random) -> Pending:
     features = {name: round(source.gauss(0, 1), 3) for name in BY_NAME if source.random() < 0.8}
     left = source.random() < 0.005 * 2 ** (3 * features.get("usage_trend", 0.0))
-    return Pending(0, features, 0.03, 1, 3 if left else None)
+    return Pending(0, pack(features), 0.03, 1, 3 if left else None)
 
 
 def _each(pieces: Iterator[None]) -> list[float]:

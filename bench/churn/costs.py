@@ -12,6 +12,7 @@ from streams.churn.explain import explain
 from streams.churn.labels import Pending
 from streams.churn.learner import Learner, Learning
 from streams.churn.model import ChurnModel
+from streams.churn.places import pack
 from streams.churn.policy import ChurnPolicy
 from streams.churn.terms import Terms
 
@@ -55,7 +56,7 @@ def _learner(
     """The champion and its standing challenger as the trainer runs them, and snapshots of a day."""
     learner = Learner(policy, Learning(), parameters.read(snapshot.parameters))
     learner.open(0)
-    return learner, [learner.test(0, dict(row), 0) for row in rows]
+    return learner, [learner.test(0, pack(row), 0) for row in rows]
 
 
 def _rows(sample: Sample) -> list[Mapping[str, float]]:

@@ -5,21 +5,24 @@ An outcome on s itself lies before it and labels nothing. The window has passed 
 label is mature. A window that reaches past the end of what is known stays pending, for ever if need be.
 """
 
+from bisect import insort
 from collections.abc import Container
 
 from msgspec import Struct
 
 from schemas.scores import Censored, Outcome, Snapshot
+from streams.churn import places
 from streams.churn.booster_fit import Trees
 from streams.churn.booster_labels import KeptLabels
+from streams.churn.features import known
 
 
-class Pending(Struct):
-    """A snapshot the model was tested on, until its label is mature.
+class Pending(Struct, array_like=True, dict=True):
+    """A snapshot the model was tested on, until its label is mature; fields are only ever appended.
 
     Attributes:
         day: whose end it describes.
-        features: as frozen there.
+        packed: `features` as they are stored: mostly a customer is touched without anybody reading them.
         probability: given by the model then, version `model_version`.
         churned_day: first outcome inside the window, None while there is none.
         raw: probability before calibration, None when none was on.
@@ -27,12 +30,20 @@ class Pending(Struct):
     """
 
     day: int
-    features: dict[str, float]
+    packed: bytes
     probability: float
     model_version: int
     churned_day: int | None = None
     raw: float | None = None
     others: dict[str, float] = {}
+
+    @property
+    def features(self) -> dict[str, float]:
+        """As frozen at the end of the day; decoded once, and kept as long as this is."""
+        found: dict[str, float] | None = vars(self).get("features")
+        if found is None:
+            found = vars(self)["features"] = places.unpack(self.packed)
+        return found
 
     @property
     def churned(self) -> bool:
@@ -45,11 +56,11 @@ class Pending(Struct):
         return self.probability if self.raw is None else self.raw
 
 
-class CustomerRecords(Struct):
-    """What the trainer's table holds of a customer.
+class CustomerRecords(Struct, array_like=True):
+    """What the trainer's table holds of a customer; fields are only ever appended.
 
     Attributes:
-        snapshots: features by day, of days that are not yet learned.
+        snapshots: features by day, as they are stored, of days that are not yet learned.
         outcomes: days on which the last subscription ended, not yet learned.
         pending: tested and waiting for a mature label, by day.
         churned: already counted among the customers that churned.
@@ -57,7 +68,7 @@ class CustomerRecords(Struct):
         kept: under keys of the booster's own, that are no customer's: what it keeps there.
     """
 
-    snapshots: dict[int, dict[str, float]] = {}
+    snapshots: dict[int, bytes] = {}
     outcomes: list[int] = []
     pending: list[Pending] = []
     churned: bool = False
@@ -76,6 +87,15 @@ class CustomerRecords(Struct):
             return self.snapshots
         return self.outcomes if isinstance(observation, Outcome) else self.censored
 
+    def hold(self, observation: Snapshot | Outcome | Censored) -> None:
+        """Keeps an observation until its day is taken; of features only those that are known."""
+        if isinstance(observation, Snapshot):
+            self.snapshots[observation.day] = places.pack(known(observation.features))
+        elif isinstance(observation, Outcome):
+            insort(self.outcomes, observation.day)
+        else:
+            insort(self.censored, observation.day)
+
     def leave(self, day: int, horizon_days: int) -> list[Pending]:
         """Marks the snapshots an outcome on `day` makes positive; those not marked before, oldest first."""
         positive = [p for p in self.pending if p.churned_day is None and p.day < day <= p.day + horizon_days]
@@ -89,7 +109,7 @@ class CustomerRecords(Struct):
             return 0
         self.censored.remove(day)
         before = len(self.snapshots) + len(self.pending)
-        self.snapshots = {of: features for of, features in self.snapshots.items() if of > day}
+        self.snapshots = {of: packed for of, packed in self.snapshots.items() if of > day}
         self.pending = [p for p in self.pending if p.churned_day is not None]
         return before - len(self.snapshots) - len(self.pending)
 

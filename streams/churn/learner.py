@@ -11,6 +11,7 @@ from math import ceil
 from msgspec import Struct, field, structs
 
 from schemas.models import ModelChange, ModelChangeKind, Served, WeekQuality
+from streams.churn import places
 from streams.churn.arrears import Arrears, arrears, moved
 from streams.churn.booster import Boosting
 from streams.churn.calibration import Platt
@@ -104,14 +105,15 @@ class Learner:
         """Examples the champion turned away since the day was opened."""
         return self.champion.classifier.refused - self._refused_before
 
-    def test(self, day: int, features: dict[str, float], model_version: int) -> Pending:
-        """A new snapshot with what the models say of it."""
+    def test(self, day: int, packed: bytes, model_version: int) -> Pending:
+        """A new snapshot, its features as they are stored, with what the models say of it."""
+        features = places.unpack(packed)
         raw = self.champion.probability(features)
         calibrated = self._served is not self.champion
         self._remember(day)
         return Pending(
             day,
-            features,
+            packed,
             self._served.probability(features) if calibrated else raw,
             model_version,
             raw=raw if calibrated else None,

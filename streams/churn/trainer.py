@@ -34,7 +34,6 @@ from schemas.scores import Censored, Labelled, Observation, ObservationsClosed, 
 from streams.alerts.model_machine import ModelAlerts
 from streams.churn.agenda import Agenda
 from streams.churn.booster import Shadow
-from streams.churn.features import known
 from streams.churn.labels import CustomerRecords, Pending
 from streams.churn.learner import Learner
 from streams.churn.ledger import TrainerLedger, TrainerPartition, forget_ahead
@@ -137,15 +136,7 @@ class TrainerMachine:
         if day in records.held(observation):
             ledger.duplicate += 1
             return
-        match observation:
-            case Snapshot():
-                records.snapshots[day] = known(observation.features)
-            case Outcome():
-                insort(records.outcomes, day)
-            case Censored():
-                insort(records.censored, day)
-            case _:
-                assert_never(observation)
+        records.hold(observation)
         part.put(key, records)
         self._agenda_of(part).add(day, key)
         _insert(ledger.waiting, day)
@@ -214,10 +205,10 @@ class TrainerMachine:
 
     def _test(self, part: TrainerPartition, key: str, records: CustomerRecords, day: int) -> list[Pending]:
         """The snapshot of `day`, if there is one, with what the models say of it; now pending."""
-        features = records.snapshots.pop(day, None)
-        if features is None:
+        packed = records.snapshots.pop(day, None)
+        if packed is None:
             return []
-        pending = self._learner(part).test(day, features, part.meta.model_version)
+        pending = self._learner(part).test(day, packed, part.meta.model_version)
         records.pending.append(pending)
         part.meta.evaluation.observations += 1
         self._agenda_of(part).add(day + self.policy.horizon_days, key)

@@ -25,8 +25,8 @@ from schemas.codec import MessageDecoder
 from schemas.models import ModelSnapshot
 from schemas.portfolio import PortfolioFigures
 from streams.alerts.machine import AlertMachine, Watch, Watched
-from streams.churn.labels import CustomerRecords
 from streams.churn.ledger import TrainerLedger
+from streams.churn.lifts import RECORDS
 from streams.churn.trainer import TrainerMachine
 from streams.engine.partition import META_KEY, Partition
 from streams.engine.staging import Logged
@@ -141,7 +141,7 @@ def codec_of(machine: Any) -> tuple[str, StateCodec[Any, Any]]:
         case ScoringMachine():
             return "scoring", StateCodec(CARD, Alignment)
         case TrainerMachine():
-            return "trainer", StateCodec(CustomerRecords, TrainerLedger)
+            return "trainer", StateCodec(RECORDS, TrainerLedger)
         case PortfolioMachine():
             return "portfolio", StateCodec(Page, PortfolioLedger)
         case AlertMachine():

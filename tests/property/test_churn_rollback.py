@@ -17,6 +17,7 @@ from streams.churn.learner import Learner, Learning
 from streams.churn.linear import are_sound
 from streams.churn.model import ChurnModel
 from streams.churn.parameters import AnyParameters, builtins, read
+from streams.churn.places import pack
 from streams.churn.policy import ChurnPolicy
 from streams.churn.seats import Saved, Score
 
@@ -42,7 +43,7 @@ def weekly_means(seed: int, rolls_back: dict[int, int], rate: float = 0.05, cust
         learner.open(day)
         left = [p for p in open_ if p.churned_day is not None and p.churned_day <= day]
         open_ = [p for p in open_ if p.churned_day is not None and p.churned_day > day]
-        taken = [learner.test(day, {}, week) for _ in range(customers)]
+        taken = [learner.test(day, pack({}), week) for _ in range(customers)]
         said.append(taken[0].probability)
         learner.learn_leaving(left)
         learner.learn_staying(taken)
@@ -125,7 +126,7 @@ def test_a_state_with_a_weight_out_of_bounds_goes_on_learning() -> None:
     old = prior_but(nps=60.0)
     learner = Learner(POLICY, Learning(), old)
     learner.open(4)
-    learner.learn_staying([learner.test(4, {"nps": float(nps)}, 0) for nps in range(50)])
+    learner.learn_staying([learner.test(4, pack({"nps": float(nps)}), 0) for nps in range(50)])
     assert learner.refused == 0
     assert are_sound(read(builtins(learner.close(4))).weights)
     saved = Saved(4, "rls", "rls", old, weights={**ChurnModel.prior(POLICY).all_weights(), "nps": 55.0})
@@ -142,7 +143,7 @@ def test_what_was_learned_in_other_units_does_not_come_back(heard: bool) -> None
     if heard:
         teacher = Learner(POLICY, Learning(), None)
         teacher._learning.contest.saved = [saved]
-        teacher.learn_leaving([Pending(3, {}, 0.1, 1)])
+        teacher.learn_leaving([Pending(3, pack({}), 0.1, 1)])
         (saved,) = teacher._learning.contest.saved
     learner = gone_back_to(saved)
     learner.open(41)
@@ -165,7 +166,7 @@ def test_what_it_heard_since_it_was_saved_is_let_in_within_a_horizon() -> None:
     learner.open(4)
     (saved,) = learning.contest.saved
     began = dict(saved.weights)
-    learner.learn_leaving([Pending(3, {"nps": 0.0}, 0.1, 1)])
+    learner.learn_leaving([Pending(3, pack({"nps": 0.0}), 0.1, 1)])
     (learning.contest.good,) = learning.contest.saved
     heard = ChurnModel.resumed(learning.contest.good.parameters, POLICY).all_weights()
     assert heard[""] > began[""]
@@ -188,7 +189,7 @@ def test_a_saved_state_learns_who_left_of_its_own_snapshots_alone() -> None:
     learner = Learner(POLICY, Learning(), None)
     contest, state = learner._learning.contest, ChurnModel.prior(POLICY).parameters()
     contest.saved = [Saved(60, "rls", "rls", state, missed=(20, 40)), Saved(67, "rls", "rls", state)]
-    left = [Pending(day, {"nps": float(day)}, 0.1, 1) for day in (19, 20, 59, 60, 67)]
+    left = [Pending(day, pack({"nps": float(day)}), 0.1, 1) for day in (19, 20, 59, 60, 67)]
     learner.learn_leaving(left)
     for saved, days in zip(contest.saved, [(19, 59), (19, 20, 59, 60)], strict=True):
         expected = ChurnModel.prior(POLICY)

@@ -21,6 +21,7 @@ from streams.churn.contest import Contest
 from streams.churn.features import BY_NAME
 from streams.churn.labels import CustomerRecords, Pending
 from streams.churn.news import changed_day
+from streams.churn.places import pack
 from streams.churn.policy import ChurnPolicy
 from streams.metrics.partition import MemoryPartition
 
@@ -42,7 +43,9 @@ def label(number: int, churned: bool, day: int = 0, **features: float) -> Label:
 def pendings(count: int, leave: int, day: int = 0) -> list[tuple[str, list[Pending]]]:
     """So many customers with a snapshot each; so many left, and those had bad ratings."""
     rows = [
-        Pending(day, {"nps": -50.0 if i < leave else 50.0, "csat": i / 100}, 0.1, 1, day + 3 if i < leave else None)
+        Pending(
+            day, pack({"nps": -50.0 if i < leave else 50.0, "csat": i / 100}), 0.1, 1, day + 3 if i < leave else None
+        )
         for i in range(count)
     ]
     return [(f"c{i:05d}", [pending]) for i, pending in enumerate(rows)]
@@ -210,7 +213,7 @@ def test_nothing_is_fitted_before_ten_left_and_then_at_the_beginning_of_a_week()
     assert shadow.due(part, state, MONDAY - WEEK, MONDAY) is None
     shadow.keep(part, state, MONDAY, pendings(100, 1))
     assert shadow.due(part, state, MONDAY, MONDAY + 2) is None
-    taken = [Pending(0, {"nps": -50.0}, 0.1, 1), Pending(0, {"nps": 50.0}, 0.1, 1)]
+    taken = [Pending(0, pack({"nps": -50.0}), 0.1, 1), Pending(0, pack({"nps": 50.0}), 0.1, 1)]
     shadow.test(part, state, taken)
     assert taken[0].others == {}
     pieces = shadow.due(part, state, MONDAY, MONDAY + WEEK)
@@ -246,7 +249,7 @@ def test_after_a_refit_the_new_trees_are_asked_as_another_process_would() -> Non
     for week, leave in ((1, 20), (3, 60)):
         shadow.keep(part, state, MONDAY + (week - 1) * WEEK, pendings(100, leave))
         assert run(shadow.due(part, state, None, MONDAY + week * WEEK)) > 0
-        mine, theirs = (Pending(0, {"nps": -50.0, "csat": 0.5}, 0.1, 1) for _ in range(2))
+        mine, theirs = (Pending(0, pack({"nps": -50.0, "csat": 0.5}), 0.1, 1) for _ in range(2))
         shadow.test(part, state, [mine])
         Shadow(POLICY, True).test(part, state, [theirs])
         assert mine.others == theirs.others
@@ -295,7 +298,7 @@ def test_without_the_extra_nothing_is_kept_and_what_was_is_thrown_away_after_eig
     part, state = table(), Boosting()
     Shadow(POLICY, True).keep(part, state, MONDAY, pendings(100, 20))
     run(Shadow(POLICY, True).due(part, state, MONDAY, MONDAY + WEEK))
-    without, taken = Shadow(POLICY, False), [Pending(0, {"nps": -50.0}, 0.1, 1)]
+    without, taken = Shadow(POLICY, False), [Pending(0, pack({"nps": -50.0}), 0.1, 1)]
     assert not without.present
     without.test(part, state, taken)
     assert without.due(part, state, None, MONDAY + 60) is None
@@ -357,7 +360,7 @@ def test_trees_that_this_library_cannot_read_are_silent_until_the_next_monday(ah
     shadow.keep(part, state, MONDAY, pendings(100, 20))
     run(shadow.due(part, state, MONDAY, MONDAY + WEEK))
     part.put(TREES_KEY, CustomerRecords(kept=Trees(NAMES, "of another release")))
-    taken = [Pending(0, {"nps": -50.0}, 0.1, 1)]
+    taken = [Pending(0, pack({"nps": -50.0}), 0.1, 1)]
     assert shadow.due(part, state, MONDAY + WEEK, MONDAY + WEEK + 6) is None  # not before the week is over
     if not ahead:
         shadow.test(part, state, taken)
@@ -386,7 +389,7 @@ def test_a_library_that_fails_in_any_way_puts_the_booster_away(
     def broken(name: str) -> ModuleType:
         raise error
 
-    part, state, taken = table(), Boosting(), [Pending(0, {"nps": -50.0}, 0.1, 1)]
+    part, state, taken = table(), Boosting(), [Pending(0, pack({"nps": -50.0}), 0.1, 1)]
     Shadow(POLICY, True).keep(part, state, MONDAY, pendings(100, 20))
     if when != "fitted":
         run(Shadow(POLICY, True).due(part, state, MONDAY, MONDAY + WEEK))
@@ -402,7 +405,7 @@ def test_a_library_that_fails_in_any_way_puts_the_booster_away(
 
 @pytest.mark.parametrize("broken", ["Booster", "names"])
 def test_sound_trees_that_cannot_be_asked_put_the_booster_away(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    part, state, taken = table(), Boosting(), [Pending(0, {"nps": -50.0}, 0.1, 1)]
+    part, state, taken = table(), Boosting(), [Pending(0, pack({"nps": -50.0}), 0.1, 1)]
     Shadow(POLICY, True).keep(part, state, MONDAY, pendings(100, 20))
     run(Shadow(POLICY, True).due(part, state, MONDAY, MONDAY + WEEK))
     if broken == "names":
@@ -420,7 +423,7 @@ def test_sound_trees_that_cannot_be_asked_put_the_booster_away(broken: str, monk
 
 
 def test_trees_that_are_gone_are_silent() -> None:
-    taken = [Pending(0, {"nps": -50.0}, 0.1, 1)]
+    taken = [Pending(0, pack({"nps": -50.0}), 0.1, 1)]
     Shadow(POLICY, True).test(table(), Boosting(fitted=MONDAY), taken)
     assert taken[0].others == {}
 
@@ -431,7 +434,7 @@ def test_trees_that_are_gone_are_silent() -> None:
 def judged(contest: Contest, day: int, said: float, rls: float = 0.08) -> Any:
     """A week of 400 mature labels, 20 left: what was said of those; the others got a twentieth from all."""
     for i in range(400):
-        pending = Pending(day, {}, rls if i < 20 else 0.05, 1, others={NAME: said if i < 20 else 0.05})
+        pending = Pending(day, pack({}), rls if i < 20 else 0.05, 1, others={NAME: said if i < 20 else 0.05})
         contest.count(pending, i < 20, 0.05)
     verdict = contest.judge(day, POLICY)
     return verdict, contest.outdone(day, POLICY)

@@ -6,6 +6,7 @@ from schemas.models import ModelChange
 from streams.churn.contest import Contest
 from streams.churn.labels import Pending
 from streams.churn.model import ChurnModel
+from streams.churn.places import pack
 from streams.churn.policy import ChurnPolicy
 from streams.churn.seats import Contender, Saved, Score
 
@@ -21,7 +22,7 @@ def week(contest: Contest, day: int, champion: float, challenger: float | None =
         churned = i < leavers
         said = [p if churned else 0.04 for p in (champion, challenger or 0.0)]
         others = {"adagrad": said[1]} if challenger else {}
-        contest.count(Pending(day, {}, said[0], 1, others=others), churned, CONSTANT)
+        contest.count(Pending(day, pack({}), said[0], 1, others=others), churned, CONSTANT)
 
 
 def contested() -> Contest:
@@ -105,7 +106,7 @@ def test_of_two_that_won_the_better_one_is_promoted() -> None:
     verdicts = []
     for turn in range(4):
         for i in range(400):
-            pending = Pending(100, {}, 0.08 if i < 20 else 0.04, 1, others={"adagrad": 0.3, "twin-50": 0.6})
+            pending = Pending(100, pack({}), 0.08 if i < 20 else 0.04, 1, others={"adagrad": 0.3, "twin-50": 0.6})
             if i >= 20:
                 pending.others = {"adagrad": 0.04, "twin-50": 0.04}
             contest.count(pending, i < 20, CONSTANT)
@@ -218,7 +219,7 @@ def test_who_is_rolled_back_begins_again_unless_a_twin(kind: str, again: list[st
 def test_a_bad_week_that_may_be_chance_changes_nothing() -> None:
     contest = contested()
     for i in range(110):
-        contest.count(Pending(100, {}, 0.05 if i != 5 else 0.0011, 1), i < 6, CONSTANT)
+        contest.count(Pending(100, pack({}), 0.05 if i != 5 else 0.0011, 1), i < 6, CONSTANT)
     week_before = contest.week
     assert week_before.loss > 1.1 * week_before.against
     assert contest.judge(107, ChurnPolicy(rollback_ratio=1.1)) is None

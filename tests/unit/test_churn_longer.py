@@ -10,6 +10,7 @@ from streams.churn.features import features
 from streams.churn.labels import Pending
 from streams.churn.learner import Learner, Learning
 from streams.churn.ledger import TrainerLedger
+from streams.churn.places import pack
 from streams.churn.policy import ChurnPolicy
 from streams.churn.publishing import published
 from streams.churn.trainer import TrainerMachine
@@ -80,7 +81,7 @@ def test_the_model_of_the_day_is_asked_for_once_a_day() -> None:
         learner = Learner(POLICY, Learning(), None)
         learner.open(SUNDAY)
         for _ in range(50 * len(asked)):
-            learner.learn_staying([Pending(SUNDAY, features(DUE), 0.1, 0, others={"adagrad": 0.1})])
+            learner.learn_staying([Pending(SUNDAY, pack(features(DUE)), 0.1, 0, others={"adagrad": 0.1})])
         base = fresh()
         return published(
             learner.champion, Learning(), TrainerLedger().evaluation, POLICY, 0, base.model_version + len(asked), 0, 0

@@ -7,6 +7,7 @@ import pytest
 
 from streams.churn.learner import Learner, Learning
 from streams.churn.model import ChurnModel
+from streams.churn.places import pack
 from streams.churn.policy import ChurnPolicy
 from streams.churn.rls import RLSLogit
 
@@ -76,7 +77,7 @@ def test_a_day_fades_the_models_once_for_all_its_snapshots() -> None:
     policy = ChurnPolicy(forgetting=0.999, least_kept=0.98)
     learner, expected = Learner(policy, Learning(), None), ChurnModel.prior(policy)
     learner.open(0)
-    taken = [learner.test(0, ROW, 0) for _ in range(30)]
+    taken = [learner.test(0, pack(ROW), 0) for _ in range(30)]
     learner.learn_staying(taken)
     expected.fade(30)
     for pending in taken:

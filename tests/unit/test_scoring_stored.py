@@ -22,10 +22,11 @@ from schemas.metrics import (
     Values,
 )
 from streams.churn.features import BY_NAME
+from streams.churn.places import PLACES
 from streams.metrics.sums import add_values, new_sums
 from streams.scoring import weekly
 from streams.scoring.stored import NUMBERS, STORED, pack, unpack
-from streams.scoring.weekly import PLACES, Observed
+from streams.scoring.weekly import Observed
 
 #: What stands where in cards that are out there.
 KNOWN = Path(__file__).parents[1] / "golden" / "stored_fields.json"
