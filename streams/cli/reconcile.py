@@ -87,8 +87,9 @@ def _run(settings: Settings, recounts: Sequence[Recount], scope: Scope, limit: i
             outcomes = [reconciler.run(one, scope, _behind(one)) for one in asked]
     except ClickHouseError as error:
         raise translated(error) from error
-    if scope.customer_id is not None and not any(one.rows or one.differing for one in outcomes):
-        raise ConfigurationError(f"nothing is known of a customer {scope.customer_id!r} on these days")
+    if scope != Scope() and not any(one.rows or one.differing for one in outcomes):
+        of = "" if scope.customer_id is None else f" of a customer {scope.customer_id!r}"
+        raise ConfigurationError(f"nothing is known{of} on these days")
     return outcomes
 
 

@@ -233,6 +233,8 @@ def test_what_cannot_be_compared_is_an_error_in_words(fill: Any, reconcile: Reco
         (("--domain", "weather"), "there is no recount of 'weather'; there is usage, revenue, movements"),
         (("--customer", "c1", "--domain", "portfolio"), "portfolio is of all customers: leave it or --customer out"),
         (("--customer", "nobody", "--domain", "usage"), "nothing is known of a customer 'nobody' on these days"),
+        (("--since", "2090-01-01"), "nothing is known on these days"),  # it compared nothing, and all was well
+        (("--until", "1990-01-01", "--domain", "usage"), "nothing is known on these days"),
         (("--since", "2024-02-02", "--until", "2024-02-01"), "--since 2024-02-02 lies after --until 2024-02-01"),
     ):
         found = reconcile(*arguments)
