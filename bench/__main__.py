@@ -88,7 +88,8 @@ async def _run(options: argparse.Namespace, wanted: list[Contestant], latest: La
             await _compared(options, rows, latest, said)
         for _ in range(options.repeat if _asked(options, _PIPELINE) else 0):
             said.print("the whole product")
-            latest.pipelines.append(await pipeline.run(pipeline.Flow(options.pipeline_events), options.broker))
+            flow = pipeline.Flow(options.pipeline_events, workers=options.stream_workers)
+            latest.pipelines.append(await pipeline.run(flow, options.broker))
         if _RECOVERY in options.only:
             await _recoveries(options, latest, said)
     return any(row.faults and not row.contestant.package for row in rows)
@@ -171,6 +172,7 @@ def _options() -> argparse.Namespace:
     add("--rate", type=int, default=1_000, help="events/s of the latency trial (default %(default)s)")
     add("--latency-seconds", type=float, default=20.0, help="length of it, 0 for none (default %(default)s)")
     add("--pipeline-events", type=int, default=500_000, help="for the whole product (default %(default)s)")
+    add("--stream-workers", type=int, default=1, help="of the whole product (default %(default)s)")
     add("--recovery-keys", type=int, default=1_000_000, help="to recover, with --only recovery (default %(default)s)")
     add("--only", action="append", default=[], choices=names, help="may be repeated")
     add("--broker", default="embedded", choices=["embedded", "kafka"], help="kafka needs Java (default %(default)s)")

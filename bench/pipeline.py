@@ -7,6 +7,7 @@ role has committed all there is, and nothing new comes.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from faust.types import TP
 from bench.product_stream import product_stream
 from bench.rig import BenchError
 from schemas.registry import ALERTS, CHURN, HEALTH, METRICS
-from streams.app import Role, changelog_specs
+from streams.app import ROLES, Role, changelog_specs
 from streams.cli.flow import Standing, drained
 from streams.cli.processes import worker_children
 from streams.config import Settings, load_settings
@@ -48,11 +49,13 @@ class Flow:
     Attributes:
         events: besides a profile and a subscription per customer.
         days: the events are spread over.
+        workers: processes of the stream role.
     """
 
     events: int = 500_000
     customers: int = 5_000
     days: int = 1
+    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,10 @@ class Pipeline:
         per_customer_and_day: mean number of events.
         seconds: from the release of the workers until all was saved.
         cpu_seconds_per_million: of the three roles together, per million input records.
-        by_role: the same of each role.
+        by_role: the same of each role, of all its processes together.
         records: in all topics at the end, per input record.
         rows: in ClickHouse, per input record.
+        workers: processes of the stream role.
         sent: records per customer in topics the product writes itself: how often values and scores were rendered, and
             the days' values and scores.
     """
@@ -81,6 +85,7 @@ class Pipeline:
     records: float
     rows: float
     sent: dict[str, float] = field(default_factory=dict)
+    workers: int = 1
 
 
 async def run(flow: Flow, broker: BrokerKind) -> Pipeline:
@@ -94,7 +99,8 @@ async def run(flow: Flow, broker: BrokerKind) -> Pipeline:
         settings = _settings(stack)
         await asyncio.to_thread(migrate, settings)
         await create_topics(settings.kafka_bootstrap, [*topic_specs(settings), *changelog_specs(settings)])
-        children = worker_children(settings, stack.data_dir / "logs")
+        counts: dict[Role, int] = {**dict.fromkeys(ROLES, 1), "stream": flow.workers}
+        children = worker_children(settings, stack.data_dir / "logs", counts=counts)
         await asyncio.gather(*(stack.supervisor.start(child) for child in children))
         meter = _Meter({child.name: psutil.Process(stack.supervisor.pid(child.name)) for child in children})
         with meter.frozen():
@@ -168,7 +174,9 @@ class _Meter:
 
 
 def _result(flow: Flow, inputs: int, meter: _Meter, rows: int, sent: dict[str, float]) -> Pipeline:
-    by_role = {name: used / inputs * 1e6 for name, used in meter.used().items()}
+    by_role: defaultdict[str, float] = defaultdict(float)
+    for name, used in meter.used().items():
+        by_role[name.partition("-")[0]] += used / inputs * 1e6
     return Pipeline(
         events=inputs,
         customers=flow.customers,
@@ -176,10 +184,11 @@ def _result(flow: Flow, inputs: int, meter: _Meter, rows: int, sent: dict[str, f
         per_customer_and_day=flow.events / flow.customers / flow.days,
         seconds=meter.seconds,
         cpu_seconds_per_million=sum(by_role.values()),
-        by_role=by_role,
+        by_role=dict(by_role),
         records=meter.records / inputs,
         rows=rows / inputs,
         sent=sent,
+        workers=flow.workers,
     )
 
 

@@ -170,8 +170,9 @@ def pipeline_line(run: Pipeline) -> str:
     roles = ", ".join(f"{role} {used:.1f}" for role, used in run.by_role.items())
     sent = ", ".join(f"{topic} {number:.1f}" for topic, number in run.sent.items())
     return (
-        f"Whole product: {run.cpu_seconds_per_million:.1f} CPU s per million events ({roles}); {run.events:,} events "
-        f"of {run.customers:,} customers over {run.days} days, {run.per_customer_and_day:g} per customer and day; "
+        f"Whole product: {run.cpu_seconds_per_million:.1f} CPU s per million events ({roles}), {run.workers} of the "
+        f"stream role; {run.events:,} events of {run.customers:,} customers over {run.days} days, "
+        f"{run.per_customer_and_day:g} per customer and day; "
         f"{run.events / run.seconds:,.0f} events/s; {run.records:.1f} records and {run.rows:.1f} ClickHouse rows "
         f"per event; sent per customer: {sent}"
     )

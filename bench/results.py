@@ -75,7 +75,7 @@ class Latest:
             and all(row.faults or len(row.throughputs) >= _REPEATS for row in self.rows)
             and all(row.faults or row.kills for row in self.rows if row.latencies)
             and any(row.latencies for row in self.rows)
-            and bool(self.pipelines and self.checks)
+            and bool(self.pipelines and self.checks and all(run.workers == 1 for run in self.pipelines))
         )
 
 

@@ -1,5 +1,6 @@
 """What the benchmark reports and keeps: ratios, the table, the summary that is committed, the regression check."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_the_line_of_a_recovery_names_rate_cost_and_size() -> None:
 
 def test_the_line_of_the_pipeline_names_its_load_and_its_roles() -> None:
     said = pipeline_line(PIPELINE)
-    assert "30.0 CPU s per million events (stream 20.0, archive 10.0)" in said
+    assert "30.0 CPU s per million events (stream 20.0, archive 10.0), 1 of the stream role" in said
     assert "50 per customer and day; 250 events/s" in said
     assert said.endswith("sent per customer: health.v1 4.5")
 
@@ -83,8 +84,10 @@ def test_a_summary_has_medians_ratios_and_what_a_kill_left() -> None:
 def test_only_a_complete_run_is_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "LATEST", tmp_path / "results" / "latest.json")
     monkeypatch.setattr(results, "SUMMARY", tmp_path / "results.json")
-    partial = measured()
+    spread, partial = measured(), measured()
+    spread.pipelines.append(replace(PIPELINE, workers=2))  # what several workers take is no run beside the others
     partial.rows = partial.rows[1:]
+    assert not results.write(spread)
     assert not results.write(partial)
     assert results.read_latest() == partial
     assert not (tmp_path / "results.json").exists()
