@@ -22,7 +22,7 @@ import psutil
 from aiokafka import AIOKafkaProducer
 from faust.types import TP
 
-sys.path.append(str(Path(__file__).parents[1] / "integration"))
+sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("", "integration")]
 from system_oracle import PARTITIONS
 from system_rig import System, running
 

@@ -3,7 +3,11 @@
 How far behind the stream is depends on who else works on the machine; that it catches up, and what it counts, does not.
 """
 
+import subprocess
+import sys
+
 import pytest
+import soak as command
 from soak import Plan, soak
 
 pytestmark = [
@@ -22,3 +26,9 @@ async def test_a_steady_load_leaves_memory_flat_and_the_accounting_exact() -> No
     assert report.breaches == []
     assert report.sent == plan.seconds * plan.rate
     assert len(report.looks) >= 3
+
+
+def test_the_long_form_can_be_started_as_a_script() -> None:
+    """Under pytest more folders are known than a script has."""
+    said = subprocess.run([sys.executable, command.__file__, "--help"], capture_output=True, text=True, check=False)
+    assert (said.returncode, "--minutes" in said.stdout) == (0, True), said.stderr
