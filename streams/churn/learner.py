@@ -11,7 +11,6 @@ from math import ceil
 from msgspec import Struct, field, structs
 
 from schemas.models import ModelChange, ModelChangeKind, Served, WeekQuality
-from streams.churn import places
 from streams.churn.arrears import Arrears, arrears, moved
 from streams.churn.booster import Boosting
 from streams.churn.calibration import Platt
@@ -107,18 +106,14 @@ class Learner:
 
     def test(self, day: int, packed: bytes, model_version: int) -> Pending:
         """A new snapshot, its features as they are stored, with what the models say of it."""
-        features = places.unpack(packed)
-        raw = self.champion.probability(features)
-        calibrated = self._served is not self.champion
         self._remember(day)
-        return Pending(
-            day,
-            packed,
-            self._served.probability(features) if calibrated else raw,
-            model_version,
-            raw=raw if calibrated else None,
-            others={contender.name: model.probability(features) for contender, model in self._others},
-        )
+        pending = Pending(day, packed, 0.0, model_version)
+        features = pending.features  # decoded here, and still there when they are learned
+        pending.probability = self.champion.probability(features)
+        if self._served is not self.champion:
+            pending.raw, pending.probability = pending.probability, self._served.probability(features)
+        pending.others = {contender.name: model.probability(features) for contender, model in self._others}
+        return pending
 
     def _remember(self, day: int) -> None:
         """Notes what serves on a day with snapshots, so that a scorer can tell what changed since."""

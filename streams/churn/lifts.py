@@ -1,6 +1,6 @@
 """How the trainer's table was stored by older releases, and the way from there (shape.py).
 
-Version 2 (after 0.1.0) stores a customer in a fifth of the bytes: snapshots and features by their place, without names.
+Version 2 (after 0.1.0) stores a customer in a sixth of the bytes: snapshots and features by their place, without names.
 """
 
 from msgspec import Struct

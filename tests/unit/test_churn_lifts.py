@@ -71,7 +71,7 @@ def test_records_of_version_1_are_written_in_this_one_to_the_byte() -> None:
 
 def test_what_a_booster_keeps_is_taken_up() -> None:
     for held in (Trees(["nps"], "trees"), kept(["nps"], [])):
-        (old,) = (CODEC.decode(msgpack.encode({"kept": held})),)
+        old = CODEC.decode(msgpack.encode({"kept": held}))
         assert old == CustomerRecords(kept=held)
         assert CODEC.decode(CODEC.encode(old)) == old
 
