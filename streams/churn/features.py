@@ -51,6 +51,7 @@ class Feature(Struct, frozen=True):
         protects: reason code when it lowers the risk as the expert expects.
         read: its reading from metric values.
         evidence: metric values the reason's text needs besides, as `domain.field`.
+        counted: says how much was used in 28 days, so absent of a customer that is not settled (`readings.is_settled`).
     """
 
     name: str
@@ -65,12 +66,13 @@ class Feature(Struct, frozen=True):
     protects: str
     read: Reading
     evidence: tuple[str, ...] = ()
+    counted: bool = False
 
 
 # fmt: off
 FEATURES: tuple[Feature, ...] = (
     Feature("active_days_28d", "days of 28", (0, 28), "usage", "linear", 12.0, 8.0, -0.20,
-            "usage_rare", "usage_frequent", field("usage", "active_days_28d")),
+            "usage_rare", "usage_frequent", field("usage", "active_days_28d"), counted=True),
     Feature("days_since_last_use", "days", FROM_0, "usage", "log", 2.0, 1.0, 0.30,
             "usage_silent", "usage_recent", field("usage", "days_since_last_use")),
     Feature("usage_trend", "ratio", FROM_0, "usage", "linear", 1.0, 0.35, -0.20,
@@ -80,16 +82,17 @@ FEATURES: tuple[Feature, ...] = (
             "usage_falling", "usage_growing", readings.usage_change,
             ("usage.events_14d", "usage.events_prev_14d")),
     Feature("quantity_28d", "units", FROM_0, "usage", "log", TYPICAL_USAGE, 1.5, -0.10,
-            "usage_low", "usage_high", field("usage", "quantity_28d")),
+            "usage_low", "usage_high", field("usage", "quantity_28d"), counted=True),
     Feature("features_used_28d", "features", FROM_0, "usage", "log", 5.0, 0.7, -0.15,
-            "usage_narrow", "usage_broad", field("usage", "features_used_28d")),
+            "usage_narrow", "usage_broad", field("usage", "features_used_28d"), counted=True),
     Feature("active_users_28d", "users", FROM_0, "usage", "log", 8.0, 1.0, -0.10,
-            "users_few", "users_many", field("usage", "active_users_28d")),
+            "users_few", "users_many", field("usage", "active_users_28d"), counted=True),
     Feature("seats_used", "ratio", FROM_0, "usage", "linear", 0.6, 0.3, -0.15,
-            "seats_unused", "seats_used", readings.seats_used, ("usage.active_users_28d", "revenue.seats")),
+            "seats_unused", "seats_used", readings.seats_used, ("usage.active_users_28d", "revenue.seats"),
+            counted=True),
     Feature("usage_per_user", "units per user", FROM_0, "usage", "log", TYPICAL_USAGE_PER_USER, 1.0, -0.20,
             "users_quiet", "users_busy", readings.usage_per_user,
-            ("usage.quantity_28d", "usage.active_users_28d")),
+            ("usage.quantity_28d", "usage.active_users_28d"), counted=True),
     Feature("error_share", "ratio", FROM_0, "usage", "linear", 0.02, 0.05, 0.05,
             "usage_errors", "usage_smooth", readings.error_share, ("usage.errors_28d", "usage.events_28d")),
     Feature("tenure_days", "days", FROM_0, "lifecycle", "log", 365.0, 1.0, -0.20,
@@ -106,7 +109,7 @@ FEATURES: tuple[Feature, ...] = (
             "mrr_low", "mrr_high", field("revenue", "mrr_minor")),
     Feature("mrr_per_user", "minor units", FROM_0, "billing", "log", TYPICAL_MRR_PER_USER, 1.0, 0.20,
             "users_dear", "users_cheap", readings.mrr_per_user,
-            ("revenue.mrr_minor", "usage.active_users_28d")),
+            ("revenue.mrr_minor", "usage.active_users_28d"), counted=True),
     Feature("mrr_change", "log ratio", ANY, "billing", "linear", 0.0, 0.3, -0.20,
             "mrr_falling", "mrr_growing", readings.mrr_change,
             ("revenue.mrr_minor", "revenue.mrr_28d_ago_minor")),
@@ -119,13 +122,13 @@ FEATURES: tuple[Feature, ...] = (
             ("revenue.days_to_renewal", "revenue.renewal_period_days")),
     Feature("renewal_due_level", "log ratio", ANY, "billing", "linear", 0.0, 1.5, -0.10,
             "renewal_due_little", "renewal_due_much", readings.renewal_due_level,
-            ("revenue.days_to_renewal", "usage.quantity_28d")),
+            ("revenue.days_to_renewal", "usage.quantity_28d"), counted=True),
     Feature("renewal_due_use", "log ratio", ANY, "billing", "linear", 0.0, 1.0, -0.20,
             "renewal_due_quiet", "renewal_due_busy", readings.renewal_due_use,
-            ("revenue.days_to_renewal", "usage.quantity_28d", "usage.active_users_28d")),
+            ("revenue.days_to_renewal", "usage.quantity_28d", "usage.active_users_28d"), counted=True),
     Feature("renewal_due_price", "log ratio", ANY, "billing", "linear", 0.0, 1.0, 0.20,
             "renewal_due_dear", "renewal_due_cheap", readings.renewal_due_price,
-            ("revenue.days_to_renewal", "revenue.mrr_minor", "usage.active_users_28d")),
+            ("revenue.days_to_renewal", "revenue.mrr_minor", "usage.active_users_28d"), counted=True),
     Feature("renewal_by_hand", "0 or 1", SHARE, "billing", "linear", 0.0, 1.0, 0.30,
             "renewal_by_hand", "renewal_automatic", readings.renewal_by_hand, ("revenue.days_to_renewal",)),
     Feature("ending_share", "ratio", SHARE, "billing", "linear", 0.0, 1.0, 3.00,
@@ -181,8 +184,16 @@ REASON_CODES: frozenset[str] = frozenset(
 )
 
 _COUNTABLE = 2**53
-_READINGS = tuple((feature.name, feature.read) for feature in FEATURES)
-_RENEWAL_READINGS = tuple((name, reading) for name, reading in _READINGS if name in RENEWAL)
+Readings = tuple[tuple[str, Reading], ...]
+# By whether the customer is settled.
+_READINGS: Mapping[bool, Readings] = {
+    settled: tuple((feature.name, feature.read) for feature in FEATURES if settled or not feature.counted)
+    for settled in (False, True)
+}
+_RENEWAL_READINGS: Mapping[bool, Readings] = {
+    settled: tuple((name, reading) for name, reading in wanted if name in RENEWAL)
+    for settled, wanted in _READINGS.items()
+}
 
 
 def features(values: CustomerValues) -> dict[str, float]:
@@ -199,15 +210,15 @@ def features(values: CustomerValues) -> dict[str, float]:
         >>> features(CustomerValues(support=SupportValues(tickets_open=2)))["tickets_open"]
         2.0
     """
-    return _read(values, _READINGS)
+    return _read(values, _READINGS[readings.is_settled(values)])
 
 
 def if_renewal_due(values: CustomerValues) -> dict[str, float]:
     """The features that a renewal has a part in, as they would be were it due today."""
-    return _read(readings.with_renewal_due(values), _RENEWAL_READINGS)
+    return _read(readings.with_renewal_due(values), _RENEWAL_READINGS[readings.is_settled(values)])
 
 
-def _read(values: CustomerValues, wanted: tuple[tuple[str, Reading], ...]) -> dict[str, float]:
+def _read(values: CustomerValues, wanted: Readings) -> dict[str, float]:
     known: dict[str, float] = {}
     for name, reading in wanted:
         value = reading(values)

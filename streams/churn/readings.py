@@ -12,9 +12,11 @@ from msgspec import structs
 
 from schemas.metrics import CustomerValues, Domain
 from streams.churn.exact import log
+from streams.metrics.days import DAY_MS
 
 Number = float | int | None
 RENEWAL_DUE_DAYS = 30  # part of the features' definition: a model learned with 30 must be read with 30
+SETTLED_DAYS = 14
 _ONBOARDING_DAYS = 120
 TYPICAL_USAGE = 200.0
 TYPICAL_USAGE_PER_USER = 50.0
@@ -41,6 +43,21 @@ def field(domain: Domain, name: str) -> Reading:
         return number
 
     return read
+
+
+def is_settled(values: CustomerValues) -> bool:
+    """Whether what is counted over 28 days of use says something of a customer yet.
+
+    It does not within 14 days of its first use, to within a day, or of its first payment when it never used the
+    product: a week of use looks like a month of hardly any, and a company that has just begun to send its usage would
+    be told that everybody leaves.
+    """
+    revenue, usage = values.revenue, values.usage
+    if usage is None or usage.first_used_at is None or usage.last_used_at is None:
+        tenure = None if revenue is None else revenue.tenure_days
+        return tenure is None or tenure >= SETTLED_DAYS
+    used_ms = (usage.days_since_last_use or 0) * DAY_MS + usage.last_used_at - usage.first_used_at
+    return used_ms >= SETTLED_DAYS * DAY_MS
 
 
 def usage_change(values: CustomerValues) -> Number:

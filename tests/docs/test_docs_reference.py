@@ -83,7 +83,7 @@ def test_every_churn_feature_is_documented_as_it_is() -> None:
     documented = rows(section(page("docs/churn.md"), "## Features"))
     assert documented == [
         [
-            f"`{f.name}`",
+            f"`{f.name}` *" if f.counted else f"`{f.name}`",
             f.unit,
             _range(*f.bounds),
             f.family,

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.metrics import AccountValues, CustomerValues, FeedbackValues, RevenueValues, SupportValues, UsageValues
-from streams.churn.features import BY_NAME, FAMILIES, FEATURES, REASON_CODES, evidence, features, known
+from streams.churn.features import (
+    BY_NAME,
+    FAMILIES,
+    FEATURES,
+    REASON_CODES,
+    evidence,
+    features,
+    if_renewal_due,
+    known,
+)
+from streams.churn.readings import is_settled
 from streams.churn.scale import number
 
 USAGE = UsageValues(
@@ -56,6 +66,14 @@ def with_usage(**changes: object) -> CustomerValues:
 
 def with_revenue(**changes: object) -> CustomerValues:
     return msgspec.structs.replace(ALL, revenue=msgspec.structs.replace(REVENUE, **changes))
+
+
+def unused_for(days: int | None) -> CustomerValues:
+    """It has paid for so many days and never used the product."""
+    return msgspec.structs.replace(
+        with_usage(days_since_last_use=None, active_users_28d=0, quantity_28d=0, active_days_28d=0),
+        revenue=msgspec.structs.replace(REVENUE, tenure_days=days),
+    )
 
 
 def test_every_feature_is_named_once_scaled_and_expected_to_point_somewhere() -> None:
@@ -166,6 +184,56 @@ def test_readings_of_a_known_customer() -> None:
 )
 def test_what_values_do_not_tell_is_absent_and_never_zero(values: CustomerValues, absent: set[str]) -> None:
     assert set(features(ALL)) - set(features(values)) == absent
+
+
+COUNTED = {feature.name for feature in FEATURES if feature.counted}
+DAY = 86_400_000
+
+
+def test_what_rests_on_counts_of_28_days_of_use_says_so() -> None:
+    """All that a week of use looks like little in: what is read from it, and what is read from what is."""
+    only = CustomerValues(
+        usage=UsageValues(active_users_28d=6, quantity_28d=600, active_days_28d=17, features_used_28d=4),
+        revenue=msgspec.structs.replace(REVENUE, tenure_days=400),
+    )
+    without = msgspec.structs.replace(only, usage=None)
+    rests_on_use = set(features(only)) - set(features(without)) - {"not_activated"}
+    assert rests_on_use == COUNTED
+
+
+@pytest.mark.parametrize(
+    "values,settled",
+    [
+        (with_usage(first_used_at=5 * DAY, last_used_at=16 * DAY, days_since_last_use=3), True),
+        (with_usage(first_used_at=5 * DAY + 1, last_used_at=16 * DAY, days_since_last_use=3), False),
+        (with_usage(first_used_at=5 * DAY, last_used_at=5 * DAY, days_since_last_use=0), False),
+        (with_usage(first_used_at=5 * DAY, last_used_at=5 * DAY, days_since_last_use=14), True),
+        (with_usage(first_used_at=5 * DAY, last_used_at=5 * DAY, days_since_last_use=None), False),
+        (unused_for(13), False),
+        (unused_for(14), True),
+        (unused_for(None), True),
+        (msgspec.structs.replace(ALL, usage=None), True),
+        (msgspec.structs.replace(ALL, revenue=None), True),
+        (CustomerValues(), True),
+    ],
+)
+def test_counts_of_28_days_are_told_of_who_is_there_for_14(values: CustomerValues, settled: bool) -> None:
+    assert is_settled(values) is settled
+    assert bool(COUNTED & features(values).keys()) is (settled and values.usage is not None)
+    renewal = settled and values.usage is not None and values.revenue is not None
+    assert bool(COUNTED & if_renewal_due(values).keys()) is renewal
+
+
+def test_a_customer_of_a_week_is_not_told_for_hardly_using_the_product() -> None:
+    """Of one whose use begins now all stays known that is no count, be it the oldest customer."""
+    fresh = with_usage(first_used_at=0, last_used_at=6 * DAY, days_since_last_use=0)
+    assert features(fresh).keys() == features(ALL).keys() - COUNTED
+
+
+def test_who_begins_to_pay_after_a_trial_has_its_use_counted() -> None:
+    used = msgspec.structs.replace(USAGE, first_used_at=0, last_used_at=60 * DAY)
+    paying = msgspec.structs.replace(REVENUE, tenure_days=3)
+    assert features(msgspec.structs.replace(ALL, usage=used, revenue=paying)).keys() >= COUNTED
 
 
 @pytest.mark.parametrize("days,due", [(-1, 0.0), (0, 1.0), (30, 1.0), (31, 0.0)])

@@ -63,6 +63,7 @@ usage_then AS
         events_28d,
         toUnixTimestamp64Milli(activated_at) AS activated_ms,
         toUnixTimestamp64Milli(first_used_at) AS first_used_ms,
+        toUnixTimestamp64Milli(last_used_at) AS last_used_ms,
         onboarded_at IS NOT NULL AS onboarded,
         milestones,
         usage_trend,
