@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import structlog
 
+from streams.cli.lazy import LazyCommand
 from streams.cli.main import main
 from streams.config import Settings
 
@@ -47,3 +48,9 @@ def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
         return Outcome(status if isinstance(status, int) else 1, " ".join(out.split()), " ".join(err.split()))
 
     return zelo
+
+
+def below(group: Any) -> dict[str, Any]:
+    """The commands of a group by their words, imported; none below a command that is no group."""
+    found = getattr(group, "commands", {})
+    return {name: one.loaded() if isinstance(one, LazyCommand) else one for name, one in found.items()}

@@ -5,6 +5,7 @@ gives the same text (tested). What is long enough to be written another way by f
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 from babel import Locale as BabelLocale
 
@@ -14,10 +15,6 @@ from streams.alerts.texts import Locale
 EXACT_UNDER = 10**12
 _CLDR: Mapping[Locale, str] = {"pt": "pt_BR", "es": "es", "en": "en_US"}
 LOCALES: Mapping[Locale, BabelLocale] = {locale: BabelLocale.parse(name) for locale, name in _CLDR.items()}
-_MARKS = {
-    locale: str.maketrans({",": symbols["group"], ".": symbols["decimal"]})
-    for locale, symbols in ((locale, one.number_symbols["latn"]) for locale, one in LOCALES.items())
-}
 
 
 def grouped(value: float, places: int, locale: Locale) -> str:
@@ -27,7 +24,7 @@ def grouped(value: float, places: int, locale: Locale) -> str:
         >>> grouped(1234.5, 1, "pt"), grouped(50.0, 2, "en"), grouped(-0.25, 2, "es")
         ('1.234,5', '50', '-0,25')
     """
-    return f"{value:,.{places}f}".rstrip("0").rstrip(".").translate(_MARKS[locale])
+    return f"{value:,.{places}f}".rstrip("0").rstrip(".").translate(_marks(locale))
 
 
 def in_units(minor: int, digits: int, locale: Locale) -> str:
@@ -38,4 +35,11 @@ def in_units(minor: int, digits: int, locale: Locale) -> str:
         ('1.234,56', '1,200', '0,005')
     """
     whole, rest = divmod(minor, 10**digits)
-    return (f"{whole:,}.{rest:0{digits}}" if digits else f"{whole:,}").translate(_MARKS[locale])
+    return (f"{whole:,}.{rest:0{digits}}" if digits else f"{whole:,}").translate(_marks(locale))
+
+
+@cache
+def _marks(locale: Locale) -> dict[int, str]:
+    """The marks of a language; asked for on first use, as babel reads a file for each."""
+    symbols = LOCALES[locale].number_symbols["latn"]
+    return str.maketrans({",": symbols["group"], ".": symbols["decimal"]})

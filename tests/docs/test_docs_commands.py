@@ -7,23 +7,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer
+from cli_rig import below
 from docs_pages import PAGES, ROOT, Block, blocks, named, page, section
 
 from streams.cli.main import app
-
-COMMAND_TREE: Any = typer.main.get_command(app)
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     """Every command that does something, by its words."""
     if not hasattr(command, "commands") or (path and command.invoke_without_command):
         yield " ".join(path), command
-    for name, below in getattr(command, "commands", {}).items():
-        yield from leaves(below, (*path, name))
+    for name, one in below(command).items():
+        yield from leaves(one, (*path, name))
 
 
-COMMANDS = dict(leaves(COMMAND_TREE))
+COMMANDS = dict(leaves(app))
 
 
 def parameter(param: Any) -> tuple[str, list[str]]:
@@ -75,9 +73,9 @@ def inline_calls() -> Iterator[tuple[str, list[str]]]:
 
 def accepts(words: list[str]) -> str | None:
     """What is wrong with a call of zelo; None when there is such a command with such options."""
-    command, rest = COMMAND_TREE, list(words)
-    while rest and hasattr(command, "commands") and rest[0] in command.commands:
-        command = command.commands[rest.pop(0)]
+    command, rest = app, list(words)
+    while rest and rest[0] in below(command):
+        command = below(command)[rest.pop(0)]
     options = {option for param in command.params for option in param.opts} | {"--help"}
     unknown = [word for word in rest if word.startswith("--") and word.partition("=")[0] not in options]
     if unknown:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from cli_rig import Zelo, clean_environment, command_line
+from cli_rig import Zelo, below, clean_environment, command_line
 
 from schemas.registry import TOPICS
 from streams.app import ROLES
 from streams.cli import dead_letters, processes, up, worker
 from streams.cli.board import Board
+from streams.cli.lazy import LazyCommand
 from streams.cli.main import app
 from streams.config import Settings
 from streams.embedded.ports import free_port
@@ -34,16 +34,29 @@ def zelo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 def paths(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The words of every command and group."""
     yield words
-    for name, below in getattr(command, "commands", {}).items():
-        yield from paths(below, (*words, name))
+    for name, one in below(command).items():
+        yield from paths(one, (*words, name))
 
 
-@pytest.mark.parametrize("words", list(paths(typer.main.get_command(app))), ids=" ".join)
+@pytest.mark.parametrize("words", list(paths(app)), ids=" ".join)
 def test_every_command_explains_itself(zelo: Zelo, words: tuple[str, ...]) -> None:
     shown = zelo(*words, "--help")
     assert shown.status == 0
     assert " ".join(("zelo", *words)) in shown.out
     assert "Show this message and exit" in shown.out
+
+
+def lazy(group: Any) -> Iterator[LazyCommand]:
+    """Every command of the group and the groups below that is imported only when called."""
+    for one in getattr(group, "commands", {}).values():
+        if isinstance(one, LazyCommand):
+            yield one
+            yield from lazy(one.loaded())
+
+
+@pytest.mark.parametrize("command", list(lazy(app)), ids=lambda command: command.name)
+def test_lists_say_of_a_command_what_it_says_of_itself(command: LazyCommand) -> None:
+    assert (command.help or "") == (command.loaded().help or "").partition("\n\n")[0].replace("\n", " ")
 
 
 def test_an_unknown_command_is_named(zelo: Zelo) -> None:

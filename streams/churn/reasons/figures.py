@@ -6,7 +6,7 @@ is kept: counts repeat.
 
 from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from streams.alerts.amounts import money, number
 from streams.alerts.digits import LOCALES as _BABEL
@@ -17,9 +17,6 @@ from streams.churn.reasons.nouns import NOUNS, TODAY, TOMORROW, Noun
 _TELLABLE = 1e12  # larger ones are nonsense in a sentence: told without the number
 _ONE_PLACE_UNDER = 0.1
 _ONE, _TENTH = Decimal(1), Decimal("0.1")
-_PERCENT: Mapping[Locale, str] = {
-    locale: str(one.percent_formats[None].suffix[0]).replace("\xa0", " ") for locale, one in _BABEL.items()
-}
 _HOURS_A_DAY = 24.0
 _DAYS_FROM = 72.0  # hours: longer waits are told in days
 _MONTHS_FROM, _YEARS_FROM = 60.0, 730.0  # days
@@ -76,7 +73,13 @@ def percent(value: float, locale: Locale) -> str:
     """
     step = _TENTH if 0 < abs(value) < _ONE_PLACE_UNDER else _ONE
     rounded = (Decimal(str(value)) * 100).quantize(step, ROUND_HALF_EVEN)  # as babel does, not as floats are rounded
-    return f"{grouped(float(rounded), 1, locale)}{_PERCENT[locale]}"
+    return f"{grouped(float(rounded), 1, locale)}{_percent_sign(locale)}"
+
+
+@cache
+def _percent_sign(locale: Locale) -> str:
+    """The sign with the space before it, if any; asked for on first use, as babel reads a file for each language."""
+    return str(_BABEL[locale].percent_formats[None].suffix[0]).replace("\xa0", " ")
 
 
 def hours(value: float, locale: Locale) -> str:
