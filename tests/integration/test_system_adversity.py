@@ -29,14 +29,18 @@ pytestmark = [
     pytest.mark.timeout(240),
     pytest.mark.asyncio(loop_scope="module"),
 ]
-HALF = len(sample()) * 9 // 10
 Position = tuple[str, int, int]
+
+
+def most() -> int:
+    """How many records of the sample are sent before ClickHouse goes away."""
+    return len(sample()) * 9 // 10
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def system() -> AsyncIterator[System]:
     async with EmbeddedStack() as stack, running(stack, "adverse") as system:
-        await system.send(sample()[:HALF])
+        await system.send(sample()[: most()])
         await system.drained()
         yield system
 
@@ -60,7 +64,7 @@ async def streamed(system: System) -> None:
 async def test_without_clickhouse_scores_and_alerts_go_on_and_the_archive_catches_up(system: System) -> None:
     stack, before = system.stack, [await ends(system, topic) for topic in (HEALTH, ALERTS)]
     await stack.supervisor.stop("clickhouse")
-    await system.send(sample()[HALF:])
+    await system.send(sample()[most() :])
     await streamed(system)
     scores, alerts = [await ends(system, topic) for topic in (HEALTH, ALERTS)]
     assert scores > before[0]
