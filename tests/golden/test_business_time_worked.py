@@ -32,6 +32,14 @@ def calendar(zone, **policy):
         pytest.param("UTC", {}, "2024-06-12 05:00", "2024-06-12 23:00", 540, id="a whole day has nine hours"),
         pytest.param("UTC", {}, "2024-06-10 00:00", "2024-06-24 00:00", 5400, id="two weeks: ten days of 540"),
         pytest.param("UTC", {"hours": LUNCH}, "2024-06-12 11:00", "2024-06-12 14:00", 120, id="lunch is no work"),
+        pytest.param(
+            MADRID,
+            {"hours": WeekHours(sunday=("02:00-03:00",))},
+            "2024-03-31 00:00",
+            "2024-03-31 12:00",
+            0,
+            id="all the work of a day lies in the hour that the clocks leave out",
+        ),
         # Brazil: Thursday 2024-11-14 17:00, Friday 15 is the Republic, Wednesday 20 Black Awareness (since 2024)
         pytest.param(
             SAO_PAULO, {"country": "BR"}, "2024-11-14 17:00", "2024-11-18 10:00", 120, id="Brazil: a long weekend"

@@ -180,6 +180,7 @@ def test_the_labels_are_those_of_the_whole_pipeline_bit_for_bit(happened: list[H
         assert rehearsal.model().quality == last[-1].quality
 
 
+@pytest.mark.covers
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(happenings(), st.randoms(use_true_random=False))
 def test_so_they_are_for_events_that_come_late_and_days_that_end_by_events_alone(
@@ -197,6 +198,11 @@ def test_so_they_are_for_events_that_come_late_and_days_that_end_by_events_alone
     rehearsal.beat(ENDS)
     offline.feed(_input(t.name, Heartbeat(event_id="h", customer_id=CLOCK_CUSTOMER, occurred_at=ENDS)) for t in TOPICS)
     assert without_version(labels) == without_version(labels_of(offline))
+
+
+def test_spend_says_nothing_of_who_leaves() -> None:
+    labels, rehearsal = rehearsed([Happened(registry.SPEND.name, SpendRecorded(**SPENT))], profile())
+    assert (labels, rehearsal.events) == ([], 1)
 
 
 def test_a_word_that_it_leaves_lapses_by_itself_and_the_next_notice_counts_again() -> None:

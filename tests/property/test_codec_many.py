@@ -118,6 +118,17 @@ def test_together_is_one_by_one(topic: str, records: list[Any]) -> None:
     assert [None if isinstance(event, Poison) else event for _, event in found] == alone
 
 
+def test_no_records_are_no_events() -> None:
+    assert DECODERS["usage"].many([], NOW) == []
+
+
+def test_a_backslash_is_no_control_character_and_does_not_hide_one() -> None:
+    events = DECODERS["usage"].many([_used(), _used(feature="a\\b")], NOW)
+    assert events[1].feature == "a\\b"
+    with pytest.raises(SchemaError, match="feature"):
+        DECODERS["usage"].many([_used(feature="a\\b"), _used(feature="a\nb")], NOW)
+
+
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_value_may_be_as_large_together_as_alone(more: int) -> None:
     small = _used()

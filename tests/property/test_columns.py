@@ -201,6 +201,12 @@ def test_a_fingerprint_has_its_bytes() -> None:
     assert fingerprint("an event") != fingerprint("another")
 
 
+def test_nothing_united_with_a_mask_leaves_it() -> None:
+    masks = Masks([5])
+    masks.unite(0, 0)
+    assert masks == Masks([5])
+
+
 def test_masks_are_told_from_others() -> None:
     assert Masks([1, 2]) != Masks([1, 3])
     assert Masks([1]) != [1]

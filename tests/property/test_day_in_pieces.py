@@ -6,6 +6,7 @@ from itertools import chain, repeat
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_domain_brute_force import POLICIES, RECORDS, START, Given, WindowFold
@@ -158,6 +159,7 @@ def scored(messages: list[Any], piece: int | None, crashes: list[bool], torn: Ra
     return driven
 
 
+@pytest.mark.covers
 @given(metrics(), PIECES, CRASHES)
 def test_scoring_in_pieces_is_scoring_in_one(messages: list[Any], piece: int, crashes: list[bool]) -> None:
     whole, pieces = (scored(messages, size, crashes) for size in (None, piece))

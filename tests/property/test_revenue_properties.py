@@ -177,6 +177,7 @@ def test_revenue_values_speak_of_the_past_only(fold, events, moments):
     assert_past_only(fold, events, moments)
 
 
+@pytest.mark.covers
 @pytest.mark.parametrize("fold", FOLDS)
 @settings(max_examples=200)
 @given(EVENTS, st.integers(FIRST_DAY + 90, LAST_DAY - 30), st.lists(instants(), min_size=2, max_size=6))

@@ -133,6 +133,7 @@ def test_many_facts_tell_what_few_do(policy: Any, few: int, events: list[Any], d
     assert _history(fold, few, events, days, []) == _history(fold, 1 << 40, events, days, [])
 
 
+@pytest.mark.covers
 @pytest.mark.parametrize("policy", POLICIES)
 @settings(max_examples=100)
 @given(
@@ -224,6 +225,7 @@ def test_merged_steps_are_those_merged_at_once(drawn: Any, turns: Any, gap: int)
         assert merged.of(steps, len(steps)) == merge_gaps(steps, gap)
 
 
+@pytest.mark.covers
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.sampled_from([None, None, False, False, True])), max_size=8),
     st.integers(0, 12),

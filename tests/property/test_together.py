@@ -156,6 +156,7 @@ def test_use_taken_in_together_is_use_taken_in_one_by_one(
     compare(UsageFold(policy, days), days, time, piece, log, lengths)
 
 
+@pytest.mark.covers
 @given(events(), st.booleans(), st.sampled_from(TIMES), PIECES, LENGTHS)
 def test_so_it_is_for_a_fold_that_knows_no_runs(
     log: list[Event], daily: bool, time: TimePolicy, piece: int | None, lengths: list[int]
@@ -163,6 +164,7 @@ def test_so_it_is_for_a_fold_that_knows_no_runs(
     compare(WindowFold(UTC, daily), UTC, time, piece, log, lengths)
 
 
+@pytest.mark.covers
 @settings(max_examples=60)
 @given(events(), st.sampled_from(TIMES), st.data(), LENGTHS)
 def test_what_a_torn_flush_holds_already_is_passed_over(

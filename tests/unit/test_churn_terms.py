@@ -54,6 +54,14 @@ def test_contributions_are_those_of_the_model_bit_for_bit(
     }
 
 
+def test_whole_numbers_count_as_the_model_counts_them_and_what_is_no_number_as_absent() -> None:
+    model = ChurnModel.prior(POLICY)
+    features: dict[str, Any] = {"nps": -20, "tickets_open": 3, "csat": "high", "ces": None, "mrr": math.inf}
+    found = Terms(model).contributions(features)
+    assert {name: part for parts in found.values() for name, part in parts.items()} == model.contributions(features)
+    assert {name for parts in found.values() for name in parts} == {"nps", "tickets_open"}
+
+
 def test_a_model_that_goes_on_learning_leaves_its_terms_as_they_were() -> None:
     model = ChurnModel.prior(POLICY)
     terms, before = Terms(model), model.contributions({"nps": -20.0})

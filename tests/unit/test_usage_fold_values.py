@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from schemas.envelope import Heartbeat
 from schemas.usage_events import FeatureUsed, MilestoneReached
-from streams.metrics.activation import ActivationPolicy, Milestone
+from streams.metrics.activation import ActivationPolicy, DistinctFeatures, Milestone
 from streams.metrics.days import DAY_MS, Days
 from streams.metrics.engagement import EngagementPolicy
 from streams.metrics.usage import UsageFold, UsagePolicy, usage_trend
@@ -238,3 +239,40 @@ def test_the_day_of_an_event_is_the_companys() -> None:
 
 def test_the_fold_moves_no_money() -> None:
     assert fold().movements("c", fold().new()) == []
+
+
+def test_of_names_that_the_profile_lists_all_are_known() -> None:
+    usage = fold(features_available=("f1", "f2", "f3"))
+    state = usage.new()
+    use(usage, state, DAY, feature="f1")
+    values = usage.values(state, DAY, end(DAY))
+    assert (values.features_used_28d, values.unmapped_features_28d) == (1, 0)
+
+
+def test_a_heartbeat_changes_nothing() -> None:
+    usage = fold()
+    state, beat = usage.new(), Heartbeat(event_id="h", customer_id="c", occurred_at=DAY * DAY_MS)
+    usage.apply(state, beat, beat.occurred_at)
+    assert state == usage.new()
+
+
+def test_a_run_that_settles_the_activation_on_its_way_or_holds_more_than_use_is_each_one_by_one() -> None:
+    policy = UsagePolicy(activation=ActivationPolicy(criterion=DistinctFeatures(n=2)))
+    usage = UsageFold(policy, Days())
+    start = DAY * DAY_MS
+    runs: list[list[Any]] = [
+        [_used(start + minute, feature=f"f{minute}") for minute in (1, 2, 3, 4)],
+        [_used(start + 5), MilestoneReached(event_id="m", customer_id="c", occurred_at=start + 6, milestone="live")],
+    ]
+    together, alone = usage.new(), usage.new()
+    for state in (together, alone):
+        usage.apply(state, _used(start), start)
+    for run in runs:
+        usage.apply_run(together, run, [event.occurred_at for event in run], DAY)
+        for event in run:
+            usage.apply(alone, event, event.occurred_at)
+        assert together == alone
+
+
+def _used(at: int, **fields: Any) -> FeatureUsed:
+    return FeatureUsed(event_id=f"e{at}", customer_id="c", occurred_at=at, **fields)
