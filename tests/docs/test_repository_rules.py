@@ -74,6 +74,16 @@ def locked(name: str) -> dict[str, str]:
     return {canonicalize_name(package): version for package, version in pins}
 
 
+def test_tests_that_start_processes_stand_in_the_folders_where_scripts_test_looks_for_them() -> None:
+    runs = texts()["scripts/test"].replace("\\\n", " ")
+    for begins, marks in ((r"\(integration", "integration|chaos"), ("alone", "alone")):
+        run = re.search(rf'^run "{begins}.*$', runs, flags=re.MULTILINE)
+        assert run is not None
+        looked_in = re.findall(r"tests/\w+", run[0])
+        marked = {path.partition(":")[0] for path in places(re.compile(rf"pytest\.mark\.({marks})\b"), ("tests/",))}
+        assert {"/".join(path.split("/")[:2]) for path in marked} <= set(looked_in)
+
+
 def test_no_registry_host_stands_in_the_repository() -> None:
     assert places(REGISTRY_HOST) == []
 
