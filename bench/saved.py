@@ -3,6 +3,7 @@
 import pickle
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from time import monotonic, time
 
@@ -24,7 +25,7 @@ async def offsets(task: Task, due: Mapping[TP, int]) -> bool:
 def epoch(task: Task, due: Mapping[TP, int]) -> bool:
     """Whether Bytewax would resume at these offsets: they are in a snapshot older than the epoch it has closed."""
     try:
-        with sqlite3.connect(f"file:{Path(task.folder) / 'part-0.sqlite3'}?mode=ro", uri=True) as database:
+        with closing(sqlite3.connect(f"file:{Path(task.folder) / 'part-0.sqlite3'}?mode=ro", uri=True)) as database:
             rows = database.execute(
                 "SELECT state_key, ser_change FROM snaps WHERE step_id = 'csj.events' AND snap_epoch < "
                 "(SELECT min(worker_frontier) FROM fronts WHERE ex_num = (SELECT max(ex_num) FROM exs)) "

@@ -11,7 +11,7 @@ import typer
 from streams.app import Role
 from streams.cli.processes import PATIENT, page_line, pages_of, worker_children
 from streams.config import load_settings
-from streams.embedded.supervise import Child, ChildError, Supervisor
+from streams.embedded.supervise import Child, Supervisor
 from streams.logs import configure_logging
 
 RoleOption = Literal["stream", "archive", "notify", "all"]
@@ -75,6 +75,6 @@ async def _run(supervisor: Supervisor, children: Sequence[Child]) -> None:
         async with asyncio.TaskGroup() as group:
             for child in children:
                 group.create_task(supervisor.start(child))
-    except* ChildError as errors:
+    except ExceptionGroup as errors:
         raise errors.exceptions[0] from None  # the others' end follows from it
     await supervisor.wait()

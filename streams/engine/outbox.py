@@ -89,7 +89,7 @@ async def publish(
                 where: group.create_task(_publish_run(producer, *where, run, acknowledged))
                 for where, run in runs.items()
             }
-    except* Exception as errors:  # noqa: BLE001 - raised again
+    except ExceptionGroup as errors:  # not `except*`, out of which early Python 3.11 raises no error as it is
         raise errors.exceptions[0] from None  # the first is the cause, the rest follows from it
     return {where: task.result() for where, task in tasks.items()}
 

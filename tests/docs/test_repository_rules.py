@@ -1,5 +1,6 @@
 """House rules of the repository: what may not stand in it, how large things may be, what must be listed."""
 
+import ast
 import re
 import subprocess
 import tomllib
@@ -164,3 +165,15 @@ def test_locks_satisfy_the_project_and_agree_with_each_other() -> None:
         assert version, f"{name} is not locked: scripts/lock"
         assert requirement.specifier.contains(version), f"{name}=={version} is not {requirement}: scripts/lock"
     assert locked("runtime").items() <= locked("embedded").items() <= locked("dev").items()
+
+
+def test_nothing_is_raised_out_of_except_star() -> None:
+    """Python 3.11.0 to 3.11.3, which Debian 12 has, wraps it into a group that no caller catches; later ones do not."""
+    found = [
+        f"{name}:{node.lineno}"
+        for name, text in texts().items()
+        if name.endswith(".py")
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.TryStar) and any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
+    ]
+    assert found == []
