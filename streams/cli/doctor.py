@@ -2,6 +2,8 @@
 
 import asyncio
 import platform
+import sys
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -58,7 +60,14 @@ def _versions() -> Finding:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             return Finding(f"{name} is not installed", False, "install the locked dependencies: scripts/setup")
-    return Finding(f"Python {platform.python_version()}, " + ", ".join(found), True)
+    return Finding(f"{python()}, " + ", ".join(found), True)
+
+
+def python() -> str:
+    """The interpreter; without profile-guided optimisation it works, slower (scripts/setup looks at the same)."""
+    asked = "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS"))
+    slow = "" if asked or sys.base_prefix == "/usr" else " (compiled without --enable-optimizations: slower)"
+    return f"Python {platform.python_version()}{slow}"
 
 
 def _agents() -> Finding:

@@ -1,7 +1,10 @@
 """The commands that look at an installation, and the help of all."""
 
 import json
+import platform
 import socket
+import sys
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +15,7 @@ from cli_rig import Zelo, below, clean_environment, command_line
 
 from schemas.registry import TOPICS
 from streams.app import ROLES
-from streams.cli import dead_letters, processes, up, worker
+from streams.cli import dead_letters, doctor, processes, up, worker
 from streams.cli.board import Board
 from streams.cli.lazy import LazyCommand
 from streams.cli.main import app
@@ -83,6 +86,23 @@ def test_doctor_says_what_is_missing_and_how_to_mend_it(zelo: Zelo) -> None:
     assert "ok Python 3." in shown.out
     assert "ok package agents is ours" in shown.out
     assert "Traceback" not in shown.out + shown.err
+
+
+@pytest.mark.parametrize(
+    "asked, folder, says",
+    [
+        ("--enable-optimizations", "/opt/python", ""),
+        ("", "/usr", ""),  # a distribution's, optimised in its own way
+        ("--enable-shared", "/opt/python", " (compiled without --enable-optimizations: slower)"),
+        (None, "/opt/python", " (compiled without --enable-optimizations: slower)"),
+    ],
+)
+def test_doctor_tells_an_interpreter_that_is_slower_than_need_be(
+    monkeypatch: pytest.MonkeyPatch, asked: str | None, folder: str, says: str
+) -> None:
+    monkeypatch.setattr(sysconfig, "get_config_var", {"CONFIG_ARGS": asked}.get)
+    monkeypatch.setattr(sys, "base_prefix", folder)
+    assert doctor.python() == f"Python {platform.python_version()}{says}"
 
 
 @pytest.mark.parametrize("command", [("migrate",), ("migrate", "--status")], ids=" ".join)
