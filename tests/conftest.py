@@ -27,6 +27,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kill-points", type=int, default=11, help="how often tests/chaos/test_kill_points.py kills")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Leaves one measurement in a process of pytest-xdist.
+
+    pytest-cov (7.1) has begun one there as in the main process, and now begins its own. A test marked `no_cover` pauses
+    the second alone, with which the first goes on: the test would take twice as long for nothing.
+    """
+    measuring = session.config.pluginmanager.getplugin("_cov")
+    if measuring is not None and hasattr(session.config, "workerinput"):
+        measuring.cov_controller.cov.stop()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where several processes share the tests, files that may take long come first, so that all end together."""
     if not hasattr(config, "workerinput"):  # pytest-xdist's, in its processes

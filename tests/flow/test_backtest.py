@@ -18,6 +18,8 @@ from streams.metrics.domain import TimePolicy
 from streams.metrics.profile import Profile, load_profile
 from streams.offline import Input, Offline
 
+pytestmark = pytest.mark.no_cover  # measuring it doubles its time and finds no line that others miss
+
 TIME = TimePolicy(dedup_days=1100)
 CUSTOMERS, LENGTH = 8, 120
 DEMO = load_profile("demo")

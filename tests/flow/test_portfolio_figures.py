@@ -22,6 +22,8 @@ from streams.metrics.days import DAY_MS
 from streams.metrics.sums import CUSTOMERS, Sums, add_health, add_upsell, add_values, figures, merge, new_sums
 from streams.offline import Offline
 
+pytestmark = pytest.mark.no_cover  # measuring it doubles its time and finds no line that others miss
+
 Found = dict[tuple[str, int], PortfolioFigures]
 
 

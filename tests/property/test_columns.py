@@ -207,6 +207,13 @@ def test_nothing_united_with_a_mask_leaves_it() -> None:
     assert masks == Masks([5])
 
 
+def test_bits_of_several_bytes_are_united_with_a_mask() -> None:
+    masks = Masks([5, 1])
+    masks.unite(1, 0b1_0000_0010_0000_1000)
+    masks.unite(0, 0b1_0000_0000_0000_0000)
+    assert masks == Masks([0b1_0000_0000_0000_0101, 0b1_0000_0010_0000_1001])
+
+
 def test_masks_are_told_from_others() -> None:
     assert Masks([1, 2]) != Masks([1, 3])
     assert Masks([1]) != [1]
