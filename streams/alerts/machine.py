@@ -5,7 +5,7 @@ same alerts every time and does not depend on which live scores were published o
 
 Invariants, for the scores of a customer in the order of the log:
  A1 scores repeated after a crash of the scorer change nothing: a day counts once, a live score not when a
-    later one was seen, and the last one taken again tells nothing more;
+    later one was seen or a newer day than it is compared with, and the last one taken again tells nothing more;
  A2 a daily score that comes after live ones of a later instant may open an episode, not renew or end one;
  A3 alerts are a function of the scores taken in, ids too: an alert sent twice is the same alert.
 
@@ -194,8 +194,11 @@ def _is_new(watched: Watched, score: HealthScore) -> bool:
             return score.version >= watched.live[1]
         return score.day > watched.day
     mark = (score.as_of, score.version)
-    if mark == watched.live:  # scored again after the close of a day, against another previous day
-        return Before(score.previous_band, score.previous_score) == watched.previous
+    # A live score is compared with the newest day before it in the log: one that is not was sent before that day, and
+    # need not have been seen then (a day began the state, or it was conflated). After the close of a day one is scored
+    # again, with another comparison; with the same it says the same, for its version stands for its values.
+    if watched.day >= 0 or mark == watched.live:
+        return mark >= watched.live and Before(score.previous_band, score.previous_score) == watched.previous
     return mark > watched.live
 
 

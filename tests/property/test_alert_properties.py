@@ -47,6 +47,8 @@ def told_by_the_scorer(moments: list[dict[str, Any]]) -> list[HealthScore]:
     """A customer's scores as the scorer sends them.
 
     Live ones; each day once an hour past its end was seen; after it the newest live one again, compared anew.
+    Compared with the same it says the same: one `version` means the same newest values, so the same score, and of the
+    day before only the band moves the bounds of the bands (health.py; test_health_invariants.py holds it against that).
     """
     scores: list[HealthScore] = []
     at, day, version = AT, AT // DAY_MS, 0
@@ -55,14 +57,35 @@ def told_by_the_scorer(moments: list[dict[str, Any]]) -> list[HealthScore]:
         at, version = at + moment["hours"] * HOUR_MS, version + 1
         values = {name: moment[name] for name in ("score", "paying", "answers")}
         now = values | {"kind": "live", "as_of": at, "day": at // DAY_MS, "version": version}
+        compared = previous
         scores.append(msgspec.structs.replace(GREEN, **(now | {"band": moment["band"]} | previous)))
         while (day + 1) * DAY_MS + HOUR_MS <= at:
             closed = values | {"kind": "day", "as_of": (day + 1) * DAY_MS, "day": day, "version": version}
             scores.append(msgspec.structs.replace(GREEN, **(closed | {"band": moment["day_band"]} | previous)))
             previous = {"previous_band": moment["day_band"], "previous_score": moment["score"]}
             day += 1
-            scores.append(msgspec.structs.replace(GREEN, **(now | {"band": moment["again"]} | previous)))
+            band = moment["band" if previous == compared else "again"]
+            scores.append(msgspec.structs.replace(GREEN, **(now | {"band": band} | previous)))
     return scores
+
+
+def test_a_live_score_compared_with_the_same_as_before_says_the_same() -> None:
+    """It once drew another band; the alert machine took the first of the two, repeated, for the newest."""
+    calm = {"score": 0.0, "paying": True, "answers": []}
+    moments = [
+        calm | {"hours": 51, "band": "red", "day_band": "yellow", "again": "yellow"},
+        calm | {"hours": 22, "band": "yellow", "day_band": "yellow", "again": "red"},
+        calm | {"hours": 1, "band": "red", "day_band": "red", "again": "red"},
+    ]
+    scores = told_by_the_scorer(moments)
+    said: dict[tuple[int, Band | None, float | None], Band] = {}
+    for score in scores:
+        if score.kind == "live":
+            compared = (score.version, score.previous_band, score.previous_score)
+            assert said.setdefault(compared, score.band) == score.band
+    first = [score.band for score in scores if score.kind == "live" and score.version == 1]
+    assert first == ["red", "yellow", "yellow"]  # compared with another day it may well say something else
+    assert alerts_of(scores[:8] + scores) == alerts_of(scores)
 
 
 def alerts_of(scores: list[HealthScore], now_ms: int | None = None) -> list[Alert]:

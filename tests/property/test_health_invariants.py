@@ -175,6 +175,25 @@ def test_coverage_decides_whether_there_is_a_band(
     assert (health.memory.score, health.memory.band) == (health.score, health.band)
 
 
+@given(
+    scorer=scorers | varied_scorers,
+    values=domains,
+    band=st.sampled_from(("red", "yellow", "green", "unknown")),
+    before=st.tuples(st.none() | points, st.none() | points),
+)
+def test_of_the_day_before_only_the_band_matters_to_score_and_band(
+    scorer: HealthScorer, values: CustomerValues, band: Band, before: tuple[float | None, float | None]
+) -> None:
+    """The alert machine knows a live score that is repeated by it (A1 in streams/alerts/machine.py)."""
+    memories = [
+        HealthMemory(day=DAY - ago, score=score, band=band, earned={"support": 5.0 * ago})
+        for ago, score in enumerate(before, 1)
+    ]
+    one, other = (scorer.score(values, NOW, DAY, memory) for memory in memories)
+    assert (one.score, one.band, one.lift) == (other.score, other.band, other.lift)
+    assert one.score == scorer.score(values, NOW, DAY, None).score
+
+
 @given(scorer=scorers, values=domains)
 def test_the_lift_reaches_the_next_band_and_no_other_single_change_is_smaller(
     scorer: HealthScorer, values: CustomerValues

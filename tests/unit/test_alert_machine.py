@@ -143,6 +143,28 @@ def test_a_live_score_compared_with_the_new_day_counts_again() -> None:
     assert rig.take(again, daily(1, "yellow", 60.0, "red")) == [RESOLVED]
 
 
+def test_live_scores_repeated_after_a_day_that_opened_an_episode_do_not_end_it() -> None:
+    """A customer without an alarm has no state, so the live score that came before the day had not been noted."""
+    rig = Rig()
+    stale = live(25 * HOUR_MS, "yellow", 48.0, "yellow", previous_score=55.0)
+    day = daily(0, "red", 45.0, "yellow", previous_score=55.0)
+    again = live(25 * HOUR_MS, "red", 48.0, "red", previous_score=45.0)
+    assert rig.take(stale, day) == [OPENED]
+    assert rig.take(stale, day, again) == []
+    assert rig.take(live(26 * HOUR_MS, "yellow", 55.0, "red", previous_score=45.0)) == [RESOLVED]
+
+
+def test_a_live_score_from_before_a_day_that_was_first_conflated_away_does_not_end_an_episode() -> None:
+    rig = Rig()
+    day = daily(0, "red", 45.0, "yellow", previous_score=55.0)
+    before = live(25 * HOUR_MS, "yellow", 55.0, "yellow", previous_score=55.0)
+    conflated = live(26 * HOUR_MS, "yellow", 48.0, "yellow", previous_score=55.0)
+    again = live(26 * HOUR_MS, "red", 48.0, "red", previous_score=45.0)
+    rig.take(daily(-20, "red", 40.0, "yellow"), daily(-9, "yellow", 55.0, "red"))  # so it has a state
+    assert rig.take(before, day) == [OPENED]
+    assert rig.take(before, conflated, day, again) == []
+
+
 def test_days_repeated_after_the_first_alarm_of_a_customer_do_not_count() -> None:
     """A live score began the state, so it knows no day; between the repeated days an older live score counted."""
     rig = Rig()
