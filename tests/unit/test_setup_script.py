@@ -76,10 +76,10 @@ def test_one_without_optimisation_is_better_than_none(checkout: Path) -> None:
 
 def test_what_the_environment_names_is_taken_as_it_is(checkout: Path) -> None:
     python(checkout, "python3", 12)
-    python(checkout, "mine", 11, slow=True)
-    assert setup(checkout, PYTHON="mine").endswith("made by 3.11\n")
-    python(checkout, "mine", 11, unusable=True)
-    assert "as mine" in setup(checkout, PYTHON="mine")
+    python(checkout, "my own", 11, slow=True)
+    assert setup(checkout, PYTHON=str(checkout / "bin/my own")).endswith("made by 3.11\n")
+    python(checkout, "my own", 11, unusable=True)
+    assert "with venv and pip as my own. Install" in setup(checkout, PYTHON="my own")
 
 
 def test_without_any_it_says_what_to_install(checkout: Path) -> None:
