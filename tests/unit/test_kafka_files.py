@@ -50,7 +50,7 @@ def test_properties_survive_blanks_backslashes_and_letters_java_cannot_read() ->
 
 
 def test_the_command_has_a_small_heap_and_our_logging() -> None:
-    command = Java("/bin/java", Path("/jars"), heap_megabytes=100).command("kafka.Kafka", "file")
+    command = Java("/bin/java", Path("/jars"), heap_megabytes=100).command("kafka.Kafka", "file", scratch=Path("/t"))
     assert command[:2] == ["/bin/java", "-Xmx100m"]
     assert command[-4:] == ["-cp", "/jars/*", "kafka.Kafka", "file"]
     assert f"-Dlog4j2.configurationFile={jars.LOGGING}" in command
@@ -127,6 +127,22 @@ def test_a_folder_of_another_cluster_is_refused(tmp_path: Path) -> None:
     (tmp_path / "log" / "meta.properties").write_text("cluster.id=theirs\n")
     with pytest.raises(ConfigurationError, match="belongs to cluster theirs, expected ours"):
         storage.prepare(Java("java", tmp_path), Layout([node]), node, "ours")
+
+
+def test_what_a_killed_process_had_unpacked_lies_in_its_own_folder_until_it_is_prepared_again(tmp_path: Path) -> None:
+    java = tmp_path / "java"
+    java.write_text(
+        '#!/bin/sh\nfor each in "$@"; do case $each in -Djava.io.tmpdir=*) touch "${each#*=}/lib.so";; esac; done\n'
+    )
+    java.chmod(0o755)
+    node = Node(1, tmp_path / "node-1", 1, 2)
+    storage.prepare(Java(str(java), tmp_path), Layout([node]), node, "ours")
+    assert [path.name for path in storage.scratch_folder(node).iterdir()] == ["lib.so"]
+    assert storage.scratch_folder(node).is_relative_to(node.folder)
+    (node.folder / "log").mkdir()
+    (node.folder / "log" / "meta.properties").write_text("cluster.id=ours\n")
+    storage.prepare(Java(str(java), tmp_path), Layout([node]), node, "ours")
+    assert not list(storage.scratch_folder(node).iterdir())
 
 
 def test_the_user_is_made_while_formatting() -> None:

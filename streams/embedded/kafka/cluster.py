@@ -18,7 +18,13 @@ from streams.embedded.broker import answering_cluster
 from streams.embedded.kafka.jars import Java, require_java
 from streams.embedded.kafka.properties import Layout, Node
 from streams.embedded.kafka.secure import Secured, certificate, listener_properties, make_certificate
-from streams.embedded.kafka.storage import new_cluster_id, prepare, properties_path, stored_cluster_id
+from streams.embedded.kafka.storage import (
+    new_cluster_id,
+    prepare,
+    properties_path,
+    scratch_folder,
+    stored_cluster_id,
+)
 from streams.embedded.ports import LOOPBACK, free_port, reports_taken_address
 from streams.embedded.supervise import Child, ChildError, Restart, Supervisor
 
@@ -184,7 +190,7 @@ def kafka_child(java: Java, node: Node, cluster_id: str, logs: Path, restart: Re
 
     return Child(
         name=_name(node),
-        argv=java.command("kafka.Kafka", str(properties_path(node))),
+        argv=java.command("kafka.Kafka", str(properties_path(node)), scratch=scratch_folder(node)),
         ready=ready,
         log_path=logs / f"{_name(node)}.log",
         ready_seconds=_READY_SECONDS,

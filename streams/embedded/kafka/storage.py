@@ -3,6 +3,7 @@
 import base64
 import re
 import secrets
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -37,29 +38,39 @@ def properties_path(node: Node) -> Path:
     return node.folder / "server.properties"
 
 
+def scratch_folder(node: Node) -> Path:
+    """What the node's process unpacks for itself; empty whenever the node is prepared."""
+    return node.folder / "scratch"
+
+
 def prepare(java: Java, layout: Layout, node: Node, cluster_id: str, secured: Secured | None = None) -> None:
     """Writes the node's properties and formats its folder if that was not done before; blocks for a second or two.
 
     Raises:
         ConfigurationError: the folder belongs to another cluster, or the storage tool refused it.
     """
-    node.folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(scratch_folder(node), ignore_errors=True)
+    scratch_folder(node).mkdir(parents=True)
     path = properties_path(node)
     path.touch(mode=0o600)  # it may hold the key store's password
     path.write_text(render(layout.of(node)))
     stored = stored_cluster_id(node.folder)
     if stored is None:
-        _format(java, path, cluster_id, secured)
+        _format(java, node, cluster_id, secured)
     elif stored != cluster_id:
         raise ConfigurationError(f"{node.folder}: belongs to cluster {stored}, expected {cluster_id}")
 
 
-def _format(java: Java, properties: Path, cluster_id: str, secured: Secured | None) -> None:
+def _format(java: Java, node: Node, cluster_id: str, secured: Secured | None) -> None:
     extra = secured.format_arguments if secured else []
     # The equals sign: an id may begin with a character that an argument parser would take for an option.
-    command = java.command("kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties))
+    arguments = ["format", f"--cluster-id={cluster_id}", "-c", str(properties_path(node)), *extra]
     done = subprocess.run(  # noqa: S603  our own command
-        [*command, *extra], capture_output=True, text=True, timeout=_FORMAT_SECONDS, check=False
+        java.command("kafka.tools.StorageTool", *arguments, scratch=scratch_folder(node)),
+        capture_output=True,
+        text=True,
+        timeout=_FORMAT_SECONDS,
+        check=False,
     )
     if done.returncode != 0:
         raise ConfigurationError(f"Kafka's storage could not be formatted: {(done.stdout + done.stderr).strip()}")
