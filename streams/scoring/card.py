@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from msgspec import Struct, field
 
-from schemas.metrics import CustomerValues, MetricValues, Values
+from schemas.metrics import CustomerValues, MetricValues, RevenueValues, Values
 from streams.metrics.health import HealthMemory
 from streams.scoring import stored, weekly
 from streams.scoring.tallying import Past
@@ -65,6 +65,7 @@ Instant = dict[int, Held | None]
 
 _OBSERVED_KEPT = 2  # a score of the last snapshot's own day is compared with the one before
 _NAMES = tuple(stored.NUMBERS)
+_REVENUE = stored.NUMBERS["revenue"]
 
 
 class Card(Struct, dict=True, array_like=True):
@@ -80,6 +81,7 @@ class Card(Struct, dict=True, array_like=True):
         past: what restatements of days gone by need.
         at_risk: could still be lost on the last aligned day; None in cards from before there was such a thing.
         weekly: `observed` as it is stored.
+        scored: a churn score of it may stand in the topic: its newest values said so, or those of the last aligned day.
     """
 
     newest: dict[int, Held] = {}
@@ -91,6 +93,13 @@ class Card(Struct, dict=True, array_like=True):
     past: Past = field(default_factory=Past)
     at_risk: bool | None = None
     weekly: bytes = b""
+    scored: bool = False
+
+    @property
+    def pays(self) -> bool:
+        """By the newest values."""
+        revenue = self.newest.get(_REVENUE)
+        return revenue is not None and is_paying(revenue.values)
 
     @property
     def aligned(self) -> dict[int, Held]:
@@ -135,6 +144,7 @@ class Card(Struct, dict=True, array_like=True):
             if known is not None and known != held:
                 self._keep(number, known)
             self.newest[number] = held
+            self.scored = self.scored or is_paying(message.values)
         day = message.day
         if message.kind == "day" and message.revision == 0 and (aligned is None or day > aligned):
             self.waiting.setdefault(day, {})[number] = None if is_newest else held
@@ -165,6 +175,11 @@ class Card(Struct, dict=True, array_like=True):
         if as_of(newest) != end or newest.keys() != last.keys():
             return False
         return all(held.says(last[number] or held) for number, held in newest.items())
+
+
+def is_paying(values: Values | None) -> bool:
+    """Whether these are values of revenue, of a customer that pays."""
+    return isinstance(values, RevenueValues) and values.paying
 
 
 def as_of(held: dict[int, Held]) -> int:

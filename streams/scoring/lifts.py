@@ -72,6 +72,7 @@ def card_of_1(old: CardOf1) -> Card:
         past=old.past,
         at_risk=old.at_risk,
         weekly=packed,
+        scored=old.paying,
     )
 
 

@@ -36,7 +36,7 @@ from streams.metrics.partition import Partition
 from streams.metrics.plan_features import PlanFeatures
 from streams.metrics.upsell import UpsellScorer
 from streams.scoring.alignment import Alignment
-from streams.scoring.card import Card, Held, as_of, together, trigger
+from streams.scoring.card import Card, Held, as_of, is_paying, together, trigger
 from streams.scoring.figures import Figure, Figures
 from streams.scoring.observing import at_risk, observe
 from streams.scoring.risk import View, churn_score, is_told
@@ -201,8 +201,7 @@ class ScoringMachine:
             part.publish(key)
 
     def _observe(self, part: Partition[Card, Alignment], key: str, card: Card, view: View) -> None:
-        revenue = view.values.revenue
-        paying = revenue is not None and revenue.paying
+        paying = is_paying(view.values.revenue)
         was_at_risk = card.paying if card.at_risk is None else card.at_risk
         features: dict[str, float] | None = None
         for observation in observe(key, was_at_risk, view.values, view.day, part.offset):
@@ -211,9 +210,10 @@ class ScoringMachine:
                 features = observation.features
         if is_sunday(view.day):
             card.observe(view.day, features)
-        if card.paying and not paying:
+        if not paying and (card.scored or card.paying) and not card.pays:
             part.emit(self._outputs.churn, key.encode(), None, timestamp_ms=view.as_of)  # nothing left to score
         card.paying, card.at_risk = paying, at_risk(view.values, was_at_risk)
+        card.scored = paying or card.pays
 
     def _send_observation(
         self,
@@ -296,5 +296,5 @@ class ScoringMachine:
 
     def _send_churn(self, part: Partition[Card, Alignment], key: str, card: Card, view: View) -> None:
         score = churn_score(self.model, key, view, card, self._locale)
-        if score is not None:
-            part.emit(self._outputs.churn, key.encode(), encode(score), timestamp_ms=view.as_of)
+        if score is not None or card.scored:  # who leaves has no score to be found from then on, not from the day's end
+            part.emit(self._outputs.churn, key.encode(), encode(score) if score else None, timestamp_ms=view.as_of)

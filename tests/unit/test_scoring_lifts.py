@@ -66,6 +66,7 @@ def test_a_card_of_version_1_is_written_in_this_one_to_the_byte() -> None:
         [DAY, [], {}, {}, None, {}],
         True,
         msgpack.encode([[DAY, [[None, None, 0.5], {"gone_since": 2.0}]]]),
+        True,
     ]
     assert written == b"\xc1\x02" + msgpack.encode(fields)
     assert CODEC.decode(written) == CODEC.decode(msgpack.encode(OLD))

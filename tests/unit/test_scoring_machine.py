@@ -404,6 +404,37 @@ def test_the_end_of_the_last_subscription_is_an_outcome_once_and_removes_the_ris
     assert [(sent.topic, sent.key) for sent in rig.tombstones()] == [("churn", b"c")]
 
 
+def test_a_customer_that_begins_and_ends_within_a_day_leaves_no_score_behind(rig: Rig) -> None:
+    rig.day(MONDAY, SupportValues(tickets_open=0))
+    morning = (MONDAY + 1) * DAY_MS + 1
+    for values, at in ((PAYING, morning), (LEFT, morning + 1)):
+        rig.step(live(values, at, f"e{at}"))
+        rig.part.flush()
+    assert [one.value is None for one in rig.sent if one.topic == "churn"] == [False, True]  # not at the end of the day
+    rig.day(MONDAY + 1, LEFT)
+    rig.part.flush()
+    rig.day(MONDAY + 2, LEFT)
+    rig.part.flush()
+    assert [one.value is None for one in rig.sent if one.topic == "churn"] == [False, True, True]
+
+
+def test_who_left_on_a_day_and_is_back_when_it_is_scored_keeps_its_score(rig: Rig) -> None:
+    rig.day(MONDAY, PAYING)
+    rig.step(daily(LEFT, MONDAY + 1), live(PAYING, (MONDAY + 2) * DAY_MS + 1, "back"))
+    rig.part.flush()
+    rig.day(MONDAY + 1)
+    rig.part.flush()
+    assert not rig.tombstones()
+    assert rig.part.get("c").scored  # type: ignore[union-attr]
+
+
+def test_a_score_that_an_earlier_release_sent_is_removed_as_well(rig: Rig) -> None:
+    rig.day(MONDAY, PAYING)
+    rig.part.get("c").scored = False  # type: ignore[union-attr]  # such cards do not know it
+    rig.day(MONDAY + 1, LEFT)
+    assert [(sent.topic, sent.key) for sent in rig.tombstones()] == [("churn", b"c")]
+
+
 def test_a_customer_that_comes_back_can_leave_again(rig: Rig) -> None:
     for number, values in enumerate((PAYING, LEFT, PAYING, LEFT)):
         rig.day(MONDAY + number, values)
