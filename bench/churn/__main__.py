@@ -74,7 +74,8 @@ def _measure(events: Path, rows: int, forests: bool, shown: Console, said: Conso
             )
     one = costs(whole, history.rehearsal.model(), profile.churn)
     shown.print(
-        f"the model: score {one.score_us:.1f} us, learn {one.learn_us:.1f} us, reasons {one.reasons_us:.1f} us a "
+        f"the model: score {one.score_us:.1f} us, learn {one.learn_us:.1f} us, reasons {one.reasons_us:.1f} us, "
+        f"{one.words_us:.1f} us in words, a "
         f"customer (CPU, best of seven); snapshot {one.snapshot_bytes / 1000:.1f} kB"
     )
 

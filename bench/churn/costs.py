@@ -8,12 +8,13 @@ from schemas.codec import encode
 from schemas.models import ModelSnapshot
 from streams.backtest.churn.sample import Sample
 from streams.churn import parameters
-from streams.churn.explain import explain
+from streams.churn.explain import Numbers, explain
 from streams.churn.labels import Pending
 from streams.churn.learner import Learner, Learning
 from streams.churn.model import ChurnModel
 from streams.churn.places import pack
 from streams.churn.policy import ChurnPolicy
+from streams.churn.reasons.words import reason_text
 from streams.churn.terms import Terms
 
 T = TypeVar("T")
@@ -25,11 +26,13 @@ class Costs(NamedTuple):
     """CPU microseconds for one customer, best of seven rounds over many; `snapshot_bytes` of JSON.
 
     `learn_us` is what the trainer does with a new snapshot: the champion and its standing challenger learn it.
+    `reasons_us` is of the reasons alone, `words_us` of the same with their English texts, of numbers met before.
     """
 
     score_us: float
     learn_us: float
     reasons_us: float
+    words_us: float
     snapshot_bytes: int
 
 
@@ -46,8 +49,13 @@ def costs(sample: Sample, snapshot: ModelSnapshot, policy: ChurnPolicy) -> Costs
         score_us=_best(rows, model.probability),
         learn_us=_best([taken], learner.learn_staying) / len(taken),
         reasons_us=_best(pairs, lambda pair: explain(pair[1], weights, pair[0], policy)),
+        words_us=_best(pairs, lambda pair: explain(pair[1], weights, pair[0], policy, say=_in_english)),
         snapshot_bytes=len(encode(snapshot)),
     )
+
+
+def _in_english(code: str, numbers: Numbers) -> str:
+    return reason_text(code, numbers, "en", "USD")
 
 
 def _learner(
