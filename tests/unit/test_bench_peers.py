@@ -1,6 +1,7 @@
 """The peers' environment: a peer that cannot run says why, and needs nothing when nobody asks for it."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,3 +53,17 @@ def test_a_peer_that_cannot_be_imported_gives_its_error(folder: Path, monkeypatc
     failed = subprocess.CompletedProcess([], 1, "", "Traceback\nModuleNotFoundError: No module named 'bytewax'\n")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
     assert peers.reason_against(PEER) == "ModuleNotFoundError: No module named 'bytewax'"
+
+
+def test_peers_are_installed_anew_when_we_run_on_another_build_of_python(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: ran.append(command))
+    folder.mkdir()
+    peers.install([PEER])
+    peers.install([PEER])
+    assert len(ran) == 2  # the environment, and what goes into it
+    monkeypatch.setattr(sys, "version", sys.version.replace(")", ", another day)"))
+    peers.install([PEER])
+    assert len(ran) == 4
