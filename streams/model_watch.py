@@ -76,11 +76,11 @@ class Watch:
             return self._waiting()
         return self._machine.step(part, offset, observation)
 
-    def render(self, part: TrainerPartition, key: str) -> None:
+    def render(self, part: TrainerPartition, keys: Sequence[str]) -> None:
         """The machine's; people are told what is new."""
-        if key != MODEL_KEY:
+        if MODEL_KEY not in keys:
             return
-        self._machine.render(part, key)
+        self._machine.render(part, keys)
         for event, fields in self._news.of(self._machine.snapshot(part)):
             _log.warning(event, **fields)
             self._page.changes += event == "churn_model_changed"

@@ -1,5 +1,6 @@
 """The job on our engine, as the product's agents use it: guard, slices, exact table, conflated publication."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,9 @@ def build(task: Task, progress: Progress) -> EngineApp:
     app = engine_app(task.group, settings)
     encode = msgspec.json.Encoder().encode
 
-    def render(part: Any, customer_id: str) -> None:
-        part.emit(task.scores, customer_id.encode(), encode(score_of(customer_id, part.get(customer_id))))
+    def render(part: Any, keys: Sequence[str]) -> None:
+        for key in keys:
+            part.emit(task.scores, key.encode(), encode(score_of(key, part.get(key))))
 
     table = state_table(app, "csj", task.source, PARTITIONS, Customer, Ledger, render)
     parse = msgspec.json.Decoder(UsageEvent).decode

@@ -13,7 +13,7 @@ A customer without a state never alarmed, so nothing it repeats is news either: 
 that did, and those whose band became unknown.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -99,7 +99,7 @@ class AlertMachine:
         if kept and (looked or new):
             part.put(score.customer_id, watched)
 
-    def render(self, part: Partition[Watched, Watch], key: str) -> None:
+    def render(self, part: Partition[Watched, Watch], keys: Sequence[str]) -> None:
         """Nothing here is conflated."""
 
     def _look(self, part: Partition[Watched, Watch], watched: Watched, score: HealthScore) -> bool:

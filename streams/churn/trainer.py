@@ -23,7 +23,7 @@ recovery leaves of another is forgotten (`ledger`).
 
 from bisect import insort
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from schemas.codec import encode
@@ -112,9 +112,9 @@ class TrainerMachine:
         part.meta.read += 1
         part.meta.dead += 1
 
-    def render(self, part: TrainerPartition, key: str) -> None:
+    def render(self, part: TrainerPartition, keys: Sequence[str]) -> None:
         """Sends the model; a recovery may ask for customers, too, and there is nothing to send of those."""
-        if key != MODEL_KEY:
+        if MODEL_KEY not in keys:
             return
         part.emit(self._models_topic, MODEL_NAME.encode(), encode(self.snapshot(part)))
 

@@ -47,9 +47,10 @@ Use
         usage = batch_topic(app, "zelo.usage.v1", partitions=4)
 
 
-        def render(part: Partition[Customer, Ledger], key: str) -> None:
-            if (customer := part.get(key)) is not None:  # it may be asked for any key (table.py)
-                part.emit("zelo.metrics.v1", key.encode(), encode(customer))
+        def render(part: Partition[Customer, Ledger], keys: Sequence[str]) -> None:
+            for key in keys:
+                if (customer := part.get(key)) is not None:  # it may be asked for any key (table.py)
+                    part.emit("zelo.metrics.v1", key.encode(), encode(customer))
 
 
         table = state_table(app, "usage", "zelo.usage.v1", 4, Customer, Ledger, render)

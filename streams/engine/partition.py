@@ -28,7 +28,7 @@ M = TypeVar("M")
 META_KEY = b"\xffmeta"
 #: So many times as many keys as can be kept decoded.
 _CROWDED = 4
-#: More than a machine holds at once between `get` and `put`.
+#: Who gets more than this before it puts the first of them holds them itself: its `put` counts, whatever made room.
 _LEAST_DECODED = 16
 _NOTHING_READ = (None, None)
 #: In front of the payload of a meta record whose flush left keys marked. No version is 255 (states.py), so who knows
@@ -38,7 +38,7 @@ _MARKED = b"\xc1\xff"
 _NO_PREFIX = bytes(PREFIX.size)
 
 
-Render = Callable[["Partition[Any, Any]", str], None]
+Render = Callable[["Partition[Any, Any]", Sequence[str]], None]
 
 
 class Partition(Generic[S, M]):
@@ -230,16 +230,16 @@ class Partition(Generic[S, M]):
         keys = list(islice(self._marked, most))
         for key in keys:
             del self._marked[key]
-        if self._render is not None:
-            for key in keys:
-                self._render(self, key)
+        if self._render is not None and keys:
+            self._render(self, keys)
 
     def render_stateless(self) -> None:
         """Renders what is marked and has no state, so that a flush that leaves the other marks loses none."""
-        for key in [key for key in self._marked if key not in self._stored]:
+        keys = [key for key in self._marked if key not in self._stored]
+        for key in keys:
             del self._marked[key]
-            if self._render is not None:
-                self._render(self, key)
+        if self._render is not None and keys:
+            self._render(self, keys)
 
     def take_outputs(self, marked: bool = True) -> list[Output]:
         """Hands over all outputs, with what is marked rendered unless told otherwise."""

@@ -161,21 +161,18 @@ class DomainMachine(Telling[S]):
         part.meta.dead += 1
         part.publish(PROGRESS)
 
-    def render(self, part: Partition[Customer[S], Ledger], key: str) -> None:
-        """Sends the newest values of a customer, or the partition's accounting."""
-        if key == PROGRESS:
-            self._send_progress(part)
-            return
-        customer = part.get(key)
-        if customer is None:
-            return
+    def render(self, part: Partition[Customer[S], Ledger], keys: Sequence[str]) -> None:
+        """Sends the newest values of customers, and the partition's accounting."""
         closed = part.meta.closed_day
-        as_of = customer.newest_at + 1
-        if closed is not None:
-            as_of = max(as_of, self._days.start(closed + 1))
-        day = self._days.of(as_of - 1)
-        values = self.fold.values(customer.facts, day, as_of)
-        self._send(part, key, values_of(customer, key, "live", as_of, day, values, 0, customer.version))
+        least = 0 if closed is None else self._days.start(closed + 1)
+        for key in keys:
+            if key == PROGRESS:
+                self._send_progress(part)
+            elif (customer := part.get(key)) is not None:
+                as_of = max(customer.newest_at + 1, least)
+                day = self._days.of(as_of - 1)
+                values = self.fold.values(customer.facts, day, as_of)
+                self._send(part, key, values_of(customer, key, "live", as_of, day, values, 0, customer.version))
 
     def _apply(
         self,

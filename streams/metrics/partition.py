@@ -82,7 +82,7 @@ class MemoryPartition(Generic[S, M]):
     Args:
         number: partition number.
         meta: initial partition-level state.
-        render: called by `flush` for every key asked for with `publish`.
+        render: called by `flush` with the keys asked for by `publish`.
         sink: takes what is emitted, at once.
     """
 
@@ -90,7 +90,7 @@ class MemoryPartition(Generic[S, M]):
         self,
         number: int,
         meta: M,
-        render: Callable[[Partition[S, M], str], None],
+        render: Callable[[Partition[S, M], Sequence[str]], None],
         sink: Callable[[Emitted], None],
     ) -> None:
         self.number = number
@@ -136,5 +136,5 @@ class MemoryPartition(Generic[S, M]):
     def flush(self) -> None:
         """Renders every key asked for since the last flush."""
         marked, self._marked = self._marked, {}
-        for key in marked:
-            self._render(self, key)
+        if marked:
+            self._render(self, list(marked))

@@ -21,7 +21,7 @@ Pages are kept for the horizon behind the slowest partition and its spend, what 
 days five windows longer; where a partition never closes a day, nothing goes out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from schemas.codec import encode
@@ -107,8 +107,12 @@ class PortfolioMachine:
         part.meta.read += 1
         part.meta.dead += 1
 
-    def render(self, part: PortfolioPartition, key: str) -> None:
-        """Sends a page as it is now, once its day is out."""
+    def render(self, part: PortfolioPartition, keys: Sequence[str]) -> None:
+        """Sends pages as they are now, once their days are out."""
+        for key in keys:
+            self._render_page(part, key)
+
+    def _render_page(self, part: PortfolioPartition, key: str) -> None:
         page, (day, portfolio) = part.get(key), place_of(key)
         if page is None or page.faded or not part.meta.is_out(day) or was_told(part, key):
             return
@@ -239,7 +243,7 @@ class PortfolioMachine:
             if (before is None or before < place_of(key)[0]) and ledger.is_out(place_of(key)[0]):
                 self._go_out(part, key)
         for key in made:
-            self.render(part, key)
+            self._render_page(part, key)
         if before is not None:  # what goes out now fades the next time
             self._forget(part, min(before + 1, ledger.kept_since(self._kept_days)))
 
@@ -264,7 +268,7 @@ class PortfolioMachine:
         if page.churn_target != self._churn_target and not part.ahead(key, part.offset):
             page.churn_target = self._churn_target
             part.put(key, page)
-        self.render(part, key)
+        self._render_page(part, key)
 
     def _new_page(self, ledger: PortfolioLedger, day: int) -> Page:
         """A page without customers, of this release; with the target in force if its day is out."""
@@ -291,6 +295,6 @@ class PortfolioMachine:
         churned = any(one is not None and one.churned for one in earlier(part, key))
         changed = page.changed or (company is not None and company.changed)
         if changed or page.empty or churned or self._has_costs(part, key):
-            self.render(part, key)  # it, a change of it, or of an earlier one may not have gone out yet
+            self._render_page(part, key)  # it, a change of it, or of an earlier one may not have gone out yet
         left = only_churn(page.sums) if page.edition >= WITH_CHURN else {}
         part.put(key, Page(left, version=page.version, edition=page.edition, churned=page.churned, faded=True))

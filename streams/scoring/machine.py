@@ -6,7 +6,9 @@ the domains' values of exactly that day: the daily health score and upsell readi
 features of every paying customer, and an outcome when the last subscription ended. Everything dated is thus a function
 of the log alone.
 A day of a large partition is scored in pieces (see metrics/domain.py). What its customers add up to is tallied on the
-way (tallying.py).
+way (tallying.py). A piece, and what is rendered at once, is gone through step by step: all its health scores, then all
+messages of them, and so on. What one customer goes through is more code than a processor keeps at hand: customer by
+customer it takes half as long again.
 
 At the end of a day most customers have no newer values than those of the day. Such a customer is settled: its daily
 score is its newest one, too, and says so; until a value changes no live score repeats it. Its churn score goes out with
@@ -18,28 +20,28 @@ Invariants:
     aligned day, its last weekly snapshots and the newest model.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from sys import maxsize
 from typing import Literal, NamedTuple
 
 from schemas.codec import encode
 from schemas.envelope import CLOCK_CUSTOMER
 from schemas.metrics import DayClosed, MetricsMessage, MetricValues, SpendValues
 from schemas.registry import PORTFOLIO
-from schemas.scores import Censored, HealthScore, ObservationsClosed, Outcome, Snapshot, UpsellScore
+from schemas.scores import Censored, ObservationsClosed, Outcome, Snapshot, UpsellScore
 from streams.alerts.texts import Locale
 from streams.churn.scoring import ChurnScorer
 from streams.metrics.days import Days, is_sunday
-from streams.metrics.derived import license_utilization, tickets_per_active_user, time_to_activate_days
 from streams.metrics.health import Health, HealthScorer
-from streams.metrics.health_factors import seats, started_at
 from streams.metrics.partition import Partition
 from streams.metrics.plan_features import PlanFeatures
 from streams.metrics.upsell import UpsellScorer
 from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card, Held, as_of, is_paying, together, trigger
 from streams.scoring.figures import Figure, Figures
+from streams.scoring.messages import health_message, upsell_message
 from streams.scoring.observing import at_risk, observe
-from streams.scoring.risk import View, churn_score, is_told
+from streams.scoring.risk import Asked, View, churn_scores, is_told
 from streams.scoring.tallying import DayTally, Tallying
 
 OBSERVATIONS_PARTITION = 0
@@ -84,7 +86,7 @@ class ScoringMachine:
         self._upsell = upsell
         self._days = days
         self._outputs = outputs
-        self._piece = piece
+        self._piece = piece or maxsize
         self._tallying = Tallying(outputs.portfolio, horizon_days)
         self._locale: Locale = locale
         self.figures = Figures()
@@ -116,22 +118,27 @@ class ScoringMachine:
                 pass  # movements and accounting are for the archive
         return None
 
-    def render(self, part: Partition[Card, Alignment], key: str) -> None:
-        """Sends the newest scores of a customer."""
-        card = part.get(key)
-        if card is None or not card.newest:
-            return
-        view = self._view(card.newest, as_of(card.newest))
-        if card.memory is None or not card.is_settled(self._days.start(card.memory.day + 1)):
-            self._send_health(part, key, card, view, self._health_of(card, view), "live")
-        self._send_churn(part, key, card, view)
+    def render(self, part: Partition[Card, Alignment], keys: Sequence[str]) -> None:
+        """Sends the newest scores of customers."""
+        cards = [(key, part.get(key)) for key in keys]
+        asked = [Asked(key, self._view(card.newest), card) for key, card in cards if card is not None and card.newest]
+        unsettled = [one for one in asked if not self._is_told(one.card)]
+        for one, health in self._healths(unsettled):
+            self._send_health(part, one, health, "live")
+        self._send_churn(part, asked)
 
-    def _view(self, held: dict[int, Held], at: int) -> View:
-        told = together(held)
+    def _is_told(self, card: Card) -> bool:
+        """Whether the health score of the last aligned day is the newest there is."""
+        return card.memory is not None and card.is_settled(self._days.start(card.memory.day + 1))
+
+    def _view(self, held: dict[int, Held], end: int | None = None) -> View:
+        """Values at the end of an aligned day, else at the newest instant they describe."""
+        told, at = together(held), as_of(held) if end is None else end
         return View(self.plans.fit(told), at, self._days.of(at - 1), trigger(held), told)
 
-    def _health_of(self, card: Card, view: View) -> Health:
-        return self._health.score(view.values, view.as_of, view.day, card.memory)
+    def _healths(self, asked: Sequence[Asked]) -> list[tuple[Asked, Health]]:
+        score = self._health.score
+        return [(one, score(one.view.values, one.view.as_of, one.view.day, one.card.memory)) for one in asked]
 
     def _take(self, part: Partition[Card, Alignment], message: MetricValues) -> None:
         key = message.customer_id
@@ -155,52 +162,79 @@ class ScoringMachine:
         if self._tallying.spend(part, card.past, message, part.meta.aligned):
             part.put(key, card)
 
+    def _upsells(self, asked: Sequence[Asked], version: int) -> list[UpsellScore]:
+        scores = [self._upsell.score(one.view.values) for one in asked]
+        return [
+            upsell_message(one.key, one.view, score, self._health.name, version)
+            for one, score in zip(asked, scores, strict=True)
+        ]
+
     def _score_days(self, part: Partition[Card, Alignment], days: Iterable[int]) -> Iterator[None]:
         """Scores aligned days; stops behind every piece but the last."""
-        done = 0
+        left = self._piece
         for day in days:
-            end = self._days.start(day + 1)
-            tally = DayTally(day)
-            for key in list(part.keys()):
-                if done == self._piece:
-                    done = 0
+            end, tally, keys, at = self._days.start(day + 1), DayTally(day), list(part.keys()), 0
+            while at < len(keys):
+                if not left:
+                    left = self._piece
                     yield
-                self._score_customer(part, key, tally, end)
-                done += 1
+                piece = keys[at : at + left]
+                self._score(part, piece, tally, end)
+                at, left = at + len(piece), left - len(piece)
             self._tallying.close(part, tally, end, part.meta.edition(day))
             part.meta.score(day)
             marker = ObservationsClosed(partition=part.number, day=day, version=part.offset)
             self._send_observation(part, CLOCK_CUSTOMER, marker, end)
 
-    def _score_customer(self, part: Partition[Card, Alignment], key: str, tally: DayTally, end: int) -> None:
-        card, day = part.get(key), tally.day
-        if card is None or part.ahead(key, part.offset):
-            return
-        if not card.align(day):
-            if self._tallying.add_unscored(tally, card.past, key):
-                part.put(key, card)
-            return
-        if card.memory is not None and card.memory.day >= day:
-            # A worker that died between two pieces has saved it, after its scores went out; the tally did not.
-            values = self.plans.fit(together(card.aligned))
-            self._tallying.add(tally, card.past, values, card.memory, self._upsell.score(values).ready)
-            return
-        view, settled = self._view(card.aligned, end), card.is_settled(end)
-        health, upsell = self._health_of(card, view), self._upsell_of(part, key, view)
-        figures = self.figures.of(view, health, upsell)
-        self._send_health(part, key, card, view, health, "day", figures, settled)
-        part.emit(self._outputs.upsell, key.encode(), encode(upsell), timestamp_ms=view.as_of)
-        card.memory = health.memory
-        self._tallying.add(tally, card.past, view.values, card.memory, upsell.upsell_ready)
-        self._observe(part, key, card, view)
-        part.put(key, card)
-        if settled and not self.conflates() and is_told(self.model, card, day):
-            self._send_churn(part, key, card, view)
-            part.withdraw(key)
-        else:
-            part.publish(key)
+    def _score(self, part: Partition[Card, Alignment], keys: Sequence[str], tally: DayTally, end: int) -> None:
+        """Scores a piece of a day, one step after the other for all of its customers."""
+        due = self._due(part, keys, tally, end)
+        settled = [one.card.is_settled(end) for one in due]
+        healths = self._healths(due)
+        upsells = self._upsells(due, part.offset)
+        for (one, health), upsell, rests in zip(healths, upsells, settled, strict=True):
+            self._send_health(part, one, health, "day", self.figures.of(one.view, health, upsell), rests)
+        for one, upsell in zip(due, upsells, strict=True):
+            part.emit(self._outputs.upsell, one.key.encode(), encode(upsell), timestamp_ms=one.view.as_of)
+        for (one, health), upsell in zip(healths, upsells, strict=True):
+            one.card.memory = health.memory
+            self._tallying.add(tally, one.card.past, one.view.values, health.memory, upsell.upsell_ready)
+        for one in due:
+            self._observe(part, one)
+            part.put(one.key, one.card)
+        self._publish(part, due, settled)
 
-    def _observe(self, part: Partition[Card, Alignment], key: str, card: Card, view: View) -> None:
+    def _due(self, part: Partition[Card, Alignment], keys: Sequence[str], tally: DayTally, end: int) -> list[Asked]:
+        """Those of the customers that are to be scored as they were at the end of the day."""
+        due: list[Asked] = []
+        for key in keys:
+            card = part.get(key)
+            if card is None or part.ahead(key, part.offset):
+                continue
+            if not card.align(tally.day):
+                if self._tallying.add_unscored(tally, card.past, key):
+                    part.put(key, card)
+            elif card.memory is not None and card.memory.day >= tally.day:
+                # A worker that died between two pieces has saved it, after its scores went out; the tally did not.
+                values = self.plans.fit(together(card.aligned))
+                self._tallying.add(tally, card.past, values, card.memory, self._upsell.score(values).ready)
+            else:
+                due.append(Asked(key, self._view(card.aligned, end), card))
+        return due
+
+    def _publish(self, part: Partition[Card, Alignment], due: Sequence[Asked], settled: Sequence[bool]) -> None:
+        """Sends the churn scores of those whose daily score is the newest; the others are told live."""
+        told: list[Asked] = []
+        for one, rests in zip(due, settled, strict=True):
+            if rests and not self.conflates() and is_told(self.model, one.card, one.view.day):
+                told.append(one)
+                part.withdraw(one.key)
+            else:
+                part.publish(one.key)
+        self._send_churn(part, told)
+
+    def _observe(self, part: Partition[Card, Alignment], one: Asked) -> None:
+        key, view, card = one
         paying = is_paying(view.values.revenue)
         was_at_risk = card.paying if card.at_risk is None else card.at_risk
         features: dict[str, float] | None = None
@@ -229,72 +263,18 @@ class ScoringMachine:
     def _send_health(
         self,
         part: Partition[Card, Alignment],
-        key: str,
-        card: Card,
-        view: View,
+        one: Asked,
         health: Health,
         kind: Literal["live", "day"],
         figures: dict[str, Figure] | None = None,
         newest: bool = False,
     ) -> None:
-        account, revenue, feedback = view.values.account, view.values.revenue, view.values.feedback
-        message = HealthScore(
-            customer_id=key,
-            kind=kind,
-            as_of=view.as_of,
-            day=view.day,
-            score=health.score,
-            band=health.band,
-            previous_score=card.memory.score if card.memory else None,
-            previous_band=card.memory.band if card.memory else None,
-            coverage=health.coverage,
-            profile=health.profile,
-            factors=health.factors,
-            lift=health.lift,
-            trigger_event_id=view.trigger,
-            name=account.name if account else None,
-            owner=account.owner if account else None,
-            locale=account.locale if account else None,
-            segment=account.segment if account else None,
-            mrr_minor=revenue.mrr_minor if revenue else 0,
-            currency=revenue.currency if revenue else None,
-            paying=revenue is not None and revenue.paying,
-            answer=feedback.last_nps if feedback else None,
-            answers=feedback.recent_nps if feedback else [],
-            version=card.version if kind == "live" else part.offset,
-            figures=figures or {},
-            newest=newest,
-        )
-        part.emit(self._outputs.health, key.encode(), encode(message), timestamp_ms=view.as_of)
+        version = one.card.version if kind == "live" else part.offset
+        message = health_message(*one, health, kind, version, figures, newest)
+        part.emit(self._outputs.health, one.key.encode(), encode(message), timestamp_ms=one.view.as_of)
 
-    def _upsell_of(self, part: Partition[Card, Alignment], key: str, view: View) -> UpsellScore:
-        account, revenue = view.values.account, view.values.revenue
-        usage, support = view.values.usage, view.values.support
-        users = usage.active_users_28d if usage else None
-        upsell = self._upsell.score(view.values)
-        return UpsellScore(
-            customer_id=key,
-            as_of=view.as_of,
-            day=view.day,
-            upsell_ready=upsell.ready,
-            gate=upsell.gate,
-            coverage=upsell.coverage,
-            profile=self._health.name,
-            components=upsell.components,
-            license_utilization=license_utilization(users, seats(view.values)),
-            plan_adoption=usage.adoption if usage else None,
-            tickets_per_active_user_28d=tickets_per_active_user(support.tickets_opened_28d if support else None, users),
-            time_to_activate_days=time_to_activate_days(started_at(view.values), usage.activated_at if usage else None),
-            trigger_event_id=view.trigger,
-            name=account.name if account else None,
-            owner=account.owner if account else None,
-            segment=account.segment if account else None,
-            mrr_minor=revenue.mrr_minor if revenue else 0,
-            currency=revenue.currency if revenue else None,
-            version=part.offset,
-        )
-
-    def _send_churn(self, part: Partition[Card, Alignment], key: str, card: Card, view: View) -> None:
-        score = churn_score(self.model, key, view, card, self._locale)
-        if score is not None or card.scored:  # who leaves has no score to be found from then on, not from the day's end
-            part.emit(self._outputs.churn, key.encode(), encode(score) if score else None, timestamp_ms=view.as_of)
+    def _send_churn(self, part: Partition[Card, Alignment], asked: Sequence[Asked]) -> None:
+        for one, score in zip(asked, churn_scores(self.model, asked, self._locale), strict=True):
+            if score is not None or one.card.scored:  # who leaves has no score from then on, not from the day's end
+                value = encode(score) if score else None
+                part.emit(self._outputs.churn, one.key.encode(), value, timestamp_ms=one.view.as_of)

@@ -1,16 +1,17 @@
 """The churn score of a customer as it is published: probability, reasons in words, and what changed in a week."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from schemas.metrics import CustomerValues
 from schemas.scores import ChurnScore
 from streams.alerts.texts import Locale
-from streams.churn.changes import Before
-from streams.churn.explain import Numbers
+from streams.churn.changes import Before, Change
+from streams.churn.explain import Say
 from streams.churn.features import features
 from streams.churn.reasons.words import reason_text
-from streams.churn.scoring import ChurnScorer
-from streams.scoring.card import Card
+from streams.churn.scoring import ChurnScorer, Question, Risk
+from streams.scoring.card import Card, is_paying
 
 _ALWAYS = 10**9  # days
 
@@ -55,30 +56,62 @@ class _Compared(NamedTuple):
         return same and self.first <= day <= self.last
 
 
-def churn_score(scorer: ChurnScorer, key: str, view: View, card: Card, default: Locale) -> ChurnScore | None:
-    """The score of a paying customer; None for others.
+class Asked(NamedTuple):
+    """A customer whose scores are asked for.
+
+    Attributes:
+        key: the customer.
+        view: what is scored.
+        card: for the weekly snapshots it is compared with, and the version.
+    """
+
+    key: str
+    view: View
+    card: Card
+
+
+def churn_scores(scorer: ChurnScorer, asked: Sequence[Asked], default: Locale) -> list[ChurnScore | None]:
+    """The score of each that pays, None for others; step by step for all of them, as the machine goes.
 
     Args:
         scorer: the model in force.
-        key: the customer.
-        view: of now.
-        card: for the weekly snapshots it is compared with, and the version.
-        default: language of the reasons when the customer has none.
+        asked: the customers.
+        default: language of the reasons of those that have none.
     """
-    values = view.values
-    revenue, account = values.revenue, values.account
-    if revenue is None or not revenue.paying:
-        return None
-    locale, currency = (account.locale if account else None) or default, revenue.currency
+    paying = [one for one in asked if is_paying(one.view.values.revenue)]
+    known = [features(one.view.values) for one in paying]
+    asking = [
+        Question(one_known, one.view.values, _sayer(one.view.values, default))
+        for one, one_known in zip(paying, known, strict=True)
+    ]
+    risks = scorer.score_all(asking)
+    thens = [_compared(scorer, one.card, one.view.day) for one in paying]
+    changes = [
+        None if then.before is None else scorer.changed(risk.families, then.before)
+        for risk, then in zip(risks, thens, strict=True)
+    ]
+    made = (
+        _score(scorer, one, risk, then.day, change, default)
+        for one, risk, then, change in zip(paying, risks, thens, changes, strict=True)
+    )
+    return [next(made) if is_paying(one.view.values.revenue) else None for one in asked]
 
-    def say(code: str, numbers: Numbers) -> str:
-        return reason_text(code, numbers, locale, currency)
 
-    risk = scorer.score(features(values), values, say)
-    then = _compared(scorer, card, view.day)
-    change = None if then.before is None else scorer.changed(risk.families, then.before)
+def _locale(values: CustomerValues, default: Locale) -> Locale:
+    return (values.account.locale if values.account else None) or default
+
+
+def _sayer(values: CustomerValues, default: Locale) -> Say:
+    locale, currency = _locale(values, default), values.revenue.currency if values.revenue else None
+    return lambda code, numbers: reason_text(code, numbers, locale, currency)
+
+
+def _score(
+    scorer: ChurnScorer, one: Asked, risk: Risk, previous_day: int | None, change: Change | None, default: Locale
+) -> ChurnScore:
+    view, account, revenue = one.view, one.view.values.account, one.view.values.revenue
     return ChurnScore(
-        customer_id=key,
+        customer_id=one.key,
         as_of=view.as_of,
         horizon_days=scorer.horizon_days,
         probability=risk.probability,
@@ -90,24 +123,24 @@ def churn_score(scorer: ChurnScorer, key: str, view: View, card: Card, default: 
         model_version=scorer.model_version,
         is_prior=scorer.is_prior,
         quality=scorer.quality,
-        mrr_minor=revenue.mrr_minor,
-        currency=currency,
+        mrr_minor=revenue.mrr_minor if revenue else 0,
+        currency=revenue.currency if revenue else None,
         name=account.name if account else None,
         trigger_event_id=view.trigger,
-        version=card.version,
+        version=one.card.version,
         horizons=risk.horizons,
         calibrated=risk.calibrated,
         champion=scorer.champion,
         baseline=risk.baseline,
         contributions=risk.families,
-        previous_day=then.day if change else None,
+        previous_day=previous_day if change else None,
         previous_probability=change.probability if change else None,
         changed_by_customer=change.by_customer if change else None,
         changed_by_model=change.by_model if change else None,
         changes=change.families if change else {},
         owner=account.owner if account else None,
         segment=account.segment if account else None,
-        locale=locale,
+        locale=_locale(view.values, default),
     )
 
 

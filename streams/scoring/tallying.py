@@ -187,7 +187,7 @@ class Tallying:
                 partition=part.number,
                 day=tally.day,
                 portfolio=portfolio,
-                sums={name: amount for name, amount in sums.items() if amount},
+                sums={name: amount for name, amount in sorted(sums.items()) if amount},
                 restated=count,
                 version=part.offset,
                 edition=edition,

@@ -13,9 +13,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -129,11 +130,7 @@ def build(job: Job) -> EngineApp:
 
 
 def count(app: EngineApp, job: Job, name: str) -> None:
-    def render(part: Any, key: str) -> None:
-        state = part.get(key)
-        part.emit(job.out, key.encode(), b"live:%d" % (state.events if state else 0))
-
-    table = state_table(app, name, job.source, job.partitions, Count, Ledger, render)
+    table = state_table(app, name, job.source, job.partitions, Count, Ledger, partial(render, job.out))
 
     @app.agent(batch_topic(app, job.source, partitions=job.partitions), name=f"agent-{name}")
     async def agent(stream: Any) -> None:
@@ -150,6 +147,12 @@ def count(app: EngineApp, job: Job, name: str) -> None:
                         fold(part, record, job)
                 await table.room()
             event.ack()
+
+
+def render(out: str, part: Any, keys: Sequence[str]) -> None:
+    for key in keys:
+        state = part.get(key)
+        part.emit(out, key.encode(), b"live:%d" % (state.events if state else 0))
 
 
 async def labour(table: StateTable[Count, Ledger], event: Any, job: Job) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -112,9 +113,10 @@ class Broker:
         return True
 
 
-def render(part: Any, key: str) -> None:
-    state = part.get(key)
-    part.emit(OUT, key.encode(), b"live %d" % (state.events if state else 0))
+def render(part: Any, keys: Sequence[str]) -> None:
+    for key in keys:
+        state = part.get(key)
+        part.emit(OUT, key.encode(), b"live %d" % (state.events if state else 0))
 
 
 class Worker:

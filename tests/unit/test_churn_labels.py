@@ -229,7 +229,7 @@ def test_of_a_customer_there_is_nothing_to_send() -> None:
     bench.part.flush()
     sent = len(bench.sent)
     for key in ("a", "", "\x00trees"):
-        bench.machine.render(bench.part, key)
+        bench.machine.render(bench.part, [key])
     assert len(bench.sent) == sent
-    bench.machine.render(bench.part, MODEL_KEY)
+    bench.machine.render(bench.part, [MODEL_KEY])
     assert [one.topic for one in bench.sent[sent:]] == ["models.v1"]

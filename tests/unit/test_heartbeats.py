@@ -46,7 +46,7 @@ def test_a_log_of_the_past_that_pauses_is_not_pushed_to_the_present() -> None:
 
 def test_a_partition_forgets_a_deleted_key() -> None:
     sent: list[Emitted] = []
-    part: MemoryPartition[str, Ledger] = MemoryPartition(0, Ledger(), lambda part, key: None, sent.append)
+    part: MemoryPartition[str, Ledger] = MemoryPartition(0, Ledger(), lambda part, keys: None, sent.append)
     part.put("a", "state")
     part.delete("a")
     part.delete("never there")

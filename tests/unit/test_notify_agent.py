@@ -45,7 +45,7 @@ class Worker:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, leaves_after: int = 1000) -> None:
         self.happened: list[tuple[str, Any]] = []
         self.leaves_after = leaves_after
-        self.part: Any = MemoryPartition(0, Deliveries(), lambda part, key: None, lambda emitted: None)
+        self.part: Any = MemoryPartition(0, Deliveries(), lambda part, keys: None, lambda emitted: None)
         self.part.applied = -1
         engine = SimpleNamespace(is_current=lambda message: self.leaves_after > 0)
         app = SimpleNamespace(engine=engine, agent=lambda source, name: self._takes)

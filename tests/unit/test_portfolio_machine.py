@@ -152,7 +152,7 @@ def test_days_behind_the_horizon_are_forgotten_but_not_before_they_are_told(rig:
     assert [said for said in rig.said() if said[0] == DAY] == [(DAY, PORTFOLIO, 0, 2), (DAY, PORTFOLIO, 1, 3)]
     rig.step(changed(0, 4, 1, DAY))
     assert rig.counts[2] == 1
-    rig.machine.render(rig.part, f"{DAY:06d}/{PORTFOLIO}")
+    rig.machine.render(rig.part, [f"{DAY:06d}/{PORTFOLIO}"])
     assert len(rig.sent) == 21
 
 
@@ -597,7 +597,7 @@ def test_what_those_that_left_had_earned_is_gone_through_a_few_times_for_all_fig
     rig.step(spend_over(0, DAY + 140))
     rig.part.flush()
     passes.clear()
-    rig.machine.render(rig.part, f"{DAY + 140:06d}/{PORTFOLIO}")
+    rig.machine.render(rig.part, [f"{DAY + 140:06d}/{PORTFOLIO}"])
     assert len(passes) == 2 + 5  # of its own, and one of each window before it
     told = rig.read()[-1]
     assert told.values.cac_28d_minor == {"BRL": 2_000_00.0}
@@ -621,7 +621,7 @@ def test_of_pages_behind_the_horizon_the_churn_of_their_windows_is_kept(rig: Rig
     rig.step(bought(DAY, ONE_IN_20, restated=1), closed(0), closed(1), moved(1, {"lost:BRL": 1}, DAY))
     for later in range(DAY + 28, DAY + 160, 28):
         rig.step(bought(later, ONE_IN_20), closed(0, later), closed(1, later))
-    rig.machine.render(rig.part, f"{DAY:06d}/{PORTFOLIO}")  # faded: it says nothing any more
+    rig.machine.render(rig.part, [f"{DAY:06d}/{PORTFOLIO}"])  # faded: it says nothing any more
     found = [one for one in rig.read() if one.day == DAY]
     assert [(one.revision, one.values.mrr_minor) for one in found] == [(1, {"BRL": 1_900_00}), (2, {"BRL": 1_900_00})]
     last = next(one for one in rig.read() if one.day == DAY + 140)

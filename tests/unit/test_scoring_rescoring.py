@@ -1,5 +1,7 @@
 """A newer model scores everybody again, not too often, and no partition is left with an older one."""
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 
@@ -51,8 +53,8 @@ class Rig:
         self.parts = [self.part(0, "a", "b"), self.part(1, "c")]
 
     def part(self, number: int, *customers: str) -> MemoryPartition[Card, Alignment]:
-        def render(part: Partition[Card, Alignment], key: str) -> None:
-            self.published.append(key)
+        def render(part: Partition[Card, Alignment], keys: Sequence[str]) -> None:
+            self.published += keys
 
         part: MemoryPartition[Card, Alignment] = MemoryPartition(number, Alignment(), render, lambda _: None)
         for customer in customers:

@@ -82,7 +82,7 @@ class Worker:
         return [entry["event"] for entry in logs]
 
     def challengers(self, part: Part) -> list[dict[str, Any]]:
-        self._render(part, MODEL_KEY)
+        self._render(part, [MODEL_KEY])
         found: list[dict[str, Any]] = msgspec.json.decode(part.take_outputs()[-1].value or b"")["challengers"]
         return found
 
@@ -168,7 +168,7 @@ def test_keys_that_are_no_model_send_and_say_nothing(worker: Worker) -> None:
     changed(part.meta)
     with capture_logs() as logs:
         for key in ("c1", "", TREES_KEY):
-            worker._render(part, key)
+            worker._render(part, [key])
     assert (part.take_outputs(), logs, worker.page.changes) == ([], [], 0)
 
 
