@@ -13,6 +13,7 @@ ModelRuleId = Literal[
     "model_calibrated",
     "model_refused_examples",
     "model_booster_better",
+    "model_horizon_changed",
 ]
 #: In place of a customer, in alerts about the churn model.
 MODEL_CUSTOMER = "_model"

@@ -7,7 +7,9 @@ from msgspec import Struct
 from schemas.portfolio import PORTFOLIO
 
 ModelKind = Literal["rls", "twin", "adagrad", "booster"]
-ModelChangeKind = Literal["promotion", "rollback", "calibration_on", "calibration_off", "booster_better"]
+ModelChangeKind = Literal[
+    "promotion", "rollback", "calibration_on", "calibration_off", "booster_better", "horizon_changed"
+]
 DriftDirection = Literal["more_leave", "fewer_leave"]
 
 
@@ -127,7 +129,8 @@ class Challenger(Struct, frozen=True, kw_only=True):
 class ModelChange(Struct, frozen=True, kw_only=True):
     """What serves changed with `day`: `before` and `after` name models, `figures` what the rule saw.
 
-    `booster_better` alone changes nothing: `after` was better than `before`, which goes on serving.
+    `booster_better` alone changes nothing: `after` was better than `before`, which goes on serving. With
+    `horizon_changed` the models began anew at the prior, for a window of `days` in place of `days_before`.
     """
 
     day: int

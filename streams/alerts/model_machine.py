@@ -125,7 +125,7 @@ def _values(telling: _Telling, locale: Locale) -> dict[str, object]:
     facts = telling.facts
     is_drift, direction = telling.rule.rule == "model_drift", facts.get("direction")
     values: dict[str, object] = {name: precise(value, locale) for name, value in facts.items()}
-    for name in ("labels", "labelled", "count"):
+    for name in ("labels", "labelled", "count", "days", "days_before"):
         values[name] = number(facts.get(name), locale)
     for name in ("before", "after"):
         values[name] = _points(facts.get(name), locale) if is_drift else _state(facts.get(name), locale)

@@ -31,6 +31,7 @@ class Seen(NamedTuple):
         good: a state of what serves was found good since the last roll-back.
         refused: examples turned away on the day.
         champion: what serves; churned: customers counted as churned so far.
+        window: since the day before, the models began anew for another window.
     """
 
     day: int
@@ -41,6 +42,7 @@ class Seen(NamedTuple):
     refused: int
     champion: str
     churned: int
+    window: ModelChange | None = None
 
 
 class ModelRule(Struct, frozen=True, kw_only=True):
@@ -88,6 +90,12 @@ def _changed(kind: ModelChangeKind) -> Callable[[Seen], Facts | None]:
     return fires
 
 
+def _begun_anew(seen: Seen) -> Facts | None:
+    if seen.window is None:
+        return None
+    return {"day": seen.day, **{name: int(days) for name, days in seen.window.figures.items()}}
+
+
 def _refused(seen: Seen) -> Facts | None:
     return {"day": seen.day, "count": seen.refused} if seen.refused else None
 
@@ -131,6 +139,13 @@ MODEL_RULES: tuple[ModelRule, ...] = (
         severity="info",
         next_step="look_for_features",
         fires=_changed("booster_better"),
+        ends=_quiet,
+    ),
+    ModelRule(
+        rule="model_horizon_changed",
+        severity="info",
+        next_step="read_with_care",
+        fires=_begun_anew,
         ends=_quiet,
     ),
     ModelRule(

@@ -119,6 +119,35 @@ MODEL_TEXTS: dict[str, dict[Locale, str]] = {
         "es": "Nada nuevo en 28 días. El aviso duró {lasted}.",
         "en": "Nothing new for 28 days. The notice lasted {lasted}.",
     },
+    # model_horizon_changed
+    "model_horizon_changed.opened": {
+        "pt": "Modelo de churn: começa de novo, agora para {days} dias",
+        "es": "Modelo de churn: empieza de nuevo, ahora para {days} días",
+        "en": "Churn model: begins anew, now for {days} days",
+    },
+    "model_horizon_changed.updated": {
+        "pt": "Modelo de churn: começa outra vez, agora para {days} dias",
+        "es": "Modelo de churn: empieza otra vez, ahora para {days} días",
+        "en": "Churn model: begins anew once more, now for {days} days",
+    },
+    "model_horizon_changed.body": {
+        "pt": "O prazo na configuração mudou (antes: {days_before} dias). O que foi aprendido para o outro não serve: "
+        "modelos e números recomeçam do modelo do especialista.",
+        "es": "El plazo en la configuración cambió (antes: {days_before} días). Lo aprendido para el otro no sirve: "
+        "modelos y cifras recomienzan desde el modelo del experto.",
+        "en": "The horizon in the settings was changed (it was {days_before} days). What was learned for the other one "
+        "is of no use: models and figures start again from the expert's model.",
+    },
+    "model_horizon_changed.settled": {
+        "pt": "Modelo de churn: o prazo não mudou mais",
+        "es": "Modelo de churn: el plazo no volvió a cambiar",
+        "en": "Churn model: no further change of the horizon",
+    },
+    "model_horizon_changed.settled.body": {
+        "pt": "Nenhuma outra mudança em 28 dias. O aviso durou {lasted}.",
+        "es": "Ningún otro cambio en 28 días. El aviso duró {lasted}.",
+        "en": "No other change for 28 days. The notice lasted {lasted}.",
+    },
     # model_calibrated
     "model_calibrated.opened": {
         "pt": "Modelo de churn: as probabilidades passam a ser corrigidas",

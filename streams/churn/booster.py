@@ -152,9 +152,7 @@ class Shadow:
         """Takes the labels in that matured on a day; forgets those that are too old or too many."""
         if not self.present:
             if state.days and day - state.days[-1].day > _GIVEN_UP_DAYS:
-                _forget(part, state, len(state.days))
-                part.delete(TREES_KEY)
-                state.fitted = None
+                forget_all(part, state)
             return
         labels = [Label(key, p.day, p.features, p.churned) for key, snapshots in mature for p in snapshots]
         if not labels:
@@ -167,6 +165,13 @@ class Shadow:
             rows += one.rows
             stay += rows <= _MOST_ROWS
         _forget(part, state, len(state.days) - stay)
+
+
+def forget_all(part: TrainerTable, state: Boosting) -> None:
+    """Throws all away that was kept."""
+    _forget(part, state, len(state.days))
+    part.delete(TREES_KEY)
+    state.fitted = None
 
 
 def _forget(part: TrainerTable, state: Boosting, oldest: int) -> None:

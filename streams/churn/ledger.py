@@ -2,6 +2,7 @@
 
 from msgspec import Struct, field
 
+from schemas.models import ModelChange
 from streams.alerts.episodes import Episode
 from streams.churn.evaluation import Evaluation
 from streams.churn.labels import CustomerRecords
@@ -22,6 +23,8 @@ class TrainerLedger(Struct):
         own: our own labels met again on the topic; dead: records that could not be read, or not be true.
         censored: snapshots that will never have a label.
         told: what people are told of the model, by rule.
+        horizon_days: the window all of it was learned for; None when an earlier release learned it, and at first.
+        untold: the change of that window that people are to be told of with the next day taken.
     """
 
     parameters: AnyParameters | None = None
@@ -40,6 +43,8 @@ class TrainerLedger(Struct):
     learning: Learning = field(default_factory=Learning)
     censored: int = 0
     told: dict[str, Episode] = {}
+    horizon_days: int | None = None
+    untold: ModelChange | None = None
 
 
 TrainerPartition = Partition[CustomerRecords, TrainerLedger]

@@ -19,6 +19,7 @@ class News:
     def __init__(self) -> None:
         self._through: int | None = None
         self._refused = 0
+        self._changes: list[ModelChange] = []
 
     def of(self, snapshot: ModelSnapshot) -> list[Item]:
         """What is new since the snapshot before: names of log events with their fields."""
@@ -29,12 +30,13 @@ class News:
         changes: list[Item] = [
             ("churn_model_changed" if _moves(one) else "churn_booster_better", structs.asdict(one))
             for one in snapshot.changes
-            if one.day > since
+            if one.day > since and one not in self._changes
         ]
         refused = snapshot.counts["refused"] - self._refused
         # A roll-back may bring an older, smaller count.
         told: list[Item] = [("churn_examples_refused", {"count": refused})] if refused > 0 else []
         self._through, self._refused = snapshot.trained_through, snapshot.counts["refused"]
+        self._changes = snapshot.changes  # one of the day after what is learned is told before that day is
         return alarms + changes + told
 
 

@@ -41,6 +41,7 @@ from streams.churn.model import MODEL_NAME
 from streams.churn.policy import ChurnPolicy
 from streams.churn.publishing import published, seen_on
 from streams.churn.quality import QualityFigures
+from streams.churn.window import begun_anew
 from streams.metrics.days import DAY_MS
 
 MODEL_KEY = "\x00model"
@@ -85,6 +86,9 @@ class TrainerMachine:
             them and call again.
         """
         self._follow(part)
+        if begun_anew(part, self.policy):
+            self._build(part)
+            part.publish(MODEL_KEY)
         ledger = part.meta
         if isinstance(observation, ObservationsClosed) and (pieces := self._before(part, observation)) is not None:
             return pieces
@@ -120,9 +124,7 @@ class TrainerMachine:
 
     def snapshot(self, part: TrainerPartition) -> ModelSnapshot:
         """The model as it is now."""
-        ledger = part.meta
-        numbers = ledger.censored, ledger.model_version, ledger.trained_through, part.offset
-        return published(self._learner(part).champion, ledger.learning, ledger.evaluation, self.policy, *numbers)
+        return published(self._learner(part).champion, part.meta, self.policy, part.offset)
 
     def _buffer(self, part: TrainerPartition, observation: Snapshot | Outcome | Censored) -> None:
         ledger, key, day = part.meta, observation.customer_id, observation.day
@@ -266,7 +268,8 @@ class TrainerMachine:
         ledger.parameters = learner.close(day, churned)
         ledger.model_version += 1
         if self._alerts is not None:
-            self._alerts.tell(part, ledger.told, seen_on(day, ledger.learning, churned, learner.refused))
+            self._alerts.tell(part, ledger.told, seen_on(day, ledger.learning, churned, learner.refused, ledger.untold))
+        ledger.untold = None
         part.publish(MODEL_KEY)
 
     def _learner(self, part: TrainerPartition) -> Learner:
@@ -282,8 +285,11 @@ class TrainerMachine:
         if part.meta is not self._of:
             self._of = part.meta
             forget_ahead(part)
-            self._models = Learner(self.policy, part.meta.learning, part.meta.parameters)
-            self._agenda = Agenda(part, self.policy.horizon_days)
+            self._build(part)
+
+    def _build(self, part: TrainerPartition) -> None:
+        self._models = Learner(self.policy, part.meta.learning, part.meta.parameters)
+        self._agenda = Agenda(part, self.policy.horizon_days)
 
 
 def _insert(days: list[int], day: int) -> None:

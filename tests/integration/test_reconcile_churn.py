@@ -14,6 +14,10 @@ pytestmark = [
     pytest.mark.any_broker("figures are folded in memory; no broker is asked"),
 ]
 
+NOT_RESTATED = (
+    "(customer_id, day) NOT IN (SELECT customer_id, day FROM revenue_daily FINAL WHERE revision > 0 "
+    "UNION ALL SELECT customer_id, day FROM usage_daily FINAL WHERE revision > 0)"
+)
 CHURN = ("--domain", "snapshots", "--domain", "churn")
 
 
@@ -58,16 +62,12 @@ def test_a_churn_score_whose_parts_do_not_fit_is_found(
 
 def test_examples_that_were_changed_or_are_gone_are_found(client: Client, fill: Any, reconcile: Reconcile) -> None:
     fill(company(1))
-    known = (
-        "(customer_id, day) NOT IN (SELECT customer_id, day FROM revenue_daily FINAL WHERE revision > 0 "
-        "UNION ALL SELECT customer_id, day FROM usage_daily FINAL WHERE revision > 0)"
-    )
     changed = "CAST(mapUpdate(features, map('mrr', features['mrr'] + 1)), 'Map(LowCardinality(String), Float64)')"
-    customer = replaced(client, "churn_observations", f"{changed} AS features", known)
+    customer = replaced(client, "churn_observations", f"{changed} AS features", NOT_RESTATED)
     (one,) = reconcile.json(*CHURN)["snapshots"]["shown"]
     assert (one["customer_id"], one["figure"]) == (customer, "features")
     assert one["published"]["mrr"] == one["recounted"]["mrr"] + 1
-    client.command(f"ALTER TABLE churn_observations DELETE WHERE {known} SETTINGS mutations_sync = 2")
+    client.command(f"ALTER TABLE churn_observations DELETE WHERE {NOT_RESTATED} SETTINGS mutations_sync = 2")
     assert {one["recounted"] for one in reconcile.json(*CHURN)["snapshots"]["shown"]} == {"a row"}
 
 
@@ -96,3 +96,16 @@ def test_the_probability_of_an_example_is_that_of_the_model_it_names(
     )
     again = reconcile.json("--domain", "snapshots", "--limit", "0")["snapshots"]["shown"]
     assert {one["published"] for one in again} == {0.3}
+
+
+def test_the_label_of_another_window_is_taken_as_it_was_given(client: Client, fill: Any, reconcile: Reconcile) -> None:
+    fill(company(1))
+    stayed = f"labelled_day = day + 30 AND {NOT_RESTATED}"
+    customer = replaced(client, "churn_observations", "toNullable(true) AS churned", stayed)
+    (one,) = reconcile.json("--domain", "snapshots")["snapshots"]["shown"]
+    assert (one["customer_id"], one["figure"]) == (customer, "churned")
+    client.command(
+        "INSERT INTO churn_models SELECT * REPLACE (horizon_days + 60 AS horizon_days, "
+        "model_version + 1000 AS model_version) FROM churn_models FINAL ORDER BY model_version DESC LIMIT 1"
+    )
+    assert reconcile.json("--domain", "snapshots")["snapshots"]["shown"] == []

@@ -23,6 +23,7 @@ ENDINGS = {
     "model_rolled_back": "good_again",
     "model_promoted": "settled",
     "model_booster_better": "settled",
+    "model_horizon_changed": "settled",
     "model_calibrated": "switched_off",
     "model_refused_examples": "settled",
 }
@@ -157,6 +158,22 @@ def test_a_booster_that_is_better_is_told_with_what_it_means() -> None:
     )
     assert rig.take(seen(127, changes=[better])) == []
     assert steps(rig.take(seen(128, changes=[better]))) == [("model_booster_better", "resolved")]
+
+
+def test_models_that_begin_anew_for_another_window_are_told_whatever_day_that_was() -> None:
+    figures = {"days": 90.0, "days_before": 30.0}
+    change = ModelChange(day=95, kind="horizon_changed", before="rls", after="prior", figures=figures)
+    rig = Rig()
+    (told,) = rig.take(seen(100, changes=[change], window=change))
+    assert (told.rule, told.severity, told.next_step) == ("model_horizon_changed", "info", "read_with_care")
+    assert told.text.startswith(
+        "Churn model: begins anew, now for 90 days. The horizon in the settings was changed (it was 30 days). What was"
+    )
+    assert rig.take(seen(127, changes=[change])) == []
+    assert steps(rig.take(seen(128, changes=[change]))) == [("model_horizon_changed", "resolved")]
+    unknown = msgspec.structs.replace(change, figures={"days": 90.0})
+    (told,) = rig.take(seen(200, changes=[unknown], window=unknown))
+    assert "(it was – days)" in told.text
 
 
 def test_a_calibration_may_have_no_ratio() -> None:

@@ -211,14 +211,6 @@ def test_the_prior_itself_can_be_asked_for_before_anything_came() -> None:
     assert (published.model_version, published.trained_through, published.is_prior) == (0, -1, True)
 
 
-def test_a_changed_horizon_still_matures_what_is_pending() -> None:
-    bench = Bench().snapshot(100).close(120)
-    shorter = Bench(msgspec.structs.replace(POLICY, horizon_days=10))
-    shorter.part.meta, shorter.part.states, shorter.part.offset = bench.ledger, bench.part.states, 2
-    shorter.close(121)
-    assert shorter.ledger.evaluation.labelled == 1
-
-
 def test_what_a_booster_keeps_is_not_forgotten() -> None:
     assert CustomerRecords().forgettable
     assert not CustomerRecords(kept=Trees(["nps"], "")).forgettable

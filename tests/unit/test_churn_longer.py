@@ -82,10 +82,8 @@ def test_the_model_of_the_day_is_asked_for_once_a_day() -> None:
         learner.open(SUNDAY)
         for _ in range(50 * len(asked)):
             learner.learn_staying([Pending(SUNDAY, pack(features(DUE)), 0.1, 0, others={"adagrad": 0.1})])
-        base = fresh()
-        return published(
-            learner.champion, Learning(), TrainerLedger().evaluation, POLICY, 0, base.model_version + len(asked), 0, 0
-        )
+        ledger = TrainerLedger(model_version=fresh().model_version + len(asked), trained_through=0)
+        return published(learner.champion, ledger, POLICY, 0)
 
     longer = LongerWindows(POLICY, model)
     for day in (SUNDAY, SUNDAY + 7):

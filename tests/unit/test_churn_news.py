@@ -50,6 +50,16 @@ def test_examples_refused_since_are_counted(after: int, told: list[Any]) -> None
     assert news.of(snapshot(20, refused=after)) == told
 
 
+def test_a_change_of_the_day_after_what_is_learned_is_told_once() -> None:
+    anew = ModelChange(day=23, kind="horizon_changed", before="rls", after="prior")
+    news, name = News(), "churn_model_changed"
+    assert [one for one, _ in news.of(snapshot(21, changes=[CHANGE]))] == [name]
+    assert [one["kind"] for _, one in news.of(snapshot(22, changes=[CHANGE, anew]))] == ["horizon_changed"]
+    assert news.of(snapshot(22, changes=[CHANGE, anew])) == []
+    assert news.of(snapshot(30, changes=[CHANGE, anew])) == []
+    assert changed_day([CHANGE, anew]) == 23
+
+
 def test_a_booster_that_is_better_is_told_and_is_no_change_of_what_serves() -> None:
     news = News()
     news.of(snapshot(19))

@@ -3,7 +3,8 @@
 -- then gave it: features in spreads from the typical customer, times weights. Not every model is published (a newer one may
 -- overtake it, the expert's own is not): a probability by another is taken as it is. The label: whether a customer was lost in
 -- the days of the window, known on the first day on which it was, or when the window has passed; of one that turns out to be
--- none it is never known. It is due up to the day that the newest model has learned.
+-- none it is never known. It is due up to the day that the newest model has learned. Snapshots of days that were learned for
+-- another window than the profile's have the label they were given for that one, or none.
 , told AS
 (
     SELECT
@@ -66,7 +67,10 @@ read AS
         addDays(day, {churn_horizon_days:Int64}) AS window_day,
         arrayFilter(one -> one.1 > day AND one.1 <= window_day, turned)[1] AS turn,
         notEmpty(arrayFilter(one -> one.1 > day AND one.1 <= window_day, turned)) AS has_turned,
-        is_told AND turn.2 AS label_taken,
+        is_told AND (turn.2 OR toDate32(day) <= (
+                SELECT max(trained_through) FROM churn_models FINAL
+                WHERE model = 'churn-rls' AND horizon_days != {churn_horizon_days:Int64}
+            )) AS label_taken,
         multiIf(has_turned AND turn.3, NULL, has_turned, toNullable(turn.1), toNullable(window_day)) AS label_day,
         if(ifNull(label_day <= (SELECT max(trained_through) FROM churn_models FINAL WHERE model = 'churn-rls'), 0), label_day, NULL)
             AS known_day,
