@@ -235,20 +235,24 @@ class ObservationsClosed(Struct, frozen=True, kw_only=True, tag="observations_cl
 
 
 class Labelled(Struct, frozen=True, kw_only=True, tag="labelled"):
-    """A snapshot with the probability given at the time and the label, known `labelled_day`."""
+    """A snapshot with the probability given at the time and the label, known `labelled_day`.
+
+    Attributes:
+        churned: None takes a label back that was told: the customer turned out to be none.
+    """
 
     customer_id: str
     day: int
     features: dict[str, float]
     probability: float
-    churned: bool
+    churned: bool | None
     labelled_day: int
     model_version: int
     version: int = 0
 
 
 class Censored(Struct, frozen=True, kw_only=True, tag="censored"):
-    """From `day` on nothing can be said of the customer: its snapshots without a label never get one."""
+    """From `day` on nothing can be said of the customer: of its snapshots those without a mature label never count."""
 
     customer_id: str
     day: int

@@ -10,7 +10,7 @@ from collections.abc import Container
 
 from msgspec import Struct
 
-from schemas.scores import Censored, Outcome, Snapshot
+from schemas.scores import Censored, Labelled, Outcome, Snapshot
 from streams.churn import places
 from streams.churn.booster_fit import Trees
 from streams.churn.booster_labels import KeptLabels
@@ -54,6 +54,19 @@ class Pending(Struct, array_like=True, dict=True):
     def uncalibrated(self) -> float:
         """The probability before calibration."""
         return self.probability if self.raw is None else self.raw
+
+    def labelled(self, key: str, day: int, churned: bool | None, version: int) -> Labelled:
+        """Its label as it is told on a day, of the customer `key`; None takes it back."""
+        return Labelled(
+            customer_id=key,
+            day=self.day,
+            features=self.features,
+            probability=self.probability,
+            churned=churned,
+            labelled_day=day,
+            model_version=self.model_version,
+            version=version,
+        )
 
 
 class CustomerRecords(Struct, array_like=True):
@@ -103,15 +116,21 @@ class CustomerRecords(Struct, array_like=True):
             snapshot.churned_day = day
         return positive
 
-    def censor(self, day: int) -> int:
-        """Forgets the snapshots up to `day` whose label is still open, when that day says so; how many it were."""
+    def censor(self, day: int) -> tuple[int, list[Pending]]:
+        """Forgets the snapshots up to `day` that are not mature, when that day says so.
+
+        Those of a customer that left, too: who ends a subscription to merge two customers has lost neither.
+
+        Returns:
+            How many it were, and those of them that were labelled already.
+        """
         if day not in self.censored:
-            return 0
+            return 0, []
         self.censored.remove(day)
-        before = len(self.snapshots) + len(self.pending)
+        before, labelled = len(self.snapshots) + len(self.pending), [p for p in self.pending if p.churned]
         self.snapshots = {of: packed for of, packed in self.snapshots.items() if of > day}
-        self.pending = [p for p in self.pending if p.churned_day is not None]
-        return before - len(self.snapshots) - len(self.pending)
+        self.pending = []
+        return before - len(self.snapshots), labelled
 
     def mature(self, day: int, horizon_days: int) -> list[Pending]:
         """Takes out the snapshots whose window has passed with the end of `day`, oldest first."""

@@ -21,7 +21,7 @@ class TrainerLedger(Struct):
         closed: last day closed by each scoring partition.
         waiting: days with buffered records, sorted; pending: days of snapshots without mature label, sorted.
         own: our own labels met again on the topic; dead: records that could not be read, or not be true.
-        censored: snapshots that will never have a label.
+        censored: snapshots that will never have a mature label.
         told: what people are told of the model, by rule.
         horizon_days: the window all of it was learned for; None when an earlier release learned it, and at first.
         untold: the change of that window that people are to be told of with the next day taken.

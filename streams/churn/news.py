@@ -36,7 +36,7 @@ class News:
         # A roll-back may bring an older, smaller count.
         told: list[Item] = [("churn_examples_refused", {"count": refused})] if refused > 0 else []
         self._through, self._refused = snapshot.trained_through, snapshot.counts["refused"]
-        self._changes = snapshot.changes  # one of the day after what is learned is told before that day is
+        self._changes = list(snapshot.changes)  # one of the day after what is learned is told before that day is
         return alarms + changes + told
 
 

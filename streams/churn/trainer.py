@@ -4,7 +4,8 @@ Theory of operation. Records are only buffered, per customer, until every scorin
 Then the days up to it are taken one after the other, each with its customers sorted by id:
 
     0 open      a new week: champion, challengers and calibration are judged, what serves may change (`learner`)
-    1 label     outcomes make the pending snapshots positive in whose window they fall; the censored are forgotten
+    1 label     outcomes make the pending snapshots positive in whose window they fall; what is open of the
+                censored is forgotten, and labels that it was given are taken back
     2 test      new snapshots get the probability of the models as they are, before anything of the day is learned
     3 evaluate  snapshots whose window has passed are mature: their probability of then enters the quality
     4 learn     first who left, then the new snapshots as staying (fake-negative weighting, `model`)
@@ -191,14 +192,16 @@ class TrainerMachine:
         learner.open(day, ledger.evaluation.customers_churned, self._shadow.present)
         touched = [(key, part.get(key) or CustomerRecords()) for key in self._agenda_of(part).take(day)]
         left = [(key, p) for key, records in touched for p in self._leave(records, day)]
-        ledger.censored += sum(records.censor(day) for _, records in touched)
+        taken_back = [(key, p) for key, records in touched for p in self._censor(ledger, records, day)]
         taken = [p for key, records in touched for p in self._test(part, key, records, day)]
         self._shadow.test(part, boosting, taken)
         mature = [(key, records, records.mature(day, self.policy.horizon_days)) for key, records in touched]
         self._evaluate(part, day, mature)
         self._shadow.keep(part, boosting, day, [(key, snapshots) for key, _, snapshots in mature])
         for key, pending in left:
-            self._label(part, key, pending, day)
+            self._label(part, key, pending, day, True)
+        for key, pending in taken_back:
+            self._label(part, key, pending, day, None)
         learner.learn_leaving([pending for _, pending in left])
         learner.learn_staying(taken)
         self._finish(part, day, touched, bool(taken))
@@ -222,6 +225,11 @@ class TrainerMachine:
         records.outcomes.remove(day)
         return records.leave(day, self.policy.horizon_days)
 
+    def _censor(self, ledger: TrainerLedger, records: CustomerRecords, day: int) -> list[Pending]:
+        forgotten, labelled = records.censor(day)
+        ledger.censored += forgotten
+        return labelled
+
     def _evaluate(
         self, part: TrainerPartition, day: int, mature: list[tuple[str, CustomerRecords, list[Pending]]]
     ) -> None:
@@ -233,23 +241,14 @@ class TrainerMachine:
                 evaluation.add(pending.probability, pending.churned, constant, not records.churned)
                 labels.append((pending, pending.churned))
                 if not pending.churned:
-                    self._label(part, key, pending, day)
+                    self._label(part, key, pending, day, False)
                 elif not records.churned:
                     records.churned = True
                     self._learner(part).hear([p.day for p in (*snapshots, *records.pending) if p.churned])
         self._learner(part).mature(day, labels, constant)
 
-    def _label(self, part: TrainerPartition, key: str, pending: Pending, day: int) -> None:
-        labelled = Labelled(
-            customer_id=key,
-            day=pending.day,
-            features=pending.features,
-            probability=pending.probability,
-            churned=pending.churned,
-            labelled_day=day,
-            model_version=pending.model_version,
-            version=part.offset,
-        )
+    def _label(self, part: TrainerPartition, key: str, pending: Pending, day: int, churned: bool | None) -> None:
+        labelled = pending.labelled(key, day, churned, part.offset)
         at = (day + 1) * DAY_MS
         part.emit(self._observations_topic, key.encode(), encode(labelled), timestamp_ms=at)
 

@@ -82,6 +82,7 @@ class Card(Struct, dict=True, array_like=True):
         at_risk: could still be lost on the last aligned day; None in cards from before there was such a thing.
         weekly: `observed` as it is stored.
         scored: a churn score of it may stand in the topic: its newest values said so, or those of the last aligned day.
+        lost: day on which it was lost, until it is an example again, or censored.
     """
 
     newest: dict[int, Held] = {}
@@ -94,6 +95,7 @@ class Card(Struct, dict=True, array_like=True):
     at_risk: bool | None = None
     weekly: bytes = b""
     scored: bool = False
+    lost: int | None = None
 
     @property
     def pays(self) -> bool:

@@ -40,7 +40,7 @@ from streams.scoring.alignment import Alignment
 from streams.scoring.card import Card, Held, as_of, is_paying, together, trigger
 from streams.scoring.figures import Figure, Figures
 from streams.scoring.messages import health_message, upsell_message
-from streams.scoring.observing import at_risk, observe
+from streams.scoring.observing import at_risk, is_open, noted, observe
 from streams.scoring.risk import Asked, View, churn_scores, is_told
 from streams.scoring.tallying import DayTally, Tallying
 
@@ -238,10 +238,10 @@ class ScoringMachine:
         paying = is_paying(view.values.revenue)
         was_at_risk = card.paying if card.at_risk is None else card.at_risk
         features: dict[str, float] | None = None
-        for observation in observe(key, was_at_risk, view.values, view.day, part.offset):
+        lost_lately = is_open(card.lost, view.day, self.model.policy.horizon_days)
+        for observation in observe(key, was_at_risk, view.values, view.day, part.offset, lost_lately):
             self._send_observation(part, key, observation, view.as_of)
-            if isinstance(observation, Snapshot):
-                features = observation.features
+            card.lost, features = noted(observation)
         if is_sunday(view.day):
             card.observe(view.day, features)
         if not paying and (card.scored or card.paying) and not card.pays:
@@ -256,8 +256,7 @@ class ScoringMachine:
         observation: Snapshot | Outcome | Censored | ObservationsClosed,
         at: int,
     ) -> None:
-        value = encode(observation)
-        topic = self._outputs.observations
+        topic, value = self._outputs.observations, encode(observation)
         part.emit(topic, key.encode(), value, partition=OBSERVATIONS_PARTITION, timestamp_ms=at)
 
     def _send_health(

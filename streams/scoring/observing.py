@@ -9,7 +9,8 @@ A pause is no loss: a customer at risk that pays nothing while a subscription of
 at risk, without examples, until it pays again, ends or gives notice.
 
 A customer that is none says so by its segment: deleted, merged into another, or a test. It is censored: no example from
-then on, and what is open of it is never labelled, for it neither stayed nor left.
+then on, and what is open of it is never judged, for it neither stayed nor left. A merge mostly ends the subscription
+first and says so later, so a customer that was lost is censored, too, while the window of a snapshot of it may be open.
 """
 
 from collections.abc import Mapping
@@ -47,8 +48,13 @@ def _under_notice(revenue: RevenueValues) -> bool:
     return revenue.cancellation_reported_while_paying or 0 < running <= revenue.subscriptions_ending
 
 
+def is_open(lost: int | None, day: int, horizon_days: int) -> bool:
+    """Whether on `day` a window may be open of a customer that was lost on another: a snapshot is of the day before."""
+    return lost is not None and day < lost + horizon_days
+
+
 def observe(
-    key: str, was_at_risk: bool, values: CustomerValues, day: int, version: int
+    key: str, was_at_risk: bool, values: CustomerValues, day: int, version: int, is_open: bool = False
 ) -> list[Outcome | Snapshot | Censored]:
     """The observations of an aligned day.
 
@@ -58,15 +64,23 @@ def observe(
         values: those at the end of `day`.
         day: an aligned day.
         version: offset of the record that aligned it.
+        is_open: it was lost, and of one of its snapshots the window may be open (`is_open`).
 
     Returns:
         An outcome on the day a customer is lost, or its censoring; a snapshot on Sundays of one at risk that pays.
     """
     if not at_risk(values, was_at_risk):
         reason = censored(values)
-        if was_at_risk and reason is not None:
+        if (was_at_risk or is_open) and reason is not None:
             return [Censored(customer_id=key, day=day, reason=reason, version=version)]
         return [Outcome(customer_id=key, day=day, version=version)] if was_at_risk else []
     if is_sunday(day) and values.revenue is not None and values.revenue.paying:
         return [Snapshot(customer_id=key, day=day, features=features(values), version=version)]
     return []
+
+
+def noted(observation: Outcome | Snapshot | Censored) -> tuple[int | None, dict[str, float] | None]:
+    """What is remembered of a customer's newest observation: the day it was lost, the features of a snapshot."""
+    if isinstance(observation, Snapshot):
+        return None, observation.features
+    return (observation.day, None) if isinstance(observation, Outcome) else (None, None)

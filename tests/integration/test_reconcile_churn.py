@@ -5,8 +5,16 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
-from dirty_company import company
+from dirty_company import PARTITIONS, START, company
 from reconcile_rig import Reconcile
+
+from schemas import registry
+from schemas.codec import encode
+from schemas.events import AccountSet, Event, SubscriptionEnded, SubscriptionSet
+from schemas.registry import Topic
+from schemas.usage_events import FeatureUsed
+from streams.intake.ordering import Record
+from streams.metrics.days import DAY_MS
 
 pytestmark = [
     pytest.mark.integration,
@@ -109,3 +117,40 @@ def test_the_label_of_another_window_is_taken_as_it_was_given(client: Client, fi
         "model_version + 1000 AS model_version) FROM churn_models FINAL ORDER BY model_version DESC LIMIT 1"
     )
     assert reconcile.json("--domain", "snapshots")["snapshots"]["shown"] == []
+
+
+def merged(customer: str, merged_after: int) -> list[Record]:
+    """Of a customer that used and paid for thirty days, ended, and says some days later that it was merged."""
+
+    def record(topic: Topic, kind: type[Event], day: int, **fields: Any) -> Record:
+        at = START + day * DAY_MS + 1
+        event = kind(event_id=f"{topic.name}-{customer}-{day}", customer_id=customer, occurred_at=at, **fields)
+        return Record(topic.name, PARTITIONS - 1, customer.encode(), encode(event), at)
+
+    of = {"subscription_id": "s0"}
+    price = {"amount_minor": 5_000, "currency": "USD", "interval": "month"}
+    return [
+        record(registry.BILLING, SubscriptionSet, 30, **of, **price),
+        *(record(registry.USAGE, FeatureUsed, day, user_id="ana") for day in range(30, 60, 2)),
+        record(registry.BILLING, SubscriptionEnded, 60, **of),
+        record(registry.ACCOUNTS, AccountSet, 60 + merged_after, name="Aurora", segment="merged"),
+    ]
+
+
+def test_a_customer_that_was_merged_after_it_ended_has_a_label_taken_back(
+    client: Client, fill: Any, reconcile: Reconcile
+) -> None:
+    records = [*company(1), *merged("m0", 5), *merged("m1", 21), *merged("m2", 31)]
+    fill(tuple(sorted(records, key=lambda one: one.timestamp_ms)))
+    query = (
+        "SELECT customer_id, groupArray((toInt32(day) - intDiv({start:Int64}, 86400000), churned)) "
+        "FROM (SELECT * FROM churn_observations FINAL WHERE customer_id LIKE 'm%' ORDER BY day) GROUP BY ALL"
+    )
+    labels = {customer: dict(rows) for customer, rows in client.query(query, {"start": START}).result_rows}
+    assert labels == {  # by the day of the snapshot; its window ends thirty days later
+        "m0": {31: True, 38: None, 45: None, 52: None},
+        "m1": {31: True, 38: True, 45: True, 52: None},
+        "m2": {31: True, 38: True, 45: True, 52: True},
+    }
+    found = reconcile("--domain", "snapshots")
+    assert found.status == 0, found.out

@@ -139,9 +139,9 @@ def test_censored_customers_are_neither_learned_from_nor_counted() -> None:
     gone = [Censored(customer_id=key, day=10, reason="deleted") for key in ("a", "b")]
     run.feed([*gone, gone[0], snapshot("a", 10), snapshot("a", 17), *closed(10, 40)])
     told = run.machine.snapshot(run.part)
-    # b left before it was deleted: that counts. Of a the snapshots of days 3 and 10 never get a label.
-    assert (told.quality.labelled, told.quality.positives) == (2, 1)
-    assert told.counts["censored"] == 2
+    # b left five days before it was deleted: that counts no more. Of a snapshots of days 3 and 10 never get a label.
+    assert (told.quality.labelled, told.quality.positives) == (1, 0)
+    assert told.counts["censored"] == 3
     assert run.part.meta.duplicate == 1
     state = run.part.get("a")
     assert state is not None

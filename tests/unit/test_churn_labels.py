@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from schemas.models import ModelSnapshot
-from schemas.scores import Labelled, Observation, ObservationsClosed, Outcome, Snapshot
+from schemas.scores import Censored, Labelled, Observation, ObservationsClosed, Outcome, Snapshot
 from streams.churn.booster_fit import Trees
 from streams.churn.labels import CustomerRecords
 from streams.churn.ledger import TrainerLedger
@@ -46,7 +46,10 @@ class Bench:
     def ledger(self) -> TrainerLedger:
         return self.part.meta
 
-    def labels(self) -> list[tuple[int, bool, int]]:
+    def censored(self, day: int, customer: str = "a") -> "Bench":
+        return self.step(Censored(customer_id=customer, day=day, reason="merged"))
+
+    def labels(self) -> list[tuple[int, bool | None, int]]:
         decoded = [msgspec.json.decode(e.value, type=Observation) for e in self.sent if e.topic == "observations.v1"]
         return [(d.day, d.churned, d.labelled_day) for d in decoded if isinstance(d, Labelled)]
 
@@ -209,6 +212,29 @@ def test_a_model_is_a_prior_until_enough_customers_have_churned() -> None:
 def test_the_prior_itself_can_be_asked_for_before_anything_came() -> None:
     published = Bench().machine.snapshot(Bench().part)
     assert (published.model_version, published.trained_through, published.is_prior) == (0, -1, True)
+
+
+def test_who_turns_out_to_be_none_after_it_left_is_not_judged() -> None:
+    """A merge: the subscription ends first, the account says so two days later. It was judged as a customer lost."""
+    bench = Bench().snapshot(93).snapshot(100).outcome(125).censored(127).snapshot(100, "b").close(140)
+    assert bench.labels() == [(93, False, 123), (100, True, 125), (100, None, 127), (100, False, 130)]
+    evaluation, learning = bench.ledger.evaluation, bench.ledger.learning
+    assert (evaluation.labelled, evaluation.positives, bench.ledger.censored) == (2, 0, 1)
+    assert learning.drift.window.width == 2
+    assert sum(day.labelled for day in learning.platt.days) == 2
+    records = bench.part.get("a")
+    assert records is None or records.pending == []
+
+
+def test_who_turns_out_to_be_none_on_the_day_its_label_matures_is_not_judged() -> None:
+    bench = Bench().snapshot(100).outcome(101).censored(130).close(140)
+    assert bench.labels() == [(100, True, 101), (100, None, 130)]
+    assert bench.ledger.evaluation.labelled == 0
+
+
+def test_what_it_had_taught_stays() -> None:
+    left, none = Bench().snapshot(100).outcome(110), Bench().snapshot(100).outcome(110).censored(112)
+    assert none.close(112).ledger.parameters == left.close(112).ledger.parameters
 
 
 def test_what_a_booster_keeps_is_not_forgotten() -> None:

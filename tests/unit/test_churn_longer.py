@@ -62,7 +62,7 @@ def test_who_was_censored_in_the_window_neither_stayed_nor_left() -> None:
         Outcome(customer_id="a", day=SUNDAY + 20),
         Censored(customer_id="a", day=SUNDAY + 45, reason="deleted"),
     )
-    assert labels(left, 60, SUNDAY + 90) == [(SUNDAY, 0, True)]
+    assert labels(left, 60, SUNDAY + 90) == []
 
 
 def test_what_was_said_is_the_models_own_and_beside_it_a_hazard_that_goes_on() -> None:

@@ -161,6 +161,18 @@ def test_labels_become_rows_by_day_with_gaps_where_nothing_is_known() -> None:
     assert Collected(("use",), 30).sample(0).features.shape == (0, 1)
 
 
+def test_a_label_that_is_taken_back_is_no_row() -> None:
+    collected = Collected(("use",), 30)
+    for one in (label(7, "a", True), label(14, "a", True), label(14, "b", True)):
+        collected.add(one)
+    collected.add(msgspec.structs.replace(label(14, "a", True), churned=None))
+    sample = collected.sample(44)
+    assert [(day, number) for day, number in zip(sample.day.tolist(), sample.customer.tolist(), strict=True)] == [
+        (7, 0),
+        (14, 1),
+    ]
+
+
 def panel(weeks: int, signal: float = 2.0, horizon: int = 30) -> Sample:
     """Thirty customers a week; the higher x, the likelier the loss."""
     source = np.random.default_rng(3)

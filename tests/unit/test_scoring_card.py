@@ -242,7 +242,7 @@ def test_how_a_card_is_stored() -> None:
     profile = [pack(AccountValues(name="n", seats=3)), (DAY + 1) * DAY_MS, 5, "e", False]
     snapshot = [DAY, [[None, None, 0.5, *[None] * 34, -3], {}]]  # by place, up to the last that is known
     fields = [{4: profile}, {}, {4: None}, None, False, -1, [None, [], {}, {}, None, {}], None]
-    assert CODEC.encode(card) == b"\xc1\x02" + msgpack.encode([*fields, msgpack.encode([snapshot]), False])
+    assert CODEC.encode(card) == b"\xc1\x02" + msgpack.encode([*fields, msgpack.encode([snapshot]), False, None])
 
 
 def test_the_two_newest_snapshots_are_kept_until_none_is_taken() -> None:

@@ -67,6 +67,7 @@ def test_a_card_of_version_1_is_written_in_this_one_to_the_byte() -> None:
         True,
         msgpack.encode([[DAY, [[None, None, 0.5], {"gone_since": 2.0}]]]),
         True,
+        None,
     ]
     assert written == b"\xc1\x02" + msgpack.encode(fields)
     assert CODEC.decode(written) == CODEC.decode(msgpack.encode(OLD))

@@ -5,7 +5,7 @@ import pytest
 
 from schemas.metrics import AccountValues, CustomerValues, RevenueValues, UsageValues
 from schemas.scores import Censored, Outcome, Snapshot
-from streams.scoring.observing import at_risk, observe
+from streams.scoring.observing import at_risk, is_open, noted, observe
 
 SUNDAY, MONDAY = 19_701, 19_702
 
@@ -88,6 +88,27 @@ def test_a_customer_that_is_none_is_censored_once_and_no_example(segment: str, r
         (Censored, reason)
     ]
     assert observe("c", False, values, SUNDAY, 7) == []
+
+
+@pytest.mark.parametrize("still_paying", [True, False])
+def test_a_customer_that_was_lost_lately_is_censored_when_it_turns_out_to_be_none(still_paying: bool) -> None:
+    """A merge mostly ends the subscription of the one first; that counted as a customer who left."""
+    values = msgspec.structs.replace(paying(paying=still_paying), account=AccountValues(name="Acme", segment="merged"))
+    assert observe("c", False, values, MONDAY, 7, True) == [
+        Censored(customer_id="c", day=MONDAY, reason="merged", version=7)
+    ]
+    assert observe("c", False, paying(paying=False), MONDAY, 7, True) == []
+
+
+def test_a_window_may_be_open_as_long_as_one_of_the_day_before_the_loss_is() -> None:
+    assert [is_open(100, day, 30) for day in (101, 129, 130)] == [True, True, False]
+    assert not is_open(None, 101, 30)
+
+
+def test_the_day_of_the_loss_is_noted_until_the_customer_is_an_example_again_or_censored() -> None:
+    assert noted(Outcome(customer_id="c", day=5)) == (5, None)
+    assert noted(Censored(customer_id="c", day=5, reason="test")) == (None, None)
+    assert noted(Snapshot(customer_id="c", day=5, features={"nps": 1.0})) == (None, {"nps": 1.0})
 
 
 @pytest.mark.parametrize("segment", [None, "smb", "testing tools", ""])

@@ -90,6 +90,6 @@ class LongerWindows:
         return any(day < left <= day + days for left in self._left.get(number, ()))
 
     def _is_known(self, number: int, day: int, days: int) -> bool:
-        """Not censored within the window before it left."""
+        """Not censored within the window."""
         censored = self._censored.get(number)
-        return censored is None or not day < censored <= day + days or self._leaves(number, day, censored - day)
+        return censored is None or not day < censored <= day + days

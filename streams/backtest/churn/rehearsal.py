@@ -30,7 +30,7 @@ from streams.metrics.profile import Profile
 from streams.metrics.restating import Restating
 from streams.offline import folds
 from streams.scoring.alignment import Alignment
-from streams.scoring.observing import at_risk, observe
+from streams.scoring.observing import at_risk, is_open, noted, observe
 
 _PRUNE_EVERY_DAYS = 7
 _decode_marker = MessageDecoder[DayClosed](DayClosed)
@@ -78,7 +78,7 @@ class Rehearsal:
         self._part: MemoryPartition[Any, TrainerLedger] = MemoryPartition(
             0, TrainerLedger(), self._trainer.render, self._labelled
         )
-        customers = _Customers(days, self._observed, watch)
+        customers = _Customers(days, self._observed, watch, profile.churn.horizon_days)
         self._domains = {
             topic.name: _Domain(topic.name, fold, days, time, customers)
             for topic, fold in folds(profile, days)
@@ -180,19 +180,23 @@ class _Quiet(DomainMachine[Any]):
 class _Known:
     """What is known of a customer: values by domain of the last aligned day, and those that wait for theirs."""
 
-    __slots__ = ("aligned", "at_risk", "waiting")
+    __slots__ = ("aligned", "at_risk", "lost", "waiting")
 
     def __init__(self) -> None:
         self.aligned: dict[str, Values] = {}
         self.waiting: dict[int, dict[str, Values]] = {}
         self.at_risk = False
+        self.lost: int | None = None
 
 
 class _Customers:
     """Days aligned over the domains, as the scoring machine does, and what the model learns from them."""
 
-    def __init__(self, days: Days, observed: Callable[[Observation], None], watch: Watch | None) -> None:
+    def __init__(
+        self, days: Days, observed: Callable[[Observation], None], watch: Watch | None, horizon_days: int
+    ) -> None:
         self._days = days
+        self._horizon_days = horizon_days
         self._observed = observed
         self._watch = watch
         self._alignment = Alignment()
@@ -225,7 +229,9 @@ class _Customers:
                 continue
             values: Any = known.aligned
             together = CustomerValues(**values)
-            for observation in observe(key, known.at_risk, together, day, 0):
+            lost_lately = is_open(known.lost, day, self._horizon_days)
+            for observation in observe(key, known.at_risk, together, day, 0, lost_lately):
+                known.lost, _ = noted(observation)
                 if self._watch is not None:
                     self._watch(observation, together)
                 self._observed(observation)

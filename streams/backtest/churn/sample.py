@@ -54,8 +54,11 @@ class Collected:
         self._rows: list[tuple[int, int, float, bool, Floats]] = []
 
     def add(self, label: Labelled) -> None:
-        """Takes a label in."""
+        """Takes a label in, or back."""
         number = self._numbers.setdefault(label.customer_id, len(self._numbers))
+        if label.churned is None:
+            self._rows = [row for row in self._rows if row[:2] != (label.day, number)]
+            return
         features = np.array([label.features.get(name, np.nan) for name in self._names], dtype=np.float64)
         self._rows.append((label.day, number, label.probability, label.churned, features))
 

@@ -3,8 +3,9 @@
 -- then gave it: features in spreads from the typical customer, times weights. Not every model is published (a newer one may
 -- overtake it, the expert's own is not): a probability by another is taken as it is. The label: whether a customer was lost in
 -- the days of the window, known on the first day on which it was, or when the window has passed; of one that turns out to be
--- none it is never known. It is due up to the day that the newest model has learned. Snapshots of days that were learned for
--- another window than the profile's have the label they were given for that one, or none.
+-- none within the window it is never known, and one that it was given is taken back on that day. It is due up to the day that
+-- the newest model has learned. Snapshots of days that were learned for another window than the profile's have the label they
+-- were given for that one, or none.
 , told AS
 (
     SELECT
@@ -43,7 +44,7 @@ turns AS
         SELECT
             standing.customer_id AS customer_id,
             day,
-            revision > 0 AS is_restated,
+            standing.revision > 0 OR said.revision > 0 AS is_restated,
             lower(trimBoth(ifNull(toString(segment), ''))) IN ('deleted', 'merged', 'test', 'internal') AS is_none,
             subscriptions_active + trials_active + subscriptions_paused AS standing_all,
             cancellation_reported_while_paying OR (standing_all > 0 AND standing_all <= subscriptions_ending) AS is_noticed
@@ -54,9 +55,9 @@ turns AS
                 AND day >= {since:Date} AND toInt32(day) <= toInt32({until:Date}) + {churn_horizon_days:Int64}
         ) AS standing
         ASOF LEFT JOIN
-            (SELECT customer_id, day AS said_day, segment FROM accounts_daily FINAL WHERE customer_id IN {customers:Array(String)})
+            (SELECT customer_id, day AS said_day, segment, revision FROM accounts_daily FINAL WHERE customer_id IN {customers:Array(String)})
             AS said ON standing.customer_id = said.customer_id AND standing.day >= said.said_day
-        WHERE is_restated OR is_none OR is_noticed OR NOT (paying OR subscriptions_paused > 0)
+        WHERE standing.revision > 0 OR is_none OR is_noticed OR NOT (paying OR subscriptions_paused > 0)
     )
     GROUP BY customer_id
 ),
@@ -65,15 +66,18 @@ read AS
     SELECT
         *,
         addDays(day, {churn_horizon_days:Int64}) AS window_day,
-        arrayFilter(one -> one.1 > day AND one.1 <= window_day, turned)[1] AS turn,
-        notEmpty(arrayFilter(one -> one.1 > day AND one.1 <= window_day, turned)) AS has_turned,
-        is_told AND (turn.2 OR toDate32(day) <= (
+        (SELECT max(trained_through) FROM churn_models FINAL WHERE model = 'churn-rls') AS learned_through,
+        arrayFilter(one -> one.1 > day AND one.1 <= window_day, turned) AS turns_within,
+        turns_within[1] AS turn,
+        notEmpty(turns_within) AS has_turned,
+        arrayFilter(one -> one.3 AND toDate32(one.1) <= learned_through, turns_within) AS nones,
+        is_told AND (turn.2 OR nones[1].2 OR toDate32(day) <= (
                 SELECT max(trained_through) FROM churn_models FINAL
                 WHERE model = 'churn-rls' AND horizon_days != {churn_horizon_days:Int64}
             )) AS label_taken,
-        multiIf(has_turned AND turn.3, NULL, has_turned, toNullable(turn.1), toNullable(window_day)) AS label_day,
-        if(ifNull(label_day <= (SELECT max(trained_through) FROM churn_models FINAL WHERE model = 'churn-rls'), 0), label_day, NULL)
-            AS known_day,
+        multiIf(has_turned AND turn.3, NULL, notEmpty(nones), toNullable(nones[1].1), has_turned, toNullable(turn.1),
+            toNullable(window_day)) AS label_day,
+        if(ifNull(label_day <= learned_through, 0), label_day, NULL) AS known_day,
         subscriptions_active + trials_active + subscriptions_paused AS running,
         -- It pays, nothing it has is to end, and it is a real one.
         has_revenue AND paying_then AND NOT under_cancellation AND NOT (running > 0 AND running <= subscriptions_ending)
@@ -153,7 +157,7 @@ SELECT
     if(told_probability IS NOT NULL AND is_published,
         toNullable(least(1 - {probability_floor:Float64}, greatest({probability_floor:Float64}, 1 / (1 + exp(-odds))))),
         told_probability) AS probability,
-    multiIf(label_taken, told_churned, known_day IS NULL, NULL, toNullable(has_turned)) AS churned,
+    multiIf(label_taken, told_churned, known_day IS NULL OR notEmpty(nones), NULL, toNullable(has_turned)) AS churned,
     if(label_taken, told_labelled_day, known_day) AS labelled_day,
     is_told AND (usage_restated OR support_restated OR revenue_restated OR feedback_restated OR label_taken) AS taken
 FROM read
