@@ -4,9 +4,9 @@ FROM python:3.12-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 COPY requirements/build.txt requirements/runtime.txt requirements/
-RUN pip install --require-hashes -r requirements/build.txt \
+RUN pip install --require-hashes --no-deps -r requirements/build.txt \
     && python -m venv --without-pip /opt/zelo \
-    && pip --python /opt/zelo/bin/python install --require-hashes -r requirements/runtime.txt
+    && pip --python /opt/zelo/bin/python install --require-hashes --no-deps -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY agents agents
 COPY schemas schemas

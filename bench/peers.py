@@ -46,7 +46,7 @@ def install(contestants: Iterable[Contestant]) -> None:
     pip = [str(_PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     try:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(_FOLDER)], check=True, stdout=sys.stderr)
-        subprocess.run([*pip, "--require-hashes", "-r", str(_LOCK)], check=True, stdout=sys.stderr)
+        subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(_LOCK)], check=True, stdout=sys.stderr)
     except subprocess.CalledProcessError as error:
         print(f"The peers were not installed: {error}", file=sys.stderr)
         return

@@ -1,5 +1,6 @@
 """scripts/setup chooses an interpreter: these stand for real ones, and say what they are asked to do."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -85,3 +86,11 @@ def test_what_the_environment_names_is_taken_as_it_is(checkout: Path) -> None:
 def test_without_any_it_says_what_to_install(checkout: Path) -> None:
     python(checkout, "python3", 10, unusable=True)
     assert "found no Python 3.11 to 3.14 with venv and pip. Install" in setup(checkout)
+
+
+@pytest.mark.parametrize("name", ["scripts/setup", "Dockerfile", "bench/peers.py"])
+def test_what_is_locked_is_installed_as_it_is(name: str) -> None:
+    """Where pip may resolve, a release newer than the locked one of what is wanted with an extra stops it."""
+    asked = re.findall(r"--require-hashes\b(\W+--no-deps\b)?", (ROOT / name).read_text())
+    assert asked
+    assert all(asked)
