@@ -120,7 +120,7 @@ class ChurnScore(Struct, frozen=True, kw_only=True):
             `probability` (before it is kept off 0 and 1).
         previous_day: of the customer's last weekly snapshot before this day; None before there was one.
         previous_probability: given to that snapshot, by the model as it was then.
-        changed_by_customer, changed_by_model: log-odds; they sum to the change since then.
+        changed_by_customer, changed_by_model: log-odds, likewise; they sum to the change since then.
         changes: `changed_by_customer` by family.
         locale: language of the reasons' texts.
     """

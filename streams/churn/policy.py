@@ -11,6 +11,9 @@ from msgspec import Struct
 from streams.errors import ConfigurationError
 
 Band = Literal["low", "medium", "high"]
+#: The longest window, days, and how many may be told besides `horizon_days`; scorers refuse models that have more.
+LONGEST_HORIZON = 365
+MOST_HORIZONS = 20
 
 
 class ChurnPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,7 +92,7 @@ class ChurnPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             ConfigurationError: says which setting, what it was, what it must be.
         """
         for name, holds, expected in (
-            ("horizon_days", 1 <= self.horizon_days <= 365, "from 1 to 365"),
+            ("horizon_days", 1 <= self.horizon_days <= LONGEST_HORIZON, f"from 1 to {LONGEST_HORIZON}"),
             ("medium_at", 0 < self.medium_at < self.high_at, "above 0 and under high_at"),
             ("high_at", self.high_at < 1, "under 1"),
             ("probability_floor", 0 < self.probability_floor < 0.1, "above 0 and under 0.1"),
@@ -104,7 +107,8 @@ class ChurnPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             ("least_odds_ratio", self.least_odds_ratio >= 1, "at least 1"),
             ("max_raising", self.max_raising >= 0, "at least 0"),
             ("max_protecting", self.max_protecting >= 0, "at least 0"),
-            ("horizons", all(1 <= days <= 365 for days in self.horizons), "days from 1 to 365"),
+            ("horizons", all(1 <= days <= LONGEST_HORIZON for days in self.horizons), f"from 1 to {LONGEST_HORIZON}"),
+            ("horizons", len(self.horizons) <= MOST_HORIZONS, f"at most {MOST_HORIZONS}"),
             ("learning_rate", 0 < self.learning_rate <= 1, "above 0 and at most 1"),
             ("twin_forgetting", 0.99 <= self.twin_forgetting <= 1, "from 0.99 to 1"),
             ("calibration_labels", 100 <= self.calibration_labels <= 10**6, "from 100 to 1000000"),

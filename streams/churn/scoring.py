@@ -22,12 +22,10 @@ from streams.churn.features import RENEWAL, if_renewal_due
 from streams.churn.horizons import at_horizon, windows
 from streams.churn.model import MODEL_NAME, ChurnModel
 from streams.churn.parameters import ForeignModelError
-from streams.churn.policy import Band, ChurnPolicy
+from streams.churn.policy import LONGEST_HORIZON, MOST_HORIZONS, Band, ChurnPolicy
 from streams.churn.terms import Contributions, Terms
 
 _NOTHING = CustomerValues()
-_LONGEST_HORIZON = 365
-_MOST_HORIZONS = 20
 
 
 class Risk(Struct, frozen=True, kw_only=True):
@@ -36,7 +34,7 @@ class Risk(Struct, frozen=True, kw_only=True):
     Attributes:
         conflicts: features behind a reason whose learned weight points against the expert's expectation.
         baseline: log-odds of the typical customer; with `families`, what each family of features adds, they sum to
-            the log-odds of the probability.
+            the log-odds of the probability before it is kept off 0 and 1.
         horizons: probabilities by days, for other windows too; they rise with the days.
         calibrated: Platt scaling is part of the probability.
     """
@@ -108,9 +106,9 @@ class ChurnScorer:
         """
         if snapshot.model != MODEL_NAME or snapshot.model_version <= self.model_version:
             return False
-        horizons = (snapshot.horizon_days, *snapshot.horizons)
-        if len(horizons) > _MOST_HORIZONS or not all(1 <= days <= _LONGEST_HORIZON for days in horizons):
-            raise ForeignModelError(f"expected up to {_MOST_HORIZONS} horizons of 1 to {_LONGEST_HORIZON} days")
+        horizons, further = (snapshot.horizon_days, *snapshot.horizons), len(snapshot.horizons)
+        if further > MOST_HORIZONS or not all(1 <= days <= LONGEST_HORIZON for days in horizons):
+            raise ForeignModelError(f"expected up to {MOST_HORIZONS} horizons of 1 to {LONGEST_HORIZON} days")
         self._use(_as_served(ChurnModel.from_parameters(snapshot.parameters, self.policy), snapshot.calibration))
         self.model_version = snapshot.model_version
         self.trained_through = snapshot.trained_through

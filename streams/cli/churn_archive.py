@@ -15,6 +15,10 @@ from streams.sinks.clickhouse import connect, translated
 
 _SCORE = "SELECT * FROM churn_current FINAL WHERE customer_id = {customer:String}"
 _PAYING = "SELECT paying FROM health_current FINAL WHERE customer_id = {customer:String}"
+_PAUSED = (
+    "SELECT subscriptions_paused FROM revenue_daily FINAL WHERE customer_id = {customer:String} "
+    "ORDER BY day DESC LIMIT 1"
+)
 _MODEL = "SELECT * FROM churn_models FINAL ORDER BY model_version DESC LIMIT 1"
 _WEEKS = (
     "SELECT day, observations, labelled, positives, customers_churned, roc_auc, log_loss, log_loss_base_rate, "
@@ -74,11 +78,18 @@ class ChurnArchive:
         paying = self._rows(_PAYING, customer=customer_id)
         if not paying or not paying[0]["paying"]:
             unknown = stranger(self._rows, customer_id)
-            raise ConfigurationError(unknown or f"{customer_id} does not pay: there is nothing left to lose")
+            raise ConfigurationError(unknown or f"{customer_id} {self._why_not(customer_id)}")
         found = self._rows(_SCORE, customer=customer_id)
         if not found:
             raise ConfigurationError(f"{customer_id} has no churn score yet: wait for the next one")
         return found[0]
+
+    def _why_not(self, customer_id: str) -> str:
+        """Why one that pays nothing has no score."""
+        standing = self._rows(_PAUSED, customer=customer_id)
+        if standing and standing[0]["subscriptions_paused"]:
+            return "pays nothing while it is paused: it is scored again when it pays again"
+        return "does not pay: there is nothing left to lose"
 
     def standing(self, weeks: int) -> Standing:
         """The newest model, with the newest `weeks` weeks.

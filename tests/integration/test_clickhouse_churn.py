@@ -9,10 +9,11 @@ import pytest_asyncio
 from cli_rig import Outcome, Zelo, clean_environment, command_line
 from clickhouse_server import running
 from msgspec.structs import replace
-from sink_samples import AT, DAY, MODEL, PREFIX, QUALITY, Rec, health, labelled, record, rows, used
+from sink_samples import AT, DAY, MODEL, PREFIX, QUALITY, Rec, health, labelled, record, rows, used, values
 
 from schemas import registry
 from schemas.codec import encode
+from schemas.metrics import RevenueValues
 from schemas.models import Calibration, Challenger, Drift, DriftAlarm, ModelChange, ModelSnapshot, Quality
 from schemas.scores import ChurnScore, Reason
 from streams.churn.features import CONSTANTS, PRIOR
@@ -124,10 +125,13 @@ FIRST = replace(
     counts={},
     parameters=ChurnModel.prior(ChurnPolicy()).to_parameters(),
 )
-CUSTOMERS = ("c1", "gone", "fresh")
+CUSTOMERS = ("c1", "gone", "paused", "fresh")
 RECORDS = [
     *(used("e" + customer, offset=n, customer=customer) for n, customer in enumerate(CUSTOMERS)),
-    *(health("live", offset=n, customer=customer, paying=customer != "gone") for n, customer in enumerate(CUSTOMERS)),
+    *(health("live", offset=n, customer=one, paying=one in ("c1", "fresh")) for n, one in enumerate(CUSTOMERS)),
+    values(RevenueValues(subscriptions_paused=1), offset=7, customer="gone", day=DAY - 9),
+    values(RevenueValues(), offset=8, customer="gone"),
+    values(RevenueValues(subscriptions_paused=1), offset=9, customer="paused"),
     record(registry.CHURN, SCORE, offset=9),
     Rec(PREFIX + registry.CHURN.name, encode(replace(SCORE, customer_id="gone")), b"gone", offset=3),
     record(registry.MODELS, FIRST, key=b"churn", offset=1),
@@ -204,6 +208,7 @@ def test_a_risk_is_explained_as_json_in_any_language(zelo: Zelo) -> None:
     "customer, said",
     [
         ("gone", "gone does not pay: there is nothing left to lose"),
+        ("paused", "paused pays nothing while it is paused"),
         ("fresh", "fresh has no churn score yet"),
         ("C", "no event of a customer 'C' is known; there is c1"),
     ],

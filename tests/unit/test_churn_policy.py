@@ -27,6 +27,7 @@ from streams.errors import ConfigurationError
         ("max_protecting", -1),
         ("base_rate", float("nan")),
         ("horizons", (30, 0)),
+        ("horizons", (30,) * 21),
         ("learning_rate", 0.0),
         ("twin_forgetting", 1.1),
         ("calibration_labels", 99),

@@ -256,3 +256,17 @@ def test_a_model_of_another_release_keeps_what_still_means_the_same() -> None:
     assert "gone" not in now
     assert resumed.classifier.learned == 50
     assert (resumed.classifier.covariance == resumed.classifier.covariance.T).all()
+
+
+def test_the_parts_of_a_probability_that_is_kept_off_zero_sum_to_what_it_was_before() -> None:
+    policy = ChurnPolicy(probability_floor=0.01)
+    risk = ChurnScorer(policy).score(BEST)
+    assert risk.probability == policy.probability_floor
+    assert risk.baseline + sum(risk.families.values()) < math.log(0.01 / 0.99) - 0.1
+
+
+def test_a_model_with_as_many_horizons_as_a_policy_may_name_is_taken_up() -> None:
+    policy = ChurnPolicy(horizons=tuple(range(11, 31)))
+    scorer = ChurnScorer(policy)
+    assert scorer.load(published(1, policy, horizons=list(policy.horizons)))
+    assert len(scorer.score(WORST).horizons) == 20

@@ -291,3 +291,11 @@ def test_crm5_needs_a_share_and_a_place_to_write(zelo: Zelo, tmp_path: Path) -> 
     assert (refused.status, "share of the customers above 0" in refused.err) == (2, True)
     refused = zelo("import", "crm5", str(tmp_path), "-o", str(tmp_path / "no" / "events.jsonl"))
     assert (refused.status, "expected a file that can be written" in refused.err) == (2, True)
+
+
+def test_a_figure_without_an_end_is_told_as_undefined(zelo: Zelo, tmp_path: Path) -> None:
+    """A tenth, riskiest of all, that holds no leaver: the predicted over the observed is no number."""
+    lines = company(lambda n: 230 if n == 15 else None)
+    done = zelo("churn", "evaluate", written(tmp_path / "events.jsonl", lines))
+    assert done.status == 0, done.err
+    assert "inf" not in done.out

@@ -196,7 +196,7 @@ def _against(drawn: Draws, other: str) -> Against:
 
 
 def _figure(value: float, interval: Interval) -> Figure:
-    return Figure(*(None if math.isnan(number) else number for number in (value, interval.low, interval.high)))
+    return Figure(*(number if math.isfinite(number) else None for number in (value, interval.low, interval.high)))
 
 
 def _periods(sample: Sample, says: Mapping[str, Floats]) -> list[Period]:
