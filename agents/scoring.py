@@ -41,7 +41,7 @@ def register(zelo: Zelo) -> None:
 
     rescoring = Rescoring(machine, settings.rescore_seconds)
 
-    def on_model(key: bytes, value: bytes, offset: int) -> None:
+    def on_model(key: bytes, value: bytes, offset: int) -> bool:
         before = churn.model_version
         refused = rescoring.offer(value)
         if refused is not None:
@@ -50,6 +50,7 @@ def register(zelo: Zelo) -> None:
         elif churn.model_version != before and (features := churn.unexpected()):
             version = churn.model_version
             _log.info("churn_weights_unexpected", model_version=version, count=len(features), features=features)
+        return refused is None
 
     def rescore() -> None:
         if rescoring.run([p for p in table.partitions_here() if p.live], zelo.clock.now_ms()):

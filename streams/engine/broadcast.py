@@ -1,12 +1,13 @@
 """Reads a compacted topic of one partition in every worker, without a consumer group.
 
-First the newest value of each key, from the beginning to where the topic ended at the start; then
+First the newest value of each key that can be used, from the beginning to where the topic ended at the start; then
 `ready` is set and every further value follows as it comes. Until then nothing that is marked is rendered: it would be
 with what is known no more, and a worker may have all its customers marked when it starts (partition.py).
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, cast
 
 import faust
@@ -19,6 +20,7 @@ from streams.engine.offsets import raise_to_high_watermarks
 from streams.errors import TransientError
 
 _POLL_MS = 500
+_MOST_TRIED = 8  # values of a key, newest first, until one can be used; compaction seldom leaves more
 
 
 class Broadcast(Service):
@@ -28,7 +30,8 @@ class Broadcast(Service):
         app: made by `engine_app`.
         topic: compacted, one partition.
         on_value: called with key, value (empty when the key was deleted) and offset, in this order of
-            offsets. What it raises ends the worker.
+            offsets. False says that the value cannot be used: at the start the one before it is given, as a worker
+            that was there all the time would still have it. What it raises ends the worker.
         on_read: called behind every run of values that were read at once. The same.
 
     Attributes:
@@ -40,7 +43,7 @@ class Broadcast(Service):
         self,
         app: faust.App,
         topic: str,
-        on_value: Callable[[bytes, bytes, int], None],
+        on_value: Callable[[bytes, bytes, int], bool | None],
         on_read: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(beacon=app.beacon)
@@ -70,26 +73,32 @@ class Broadcast(Service):
             self.ready.set()
             self._engine.checkpoint.wanted.set()  # what was marked has waited for it
             while not self.should_stop:
-                self._give(await self._next(consumer))
+                self._give([[record] for record in await self._next(consumer)])
         finally:
             await consumer.stop()
 
     async def _catch_up(self, consumer: Any, here: TopicPartition) -> None:
         ends = await raise_to_high_watermarks(consumer._client, await consumer.end_offsets([here]))
         await consumer.seek_to_beginning(here)
-        newest: dict[bytes, Any] = {}
+        newest: dict[bytes, deque[Any]] = {}
         # to its end, or cancelled: what renders would take a part of it for all there is
         while await consumer.position(here) < ends[here]:
             for record in await self._next(consumer):
-                newest.pop(record.key or b"", None)  # so that the order is that of offsets
-                newest[record.key or b""] = record
-        self._give(newest.values())
+                key = record.key or b""
+                known = newest.pop(key, None) or deque(maxlen=_MOST_TRIED)  # so that the order is that of offsets
+                known.append(record)
+                newest[key] = known
+        self._give([reversed(known) for known in newest.values()])
 
-    def _give(self, records: Collection[Any]) -> None:
-        for record in records:
-            self.on_value(record.key or b"", record.value or b"", record.offset)
-            self.end = record.offset + 1
-        if records:
+    def _give(self, found: Collection[Iterable[Any]]) -> None:
+        """Of each the first that can be used."""
+        for records in found:
+            for record in records:
+                self.end = max(self.end, record.offset + 1)
+                used = self.on_value(record.key or b"", record.value or b"", record.offset)
+                if used is not False or not record.value:  # before a deletion there is nothing any more
+                    break
+        if found:
             self.on_read()
 
     async def _next(self, consumer: Any) -> list[Any]:

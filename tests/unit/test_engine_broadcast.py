@@ -22,8 +22,8 @@ class Consumer:
 
     _client = None
 
-    def __init__(self, end: int, stuck_at: int) -> None:
-        self.end, self.stuck_at, self.at = end, stuck_at, 0
+    def __init__(self, end: int, stuck_at: int, deleted_at: int = 0) -> None:
+        self.end, self.stuck_at, self.deleted_at, self.at = end, stuck_at, deleted_at, 0
 
     async def start(self) -> None:
         pass
@@ -47,7 +47,8 @@ class Consumer:
         if self.at >= min(self.end, self.stuck_at):
             return {}
         self.at += 1
-        return {"models": [SimpleNamespace(key=b"m", value=b"%d" % self.at, offset=self.at - 1)]}
+        value = None if self.at == self.deleted_at else b"%d" % self.at
+        return {"models": [SimpleNamespace(key=b"m", value=value, offset=self.at - 1)]}
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +80,27 @@ async def test_marks_wait_until_every_broadcast_has_given_what_there_was(end: in
     following = asyncio.create_task(second._follow(second))
     await second.ready.wait()
     assert checkpoint._informed()
+    following.cancel()
+
+
+@pytest.mark.parametrize(
+    "usable, deleted_at, given",
+    [(b"3", 0, [b"3"]), (b"2", 0, [b"3", b"2"]), (b"none", 0, [b"3", b"2", b"1"]), (b"1", 2, [b"3", b""])],
+)
+async def test_at_the_start_the_newest_value_that_can_be_used_is_given(
+    usable: bytes, deleted_at: int, given: list[bytes]
+) -> None:
+    seen: list[bytes] = []
+
+    def on_value(_: bytes, value: bytes, __: int) -> bool:
+        seen.append(value)
+        return value == usable
+
+    follows: Any = Broadcast(engine_app("test", OPTIONS), "models", on_value)
+    follows._consumer = lambda: Consumer(3, 3, deleted_at)
+    following = asyncio.create_task(follows._follow(follows))
+    await follows.ready.wait()
+    assert (seen, follows.end) == (given, 3)
     following.cancel()
 
 

@@ -53,12 +53,12 @@ def test_models_that_are_read_together_mark_everybody_once(monkeypatch: pytest.M
     scoring.register(zelo)
     on_value, on_read = given
     for offset in range(2):
-        on_value(b"m", model(offset + 1), offset)
+        assert on_value(b"m", model(offset + 1), offset)
     assert (marked, wanted.is_set()) == ([], False)
     on_read()
     assert (marked, wanted.is_set()) == (["a", "b"], True)
     zelo.clock.now_ms = lambda: 2_000_000
     on_read()
     assert marked == ["a", "b"]
-    on_value(b"m", b"none", 2)
+    assert on_value(b"m", b"none", 2) is False
     assert zelo.model.refused == 1
