@@ -99,12 +99,14 @@ class ChurnScorer:
             self.load(snapshot)
 
     def load(self, snapshot: ModelSnapshot) -> bool:
-        """Takes up a published model; False when it is another model's, or not newer than the present one.
+        """Takes up a published model; False when it is not newer than the present one.
 
         Raises:
-            ForeignModelError: not a sound model, calibration or horizon; the present model stays.
+            ForeignModelError: another model's, or not a sound model, calibration or horizon; the present model stays.
         """
-        if snapshot.model != MODEL_NAME or snapshot.model_version <= self.model_version:
+        if snapshot.model != MODEL_NAME:
+            raise ForeignModelError(f"expected a model {MODEL_NAME}, got {snapshot.model!r}")
+        if snapshot.model_version <= self.model_version:
             return False
         horizons, further = (snapshot.horizon_days, *snapshot.horizons), len(snapshot.horizons)
         if further > MOST_HORIZONS or not all(1 <= days <= LONGEST_HORIZON for days in horizons):

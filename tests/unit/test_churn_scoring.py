@@ -166,8 +166,9 @@ def test_a_newer_model_is_taken_up_once_and_an_older_one_never() -> None:
     assert scorer.score({}).probability == pytest.approx(0.03)
 
 
-def test_another_models_snapshot_is_left_alone() -> None:
-    assert not ChurnScorer(POLICY).load(published(9, model="challenger"))
+def test_another_models_snapshot_is_refused() -> None:
+    with pytest.raises(ForeignModelError, match="expected a model churn-rls, got 'challenger'"):
+        ChurnScorer(POLICY).load(published(9, model="challenger"))
 
 
 def spoiled(**changes: object) -> dict[str, object]:
