@@ -97,7 +97,8 @@ class SubscriptionSet(Event, frozen=True, kw_only=True, tag="subscription_set"):
         quantity: units (seats) the price is multiplied by.
         interval, interval_count: the billing period, `month` x 3 = a quarter.
         trial: on trial; a trial counts no MRR.
-        seats: seats bought, when they differ from `quantity` (a flat price for a number of seats).
+        seats: seats bought, when they differ from `quantity` (a flat price for a number of seats). Without it a
+            `quantity` of 1 names none.
         auto_renews: False when the contract ends by itself at `term_ends_at`.
     """
 

@@ -50,7 +50,8 @@ class Feature(Struct, frozen=True):
         raises: reason code when it raises the risk as the expert expects.
         protects: reason code when it lowers the risk as the expert expects.
         read: its reading from metric values.
-        evidence: metric values the reason's text needs besides, as `domain.field`.
+        evidence: metric values the reason's text needs besides, as `domain.field`; where two domains have the field,
+            the later one's unless that is unknown or 0.
         counted: says how much was used in 28 days, so absent of a customer that is not settled (`readings.is_settled`).
     """
 
@@ -88,8 +89,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("active_users_28d", "users", FROM_0, "usage", "log", 8.0, 1.0, -0.10,
             "users_few", "users_many", field("usage", "active_users_28d"), counted=True),
     Feature("seats_used", "ratio", FROM_0, "usage", "linear", 0.6, 0.3, -0.15,
-            "seats_unused", "seats_used", readings.seats_used, ("usage.active_users_28d", "revenue.seats"),
-            counted=True),
+            "seats_unused", "seats_used", readings.seats_used,
+            ("usage.active_users_28d", "account.seats", "revenue.seats"), counted=True),
     Feature("usage_per_user", "units per user", FROM_0, "usage", "log", TYPICAL_USAGE_PER_USER, 1.0, -0.20,
             "users_quiet", "users_busy", readings.usage_per_user,
             ("usage.quantity_28d", "usage.active_users_28d"), counted=True),
@@ -242,7 +243,12 @@ def known(raw: Mapping[str, object]) -> dict[str, float]:
 
 def evidence(feature: Feature, values: CustomerValues) -> dict[str, Number]:
     """The metric values a reason's text needs, by METRICS.md id; None where not known."""
-    return {name: getattr(getattr(values, domain), name, None) for domain, name in _paths(feature.evidence)}
+    told: dict[str, Number] = {}
+    for domain, name in _paths(feature.evidence):
+        value = getattr(getattr(values, domain), name, None)
+        if value or name not in told:
+            told[name] = value
+    return told
 
 
 @cache

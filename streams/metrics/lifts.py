@@ -2,16 +2,21 @@
 
 Version 2 (after 0.1.0) stores a customer of the usage table in three fifths of the bytes: no names of fields, columns
 of as many bytes a figure as it needs, fingerprints of 48 bits.
+
+Version 3 of the revenue table: a quantity of 1 names no seats. Which 1 was named as seats is not stored, so none is.
 """
 
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from streams.metrics.columns import Column, Masks
 from streams.metrics.customer import MARK_BYTES, Customer, Seen
 from streams.metrics.first_times import Progress
 from streams.metrics.fold import Fold
+from streams.metrics.revenue_state import RevenueState
+from streams.metrics.subscriptions import Change
 from streams.metrics.usage_state import UsageState, last_ms_from
 from streams.shape import Lift, Shape
 
@@ -93,7 +98,23 @@ def customer_shape(fold: Fold[Any, Any]) -> Shape[Customer[Any]]:
             old.version,
         )
 
-    return Shape(Customer[facts], 2, {1: Lift(CustomerOf1[older.type], lift)})  # type: ignore[valid-type, name-defined]
+    stored: type[Customer[Any]] = Customer[facts]  # type: ignore[valid-type]
+    lifts = {1: Lift(CustomerOf1[older.type], lift)}  # type: ignore[name-defined]
+    if facts is RevenueState:
+        lifts[2] = Lift(stored, _revenue_of_2)
+    return Shape(stored, len(lifts) + 1, lifts)
+
+
+def _revenue_of_2(old: Customer[RevenueState]) -> Customer[RevenueState]:
+    for subscription in old.facts.subscriptions.values():
+        subscription.changes = [_without_one_seat(change) for change in subscription.changes]
+    return old
+
+
+def _without_one_seat(change: Change) -> Change:
+    if change.terms is None or change.terms.seats != 1:
+        return change
+    return replace(change, terms=replace(change.terms, seats=None))
 
 
 def _as_it_was(old: Any) -> Any:

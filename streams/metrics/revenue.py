@@ -131,6 +131,7 @@ class RevenueFold:
         roll = call_roll(state, self._days.start(day), as_of)
         paid = [r for r in roll.running if not r.terms.trial]
         counted = paid or roll.running
+        named = [r.terms.seats for r in counted if r.terms.seats is not None]
         largest = min(counted, key=lambda r: r.size(currency), default=None)
         days_overdue, payment_state = payments(state, self._days, day, as_of)
         reported, while_paying = self._cancellations(state, steps, day, as_of)
@@ -148,7 +149,7 @@ class RevenueFold:
             paying=bool(mrr),
             subscriptions_active=len(paid),
             trials_active=len(roll.running) - len(paid),
-            seats=sum([r.terms.seats for r in counted]) if counted else None,
+            seats=sum(named) if named else None,
             plan=None if largest is None else largest.terms.plan,
             first_paid_at=steps[0].at if steps else None,
             churned_at=steps[-1].at if steps and not mrr else None,

@@ -41,15 +41,16 @@ _ORDER = attrgetter("at", "event_id")
 
 
 class Terms(Struct, frozen=True, array_like=True):
-    """What was agreed; a trial has no MRR. `seats` is the quantity where the event names no seats.
+    """What was agreed; a trial has no MRR.
 
+    `seats` is the quantity where the event names no seats, None where that is 1: one price, however many use it.
     `list_mrr_minor` is the MRR before discounts, None where no list price is known.
     """
 
     mrr_minor: int
     currency: str
     trial: bool
-    seats: int
+    seats: int | None
     interval: Interval
     interval_count: int
     plan: str | None
@@ -225,7 +226,7 @@ def terms_of(event: SubscriptionSet) -> Terms:
         mrr_minor=monthly(event.amount_minor),
         currency=event.currency,
         trial=event.trial,
-        seats=event.quantity if event.seats is None else event.seats,
+        seats=event.quantity if event.seats is None and event.quantity > 1 else event.seats,
         interval=event.interval,
         interval_count=event.interval_count,
         plan=event.plan,

@@ -153,7 +153,8 @@ def test_revenue_values_equal_a_plain_replay(events, moments):
         terms = [t for t in (_terms(known, name, as_of) for name in ("a", "b", "c")) if t is not None]
         paid = [t for t in terms if not t.trial]
         assert (values.subscriptions_active, values.trials_active) == (len(paid), len(terms) - len(paid))
-        seats = [t.quantity if t.seats is None else t.seats for t in paid or terms]
+        named = [t.seats or (t.quantity if t.quantity > 1 else None) for t in paid or terms]
+        seats = [one for one in named if one is not None]
         assert values.seats == (sum(seats) if seats else None)
         assert (values.days_overdue, values.payment_state) == _overdue(known, day, as_of)
         assert values.churn_reason == _newest_reason(known)

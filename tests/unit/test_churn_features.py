@@ -291,6 +291,20 @@ def test_evidence_brings_the_numbers_of_the_text() -> None:
     }
 
 
+@pytest.mark.parametrize("billed, said, shown", [(12, 24, 12), (None, 24, 24), (0, 24, 24), (None, None, None)])
+def test_the_seats_a_text_shows_are_those_the_ratio_is_of(
+    billed: int | None, said: int | None, shown: int | None
+) -> None:
+    values = msgspec.structs.replace(with_revenue(seats=billed), account=AccountValues(name="a", seats=said))
+    assert evidence(BY_NAME["seats_used"], values) == {"active_users_28d": 6, "seats": shown}
+    assert features(values).get("seats_used") == (None if shown is None else 6 / shown)
+
+
+def test_evidence_of_0_is_a_number() -> None:
+    values = CustomerValues(usage=msgspec.structs.replace(ALL.usage, active_users_28d=0))
+    assert evidence(BY_NAME["seats_used"], values) == {"active_users_28d": 0, "seats": None}
+
+
 def test_only_known_finite_features_are_kept() -> None:
     raw = {"nps": 1, "csat": "0.5", "made_up": 1.0, "mrr": float("inf"), "tickets_open": 2.0}
     assert known(raw) == {"tickets_open": 2.0, "nps": 1.0}

@@ -1,14 +1,20 @@
 """Customers as version 1 stored them, and what becomes of them (all of it: tests/golden/test_changelog_upgrade.py)."""
 
 import msgspec
+from msgspec.structs import replace
 
 from streams.engine.states import ShapeCodec
 from streams.metrics.account import AccountFold, AccountState
 from streams.metrics.customer import Customer, fingerprint
 from streams.metrics.days import Days
 from streams.metrics.lifts import CustomerOf1, UsageStateOf1, customer_shape
+from streams.metrics.revenue import RevenueFold
+from streams.metrics.revenue_policy import RevenuePolicy
+from streams.metrics.revenue_state import RevenueState
+from streams.metrics.subscriptions import Change, Subscription, Terms
 from streams.metrics.usage import UsageFold, UsagePolicy
 from streams.metrics.usage_state import UsageState
+from streams.shape import Shape
 
 DAY = 20_000
 DAY_MS = 86_400_000
@@ -57,6 +63,23 @@ def test_a_customer_without_days_of_use_is_lifted() -> None:
     fold = UsageFold(UsagePolicy(), Days())
     codec: ShapeCodec[Customer[UsageState]] = ShapeCodec(customer_shape(fold), "a state")
     assert codec.decode(msgspec.msgpack.encode(CustomerOf1(UsageStateOf1(), 5))).facts == UsageState()
+
+
+def test_which_one_seat_was_named_is_not_known_of_billing_of_versions_1_and_2() -> None:
+    fold = RevenueFold(RevenuePolicy(), Days())
+    facts = fold.new()
+    flat = Terms(900, "EUR", False, 1, "month", 1, None, None, None)
+    told = [Change(at, str(at), replace(flat, seats=seats)) for at, seats in ((1, 1), (2, 7), (3, 0))]
+    facts.subscriptions["s"] = Subscription([*told, Change(4, "4", None)])
+    shape = customer_shape(fold)
+    codec: ShapeCodec[Customer[RevenueState]] = ShapeCodec(shape, "a state of table revenue")
+    of_2: ShapeCodec[Customer[RevenueState]] = ShapeCodec(Shape(shape.type, 2, {1: shape.lifts[1]}), "an older one")
+    for stored in (msgspec.msgpack.encode(CustomerOf1(facts, 5)), of_2.encode(Customer(facts, 5))):
+        new = codec.decode(stored)
+        changes = new.facts.subscriptions["s"].changes
+        assert [None if one.terms is None else one.terms.seats for one in changes] == [None, 7, 0, None]
+        assert new.first_at == 5
+        assert codec.decode(codec.encode(new)) == new
 
 
 def test_facts_of_the_other_domains_are_as_they_were() -> None:

@@ -1,4 +1,5 @@
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -66,6 +67,23 @@ def test_trial_seats_count_only_while_nothing_is_paid():
     assert values(folded(trial)).seats == 50
     found = values(folded(trial, terms("b", DAY, "paid", quantity=3), terms("c", DAY, "flat", seats=4)))
     assert (found.seats, found.trials_active, found.subscriptions_active) == (7, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "said, seats",
+    [
+        ([{}], None),
+        ([{"quantity": 1}], None),
+        ([{"seats": 1}], 1),
+        ([{"seats": 0}], 0),
+        ([{"quantity": 10}, {}], 10),
+        ([{"quantity": 10, "seats": 1}, {"seats": 2}], 3),
+        ([{}, {"trial": True, "seats": 5}], None),
+    ],
+)
+def test_one_price_for_all_names_no_seats(said: list[dict[str, Any]], seats: int | None):
+    events = [terms(str(number), DAY, str(number), **fields) for number, fields in enumerate(said)]
+    assert values(folded(*events)).seats == seats
 
 
 def test_a_free_subscription_is_active_and_pays_nothing():

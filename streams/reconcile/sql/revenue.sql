@@ -68,7 +68,9 @@ service AS
         sum(more_paused) AS paused_day,
         sum(more_ending) AS ending_day,
         sum(more_paid_seats) AS paid_seats_day,
-        sum(more_trial_seats) AS trial_seats_day
+        sum(more_trial_seats) AS trial_seats_day,
+        sum(more_paid_named) AS paid_named_day,
+        sum(more_trials_named) AS trials_named_day
     FROM changed
     GROUP BY customer_id, day
 ),
@@ -350,6 +352,8 @@ windows AS
         sum(trials_day) OVER history AS trial_subscriptions,
         sum(paid_seats_day) OVER history AS paid_seats,
         sum(trial_seats_day) OVER history AS trial_seats,
+        sum(paid_named_day) OVER history AS paid_named,
+        sum(trials_named_day) OVER history AS trials_named,
         sum(paused_day) OVER history AS paused_subscriptions,
         sum(ending_day) OVER history AS ending_subscriptions,
         ends_first,
@@ -402,7 +406,8 @@ SELECT
     days_left AS days_to_renewal,
     renews AS renewal_automatic,
     contract_days AS renewal_period_days,
-    multiIf(paid_subscriptions > 0, toNullable(paid_seats), trial_subscriptions > 0, trial_seats, NULL) AS seats,
+    multiIf(paid_subscriptions > 0, if(paid_named > 0, toNullable(paid_seats), NULL),
+        trial_subscriptions > 0 AND trials_named > 0, trial_seats, NULL) AS seats,
     first_paid AS first_paid_at,
     if(paid = 0, last_step, NULL) AS churned_at,
     if(paid = 0, toDate(last_step, {zone:String}), day) - toDate(first_paid, {zone:String}) AS tenure_days,

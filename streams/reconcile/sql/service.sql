@@ -14,7 +14,9 @@
         JSONExtractBool(payload, 'trial') AS on_trial,
         JSONExtractString(payload, 'currency') AS code,
         if(JSONHas(payload, 'quantity'), JSONExtractInt(payload, 'quantity'), 1) AS quantity,
-        if(JSONExtractRaw(payload, 'seats') IN ('', 'null'), quantity, JSONExtractInt(payload, 'seats')) AS seats,
+        -- One price for all names no seats: -1.
+        if(JSONExtractRaw(payload, 'seats') IN ('', 'null'), if(quantity > 1, quantity, -1),
+            JSONExtractInt(payload, 'seats')) AS seats,
         JSONExtractInt(payload, 'amount_minor') AS price,
         if({list_prices:UInt8} AND JSONExtractRaw(payload, 'list_amount_minor') NOT IN ('', 'null'),
             JSONExtractInt(payload, 'list_amount_minor'), price) AS policy_price,
@@ -187,7 +189,8 @@ standings AS
         runs AND rests AS is_paused,
         serves AND NOT terms_trial AS is_paid,
         serves AND terms_trial AS is_trial,
-        if(serves, terms_seats, 0) AS has_seats,
+        serves AND terms_seats >= 0 AS names_seats,
+        if(names_seats, terms_seats, 0) AS has_seats,
         runs AND requested AS is_ending,
         if(is_ending, announced_ms, 0) AS ending_ms,
         multiIf({churn_date:String} = 'cancellation_request', NOT requested,
@@ -212,7 +215,9 @@ changed AS
         toInt64(is_paused) - lagInFrame(toInt64(is_paused), 1, 0) OVER past AS more_paused,
         toInt64(is_ending) - lagInFrame(toInt64(is_ending), 1, 0) OVER past AS more_ending,
         is_paid * has_seats - lagInFrame(is_paid * has_seats, 1, 0) OVER past AS more_paid_seats,
-        is_trial * has_seats - lagInFrame(is_trial * has_seats, 1, 0) OVER past AS more_trial_seats
+        is_trial * has_seats - lagInFrame(is_trial * has_seats, 1, 0) OVER past AS more_trial_seats,
+        toInt64(is_paid AND names_seats) - lagInFrame(toInt64(is_paid AND names_seats), 1, 0) OVER past AS more_paid_named,
+        toInt64(is_trial AND names_seats) - lagInFrame(toInt64(is_trial AND names_seats), 1, 0) OVER past AS more_trials_named
     FROM standings
     WINDOW past AS (PARTITION BY customer_id, subscription ORDER BY at_ms, NOT changes, event_id
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
